@@ -1,0 +1,95 @@
+"""One example on its way into the model, and a batch of them: the seam of processing and model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PatchInput:
+    """Patches of one picture or spectrogram segment, ready for its ViT."""
+
+    patches: Floats  # (P, patch_dim)
+    mask: Bools  # (P,) real patches
+    positions: Ints  # (P,) index of each patch in the full grid, row-major
+
+    def __post_init__(self) -> None:
+        assert (
+            self.patches.ndim == 2
+            and self.mask.shape == self.positions.shape == self.patches.shape[:1]
+        )
+
+
+@dataclass(frozen=True)
+class Example:
+    """Preprocessed inputs and targets of one example; None where a modality is absent.
+
+    text ends with the end token. Histories are oldest first and hold real frames or segments only;
+    `history_keys` names image-history frames for the engine's cache (None = do not cache).
+    image_info is the (11,) record of model.md section 2 that maps boxes back to the original picture.
+    Targets: text ids with the end token; image target (S, S, 3) in [0, 1] with its (S, S) mask;
+    audio target a normalised spectrogram (256, 128) with its mask.
+    """
+
+    text: Ints  # (T,)
+    image: PatchInput | None = None
+    image_history: tuple[PatchInput, ...] = ()
+    history_keys: tuple[int | None, ...] = ()
+    audio: PatchInput | None = None
+    audio_history: tuple[PatchInput, ...] = ()
+    image_info: Floats | None = None
+    text_target: Ints | None = None
+    image_target: Floats | None = None
+    image_target_mask: Floats | None = None
+    audio_target: Floats | None = None
+    audio_target_mask: Floats | None = None
+    target: str = "text"  # modality to generate
+
+
+@dataclass
+class PatchBatch:
+    """Stacked patches: inputs (B, P, D), histories (B, F, P, D); frames that are not there are masked."""
+
+    patches: torch.Tensor  # float32
+    mask: torch.Tensor  # bool, patches' shape without D
+    positions: torch.Tensor  # int64, likewise
+
+
+@dataclass
+class Batch:
+    """A batch for `UnifiedIO`: right-padded text and stacked modalities; None where no example has one."""
+
+    text: torch.Tensor  # (B, T) int64
+    text_mask: torch.Tensor  # (B, T) bool
+    image: PatchBatch | None = None
+    image_history: PatchBatch | None = None
+    audio: PatchBatch | None = None
+    audio_history: PatchBatch | None = None
+    text_target: torch.Tensor | None = None  # (B, L) int64, 0 = padding
+    image_target: torch.Tensor | None = None  # (B, S, S, 3)
+    image_target_mask: torch.Tensor | None = None
+    audio_target: torch.Tensor | None = None  # (B, 256, 128)
+    audio_target_mask: torch.Tensor | None = None
+    examples: tuple[Example, ...] = field(default=())
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        moved = {}
+        for name, value in vars(self).items():
+            if isinstance(value, torch.Tensor):
+                moved[name] = value.to(device)
+            elif isinstance(value, PatchBatch):
+                moved[name] = PatchBatch(
+                    *(t.to(device) for t in (value.patches, value.mask, value.positions))
+                )
+            else:
+                moved[name] = value
+        return Batch(**moved)
