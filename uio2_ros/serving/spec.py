@@ -1,0 +1,39 @@
+"""What the inference process shall load, and how. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+def default_threads() -> int:
+    """One core fewer than this process may use, at least one: a core stays for the callbacks."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model and the way to run it; ValueError for values that make no sense."""
+
+    model: str = "synthetic"
+    """"synthetic", "synthetic:<configuration>", a directory or a hub id."""
+    tokenizer: str = ""
+    """SentencePiece file; "" is the synthetic one of this package."""
+    device: str = "auto"
+    dtype: str = "auto"
+    quantize: str | None = None
+    threads: int = 0
+    """CPU threads of the model; 0 is `default_threads()`."""
+    warm_up: bool = True
+    """Answer one made-up instruction before READY, so that the first real one is not slow."""
+
+    def __post_init__(self) -> None:
+        if not self.model:
+            raise ValueError('model is empty; give "synthetic", a hub id or a directory')
+        if self.threads < 0:
+            raise ValueError(f"threads is {self.threads}; give 0 (all but one core) or more")
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the weights are made up."""
+        return self.model == "synthetic" or self.model.startswith("synthetic:")
