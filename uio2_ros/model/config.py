@@ -1,0 +1,457 @@
+"""The configuration of a Unified-IO 2 model, in the form its checkpoints store it. Imports no torch.
+
+Field names, spellings included, are those of the `config.json` of the released checkpoints, so
+that reading and writing lose nothing. Fields the released files lack have a default that describes
+the released models, and are written only when they differ from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+CONFIG_DIR = Path(__file__).parent / "configs"
+Size = tuple[int, int]  # (rows, columns): an image's height and width, a spectrogram's time and mel
+T = TypeVar("T")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def _beyond_official(default: Any) -> Any:
+    """A field that the released config.json does not have."""
+    return field(default=default, metadata={"official": False})
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The encoder-decoder transformer, its vocabularies and the sizes of what it reads and writes."""
+
+    vocab_size: int
+    image_vocab_size: int
+    image_patch_size: int
+    audio_vocab_size: int
+    emb_dim: int
+    num_heads: int
+    num_encoder_layers: int
+    num_decoder_layers: int
+    head_dim: int
+    mlp_dim: int
+    mlp_activations: tuple[str, ...]
+    dropout_rate: float
+    dropout_broadcast_dims: tuple[int, ...]
+    logits_via_embedding: bool
+    float32_attention_logits: bool
+    decoder_xattention_internval: int
+    qk_norm: bool
+    dalle_attn_mask: bool
+    dynamic_unk_mask: bool
+    encoder_max_image_length: int
+    encoder_max_audio_length: int
+    encoder_max_text_length: int
+    decoder_max_image_length: int
+    decoder_max_audio_length: int
+    decoder_max_text_length: int
+    text_pos_emb: str
+    image_pos_emb: str
+    audio_pos_emb: str
+    image_history_pos_emb: str
+    audio_history_pos_emb: str
+    image_tokenizer_type: str
+    default_image_size: Size
+    default_image_vit_size: Size
+    default_image_history_vit_size: Size
+    default_audio_size: Size
+    default_audio_vit_size: Size
+    default_audio_history_vit_size: Size
+    image_vit_patch_size: int
+    audio_patch_size: int
+    audio_vit_patch_size: int
+
+    def __post_init__(self) -> None:
+        _check_heads("t5_config", self.emb_dim, self.num_heads, self.head_dim)
+        _require(
+            self.head_dim % 4 == 0,
+            f"t5_config: head_dim {self.head_dim} must be a multiple of 4: rotary positions turn "
+            "one half of its pairs with the row and the other with the column",
+        )
+        for name in ("text", "image", "audio", "image_history", "audio_history"):
+            kind = getattr(self, f"{name}_pos_emb")
+            _require(
+                kind == "llama_rope",
+                f"t5_config: {name}_pos_emb is {kind!r}; only 'llama_rope' is supported",
+            )
+        _require(
+            self.mlp_activations == ("silu", "linear"),
+            f"t5_config: mlp_activations {list(self.mlp_activations)} are not supported, "
+            "only ['silu', 'linear']",
+        )
+        _require(self.qk_norm, "t5_config: qk_norm false is not supported")
+        _require(self.logits_via_embedding, "t5_config: logits_via_embedding false not supported")
+        _require(
+            self.image_tokenizer_type == "vqgan",
+            f"t5_config: image_tokenizer_type {self.image_tokenizer_type!r}: only 'vqgan' is known",
+        )
+        _require(
+            self.decoder_xattention_internval >= 1,
+            "t5_config: decoder_xattention_internval must be at least 1",
+        )
+        _check_dropout("t5_config", self.dropout_rate)
+
+    def cross_attends(self, layer: int) -> bool:
+        """Whether decoder layer `layer` attends to the encoder (every one in released models)."""
+        last = self.num_decoder_layers - 1
+        return layer % self.decoder_xattention_internval == 0 or layer == last
+
+
+@dataclass(frozen=True)
+class ResamplerConfig:
+    """The perceiver resampler that turns a history frame or segment into a few latents."""
+
+    resampler_type: str
+    max_frames: int
+    latents_size: int
+    emb_dim: int
+    num_heads: int
+    num_layers: int
+    xattention_index: tuple[int, ...]
+    head_dim: int
+    mlp_dim: int
+    mlp_activations: tuple[str, ...]
+    dropout_rate: float
+    dropout_broadcast_dims: tuple[int, ...]
+    droppath_rate: float
+    layer_drop: float
+    xattn_qk_norm: bool
+    xattn_scaled_cosine: bool
+    attn_qk_norm: bool
+    attn_scaled_cosine: bool
+    float32_attention_logits: bool
+    clip_attn_logit: float | None
+    gelu: Literal["exact", "tanh"] = _beyond_official("exact")
+
+    def __post_init__(self) -> None:
+        _check_heads("history", self.emb_dim, self.num_heads, self.head_dim)
+        _require(
+            self.resampler_type == "perceiver",
+            f"history: resampler_type {self.resampler_type!r}: only 'perceiver' is supported",
+        )
+        _require(
+            self.mlp_activations == ("gelu",),
+            f"history: mlp_activations {list(self.mlp_activations)}: only ['gelu'] is supported",
+        )
+        _require(self.clip_attn_logit is None, "history: clip_attn_logit is not supported")
+        for rate in (self.dropout_rate, self.droppath_rate, self.layer_drop):
+            _check_dropout("history", rate)
+
+
+@dataclass(frozen=True)
+class ImageViTConfig:
+    """The CLIP-style vision transformer of pictures and history frames."""
+
+    patch_size: int
+    pos_patch_size: int
+    emb_dim: int
+    num_heads: int
+    num_layers: int
+    head_dim: int
+    mlp_dim: int
+    mlp_activations: tuple[str, ...]
+    dropout_rate: float
+    dropout_broadcast_dims: tuple[int, ...]
+    float32_attention_logits: bool
+    default_input_size: Size
+    num_pos: int
+
+    def __post_init__(self) -> None:
+        _check_vit("image_vit_cfg", self)
+        side = round((self.num_pos - 1) ** 0.5)
+        _require(
+            side * side + 1 == self.num_pos,
+            f"image_vit_cfg: num_pos {self.num_pos} must be a square grid and one class position",
+        )
+
+
+@dataclass(frozen=True)
+class AudioViTConfig:
+    """The AST-style transformer of spectrograms."""
+
+    vit_embed: bool
+    patch_size: int
+    pos_patch_size: int
+    emb_dim: int
+    num_heads: int
+    num_layers: int
+    head_dim: int
+    mlp_dim: int
+    mlp_activations: tuple[str, ...]
+    dropout_rate: float
+    dropout_broadcast_dims: tuple[int, ...]
+    float32_attention_logits: bool
+    default_input_size: Size
+    transpose_input: bool
+    num_pos: int = _beyond_official(514)
+
+    def __post_init__(self) -> None:
+        _check_vit("audio_vit_cfg", self)
+        rows, columns = (side // self.patch_size for side in self.default_input_size)
+        _require(
+            rows * columns + 2 <= self.num_pos,
+            f"audio_vit_cfg: num_pos {self.num_pos} is too few for {rows}x{columns} patches and "
+            "the two leading tokens",
+        )
+
+
+@dataclass(frozen=True)
+class ImageVQGANConfig:
+    """The convolutional tokenizer of generated pictures."""
+
+    embed_dim: int
+    n_embed: int
+    double_z: bool
+    z_channels: int
+    resolution: int
+    in_channels: int
+    out_ch: int
+    ch: int
+    ch_mult: tuple[int, ...]
+    num_res_blocks: int
+    attn_resolutions: tuple[int, ...]
+    dropout: float
+    default_input_size: Size
+    patch_size: Size
+    checkpoint_path: str
+
+    def __post_init__(self) -> None:
+        _require(not self.double_z, "image_vqgan: double_z is not supported")
+        _check_dropout("image_vqgan", self.dropout)
+
+
+@dataclass(frozen=True)
+class AudioVQGANConfig:
+    """The transformer tokenizer of generated sound."""
+
+    vocab_size: int
+    proj_dim: int
+    encoder_hidden_size: int
+    encoder_num_layers: int
+    encoder_mlp_dim: int
+    encoder_num_heads: int
+    encoder_head_dim: int
+    decoder_hidden_size: int
+    decoder_num_layers: int
+    decoder_mlp_dim: int
+    decoder_num_heads: int
+    decoder_head_dim: int
+    dropout_rate: float
+    droppath_rate: float
+    attention_dropout_rate: float
+    use_bias: bool
+    act_fn: str
+    default_input_size: Size
+    patch_size: Size
+    output_channel: int
+    checkpoint_path: str
+    use_decoder: bool
+
+    def __post_init__(self) -> None:
+        _check_heads(
+            "audio_vqgan", self.encoder_hidden_size, self.encoder_num_heads, self.encoder_head_dim
+        )
+        _check_heads(
+            "audio_vqgan", self.decoder_hidden_size, self.decoder_num_heads, self.decoder_head_dim
+        )
+        _require(self.act_fn == "relu", f"audio_vqgan: act_fn {self.act_fn!r}: only 'relu' known")
+        for rate in (self.dropout_rate, self.droppath_rate, self.attention_dropout_rate):
+            _check_dropout("audio_vqgan", rate)
+
+
+@dataclass(frozen=True)
+class SequenceLength:
+    """How many patches and history frames the preprocessing hands to the model."""
+
+    is_training: bool
+    image_input_samples: int
+    image_history_input_samples: int
+    audio_input_samples: int
+    audio_history_input_samples: int
+    num_frames: int
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that fixes the shapes of a model, as its `config.json` says it."""
+
+    t5_config: TransformerConfig
+    image_history_cfg: ResamplerConfig
+    audio_history_cfg: ResamplerConfig
+    freeze_vit: bool
+    input_modalities: tuple[str, ...]
+    target_modalities: tuple[str, ...]
+    sequence_length: SequenceLength
+    image_vqgan: ImageVQGANConfig
+    audio_vqgan: AudioVQGANConfig
+    image_vit_cfg: ImageViTConfig
+    audio_vit_cfg: AudioViTConfig
+    use_image_vit: bool
+    use_audio_vit: bool
+    use_image_history_vit: bool
+    use_audio_history_vit: bool
+
+    def __post_init__(self) -> None:
+        inputs = ("text", "image", "image_history", "audio", "audio_history")
+        _require(
+            self.input_modalities == inputs,
+            f"input_modalities {list(self.input_modalities)} must be {list(inputs)}",
+        )
+        _require(
+            self.target_modalities == ("text", "image", "audio"),
+            f"target_modalities {list(self.target_modalities)} must be ['text', 'image', 'audio']",
+        )
+        for name in ("use_image_vit", "use_audio_vit", "use_image_history_vit"):
+            _require(getattr(self, name), f"{name} false is not supported")
+        _require(self.use_audio_history_vit, "use_audio_history_vit false is not supported")
+        for history in (self.image_history_cfg, self.audio_history_cfg):
+            _require(
+                self.sequence_length.num_frames <= history.max_frames,
+                f"sequence_length: num_frames {self.sequence_length.num_frames} exceeds "
+                f"max_frames {history.max_frames} of the history tables",
+            )
+
+    @staticmethod
+    def load(source: ModelConfig | str | Path | Mapping[str, Any]) -> ModelConfig:
+        """A configuration by shipped name, from a `config.json` or its directory, or from a dict.
+
+        Raises ValueError for unknown or missing keys, values of the wrong type and settings that
+        this implementation does not have; FileNotFoundError, listing the shipped names, for a
+        name that is neither shipped nor a path.
+        """
+        if isinstance(source, ModelConfig):
+            return source
+        if isinstance(source, Mapping):
+            return _read(ModelConfig, source, "config")
+        path = _config_path(source)
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not JSON: {error}") from error
+        return _read(ModelConfig, data, path.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `config.json`: what was read, key for key."""
+        return _write(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write `config.json`."""
+        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+
+def shipped_configs() -> tuple[str, ...]:
+    """The names that `ModelConfig.load` knows without a file."""
+    return tuple(sorted(path.stem for path in CONFIG_DIR.glob("*.json")))
+
+
+def _config_path(source: str | Path) -> Path:
+    if isinstance(source, str) and source in shipped_configs():
+        return CONFIG_DIR / f"{source}.json"
+    path = Path(source)
+    if path.is_dir():
+        path = path / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no configuration {str(source)!r}: expected one of {', '.join(shipped_configs())}, "
+            "a config.json or a directory that holds one"
+        )
+    return path
+
+
+def _read(cls: type[T], data: Any, where: str) -> T:
+    """Build dataclass `cls` from a JSON object; `where` names the object in errors."""
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{where} must be an object, not {type(data).__name__}")
+    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
+    unknown = sorted(set(data) - set(fields))
+    if unknown:
+        raise ValueError(f"{where} has unknown keys {', '.join(map(str, unknown))}")
+    optional = {name for name, f in fields.items() if f.default is not dataclasses.MISSING}
+    missing = sorted(set(fields) - set(data) - optional)
+    if missing:
+        raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
+    kinds = typing.get_type_hints(cls)
+    return cls(**{key: _value(kinds[key], data[key], f"{where}.{key}") for key in data})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """`value` as type `kind`; JSON has no tuples and writes whole floats as integers."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _read(typing.cast(type[Any], kind), value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        return _tuple(arguments, value, where)
+    if origin is Literal:
+        matches = value in arguments
+    elif origin in (types.UnionType, typing.Union):
+        matches = any(_is_a(argument, value) for argument in arguments)
+    else:
+        matches = _is_a(kind, value)
+    if not matches:
+        expected = kind.__name__ if isinstance(kind, type) else str(kind)
+        raise ValueError(f"{where} is {value!r}, expected {expected}")
+    return value
+
+
+def _tuple(arguments: tuple[Any, ...], value: list[Any], where: str) -> tuple[Any, ...]:
+    if arguments[-1] is Ellipsis:
+        arguments = (arguments[0],) * len(value)
+    if len(arguments) != len(value):
+        raise ValueError(f"{where} is {value!r}, expected {len(arguments)} values")
+    return tuple(_value(kind, v, where) for kind, v in zip(arguments, value, strict=True))
+
+
+def _is_a(kind: Any, value: Any) -> bool:
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _write(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {
+            f.name: _write(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if f.metadata.get("official", True) or getattr(value, f.name) != f.default
+        }
+    if isinstance(value, tuple):
+        return [_write(v) for v in value]
+    return value
+
+
+def _check_heads(where: str, emb_dim: int, num_heads: int, head_dim: int) -> None:
+    _require(
+        emb_dim == num_heads * head_dim,
+        f"{where}: width {emb_dim} must be num_heads x head_dim = {num_heads} x {head_dim}",
+    )
+
+
+def _check_dropout(where: str, rate: float) -> None:
+    _require(rate == 0, f"{where}: a dropout rate of {rate} is not supported, only 0")
+
+
+def _check_vit(where: str, config: ImageViTConfig | AudioViTConfig) -> None:
+    _check_heads(where, config.emb_dim, config.num_heads, config.head_dim)
+    _check_dropout(where, config.dropout_rate)
+    _require(config.num_layers >= 2, f"{where}: features need at least 2 layers")
+    _require(
+        config.mlp_activations == ("gelu",),
+        f"{where}: mlp_activations {list(config.mlp_activations)}: only ['gelu'] is supported",
+    )
