@@ -1,0 +1,100 @@
+"""The forms an answer can have: texts, boxes, keypoints, options, locations. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from uio2_ros.decoding.automaton import (
+    Automaton,
+    Grammar,
+    Pattern,
+    either,
+    literal,
+    repeat,
+    sequence,
+    tokens,
+)
+from uio2_ros.decoding.template import continuation, location_text, template
+from uio2_ros.decoding.vocabulary import Symbols
+
+LEADING_BLANKS = 1  # the bare word boundary before a character that is spelled in bytes
+
+
+def text_pattern(symbols: Symbols, longest: int) -> Pattern:
+    """Some text that is not blank, up to `longest` tokens, without location or special tokens."""
+    if longest <= LEADING_BLANKS:
+        raise ValueError(f"a text needs room for {LEADING_BLANKS + 1} tokens, got {longest}")
+    return sequence(
+        repeat(tokens(symbols.blank), 0, LEADING_BLANKS),
+        tokens(symbols.visible),
+        repeat(tokens(symbols.text), 0, longest - LEADING_BLANKS - 1),
+    )
+
+
+def free_text(symbols: Symbols, longest: int) -> Grammar:
+    """A text without location or special tokens, up to `longest` tokens."""
+    return Automaton(symbols, text_pattern(symbols, longest))
+
+
+def free_form(symbols: Symbols, longest: int) -> Grammar:
+    """Text and location tokens in any order, up to `longest` tokens, and not blank."""
+    anything = tokens(symbols.text | symbols.locations)
+    something = tokens(symbols.visible | symbols.locations)
+    return Automaton(
+        symbols,
+        sequence(
+            repeat(tokens(symbols.blank), 0, LEADING_BLANKS),
+            something,
+            repeat(anything, 0, longest - LEADING_BLANKS - 1),
+        ),
+    )
+
+
+def locations(symbols: Symbols, count: int) -> Grammar:
+    """Exactly `count` location tokens: a box with 4, an n-dimensional action with n."""
+    if count < 1:
+        raise ValueError(f"a location answer needs at least one token, got {count}")
+    return Automaton(symbols, _places(symbols, count))
+
+
+def single_box(symbols: Symbols) -> Grammar:
+    """One box: y1 x1 y2 x2."""
+    return locations(symbols, 4)
+
+
+def labelled_boxes(
+    symbols: Symbols,
+    *,
+    at_most: int,
+    label_tokens: int,
+    labels: Sequence[str] = (),
+    at_least: int = 0,
+) -> Grammar:
+    """Boxes, each followed by its label: one of `labels`, or free text of up to `label_tokens`."""
+    label = (
+        _one_of(symbols, labels, before=location_text(symbols))
+        if labels
+        else text_pattern(symbols, label_tokens)
+    )
+    box = sequence(_places(symbols, 4), label)
+    return Automaton(symbols, repeat(box, at_least, at_most))
+
+
+def named_points(symbols: Symbols, names: Sequence[str]) -> Grammar:
+    """Every named point in order: y x name. Each point is predicted, visible or not."""
+    return Automaton(symbols, template(symbols, " ".join(f"{{}} {{}} {name}" for name in names)))
+
+
+def options(symbols: Symbols, texts: Sequence[str]) -> Grammar:
+    """One of the given texts."""
+    return Automaton(symbols, _one_of(symbols, texts))
+
+
+def _places(symbols: Symbols, count: int) -> Pattern:
+    return sequence(*[tokens(symbols.locations)] * count)
+
+
+def _one_of(symbols: Symbols, texts: Sequence[str], before: str = "") -> Pattern:
+    if blank := [text for text in texts if not text.strip()]:
+        raise ValueError(f"an answer to choose must not be blank, got {blank[0]!r}")
+    return either(*(literal(continuation(symbols, before, text)) for text in texts))

@@ -1,0 +1,198 @@
+"""A grammar as a logits processor: disallowed tokens become impossible, probabilities are recorded.
+
+The rules are those of model.md section 8. torch and decoding only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+
+from uio2_ros.decoding.automaton import Grammar
+from uio2_ros.decoding.vocabulary import Mask
+
+Prefix = tuple[int, ...]  # tokens after the start token
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """What a state forbids, each (scores' width,) bool on the scores' device.
+
+    `unless_location` forbids everything but the allowed locations; None where the state leaves no
+    choice between a location and something else.
+    """
+
+    forbidden: torch.Tensor
+    unless_location: torch.Tensor | None
+
+
+class _DeviceMasks:
+    """The masks of one grammar on one device, made when a state is first reached."""
+
+    def __init__(self, grammar: Grammar, like: torch.Tensor) -> None:
+        self._device, self._width = like.device, like.shape[-1]
+        self._masks: dict[Hashable, _Masks] = {}
+        symbols = grammar.symbols
+        if self._width < symbols.vocabulary.vocab_size:
+            raise ValueError(
+                f"the grammar's vocabulary has {symbols.vocabulary.vocab_size} tokens, the scores "
+                f"only {self._width}: give the engine the tokenizer its model was made for"
+            )
+
+    def of(self, grammar: Grammar, state: Hashable) -> _Masks:
+        if state not in self._masks:
+            self._masks[state] = self._make(grammar, state)
+        return self._masks[state]
+
+    def _make(self, grammar: Grammar, state: Hashable) -> _Masks:
+        allowed, locations = grammar.allowed(state), grammar.symbols.locations
+        choice = bool((allowed & locations).any() and (allowed & ~locations).any())
+        return _Masks(
+            self._on_device(~allowed),
+            self._on_device(~(allowed & locations)) if choice else None,
+        )
+
+    def _on_device(self, forbidden: Mask) -> torch.Tensor:
+        """The mask at the width of the scores; table rows beyond the vocabulary are forbidden."""
+        padded = torch.ones(self._width, dtype=torch.bool)
+        padded[: len(forbidden)] = torch.tensor(forbidden)
+        return padded.to(self._device)
+
+
+_CACHE: WeakKeyDictionary[Grammar, dict[tuple[torch.device, int], _DeviceMasks]] = (
+    WeakKeyDictionary()
+)
+
+
+def _device_masks(grammar: Grammar, like: torch.Tensor) -> _DeviceMasks:
+    per_device = _CACHE.setdefault(grammar, {})
+    key = (like.device, like.shape[-1])
+    if key not in per_device:
+        per_device[key] = _DeviceMasks(grammar, like)
+    return per_device[key]
+
+
+class ConstrainedDecoding:
+    """Logits processor `f(tokens, scores) -> scores` that keeps each row inside a grammar.
+
+    Rows may end, be reordered or be dropped between calls (beams, batches); each row's state
+    follows from its tokens. Where a location and something else are both allowed and the model
+    gives all locations together more than `force_locations`, only locations stay possible. That
+    stops a text from ending early because probability is spread over many similar locations.
+
+    It also records the probability the model itself (before any constraint) gave each token, see
+    `probabilities`. Serves one generation; the masks it makes are shared by all of one grammar.
+    """
+
+    def __init__(self, grammar: Grammar, force_locations: float | None = None) -> None:
+        if force_locations is not None and not 0.0 <= force_locations <= 1.0:
+            raise ValueError(f"force_locations is a probability in [0, 1], got {force_locations}")
+        self._grammar = grammar
+        self._threshold = force_locations
+        self._states: dict[Prefix, Hashable] = {(): grammar.initial()}
+        self._last: _Step | None = None
+        self._recorded: list[torch.Tensor] = []  # one (B,) of log-probabilities per token so far
+
+    def __call__(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """tokens (B, n) with the start token, scores (B, V) raw logits -> masked logits (B, V)."""
+        prefixes = [tuple(row[1:]) for row in tokens.tolist()]
+        if self._last is not None:
+            self._record(self._last, prefixes, tokens[:, -1])
+        self._states = {prefix: self._state(prefix) for prefix in prefixes}
+        log_total = scores.float().logsumexp(-1)  # (B,)
+        forbidden = self._forbidden(prefixes, scores, log_total)
+        masked = scores.masked_fill(forbidden, float("-inf"))
+        self._last = _Step(prefixes, masked, log_total)
+        return masked
+
+    def probabilities(self, tokens: Sequence[int], row: int = 0) -> list[float]:
+        """The model's probability of each token of a generated text (without start and end).
+
+        row is the text's place in the batch; a text that moved since (beams) is found elsewhere.
+        Raises ValueError for tokens that were not generated under this constraint.
+        """
+        if self._last is None:
+            raise ValueError("nothing was generated under this constraint yet")
+        wanted, known = tuple(tokens), len(self._recorded)
+        row = self._last.row_of(wanted[:known], near=row)
+        log_probabilities = [column[row] for column in self._recorded[: len(wanted)]]
+        if len(wanted) == known + 1:
+            log_probabilities.append(self._last.log_probability(row, wanted[-1]))
+        if len(log_probabilities) != len(wanted):
+            raise ValueError(f"only {known + 1} tokens were generated, asked about {len(wanted)}")
+        return torch.stack(log_probabilities).exp().tolist() if wanted else []
+
+    def _state(self, prefix: Prefix) -> Hashable:
+        if prefix in self._states:
+            return self._states[prefix]
+        if prefix[:-1] in self._states:
+            return self._grammar.advance(self._states[prefix[:-1]], prefix[-1])
+        state = self._grammar.initial()
+        for token in prefix:
+            state = self._grammar.advance(state, token)
+        return state
+
+    def _record(self, last: _Step, prefixes: Sequence[Prefix], chosen: torch.Tensor) -> None:
+        """Look up what the last step's scores say about the tokens chosen (B,) since."""
+        if any(len(prefix) != len(last.prefixes[0]) + 1 for prefix in prefixes):
+            raise ValueError(
+                "each call must follow the call before by one token; make a new "
+                "ConstrainedDecoding for each generation"
+            )
+        parents = [last.row_of(prefix[:-1], near=row) for row, prefix in enumerate(prefixes)]
+        if parents != list(range(len(last.prefixes))):
+            last = last.reordered(parents)
+            self._recorded = [column[parents] for column in self._recorded]
+        gathered = last.masked.gather(1, chosen[:, None].to(last.masked.device))[:, 0]
+        self._recorded.append(gathered.float() - last.log_total)
+
+    def _forbidden(
+        self, prefixes: Sequence[Prefix], scores: torch.Tensor, log_total: torch.Tensor
+    ) -> torch.Tensor:
+        """(B, V), or (1, V) where all rows agree."""
+        masks = _device_masks(self._grammar, scores)
+        rows = [masks.of(self._grammar, self._states[prefix]) for prefix in prefixes]
+        forbidden = _stack([row.forbidden for row in rows])
+        if self._threshold is None or all(row.unless_location is None for row in rows):
+            return forbidden
+        forced = _stack(
+            [row.forbidden if row.unless_location is None else row.unless_location for row in rows]
+        )
+        places = self._grammar.symbols.vocabulary.location_ids
+        log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
+        certain = (log_locations - log_total).exp() > self._threshold  # (B,)
+        return torch.where(certain[:, None], forced, forbidden)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One call: the rows' tokens, masked scores (B, V) and log-sum-exp of the raw scores (B,)."""
+
+    prefixes: list[Prefix]
+    masked: torch.Tensor
+    log_total: torch.Tensor
+
+    def row_of(self, prefix: Prefix, near: int) -> int:
+        """The row with these tokens: `near` itself if it has them."""
+        if near < len(self.prefixes) and self.prefixes[near][: len(prefix)] == prefix:
+            return near
+        for row, known in enumerate(self.prefixes):
+            if known[: len(prefix)] == prefix:
+                return row
+        raise ValueError(f"these tokens were not generated under this constraint: {prefix}")
+
+    def log_probability(self, row: int, token: int) -> torch.Tensor:
+        return self.masked[row, token].float() - self.log_total[row]
+
+    def reordered(self, rows: Sequence[int]) -> _Step:
+        chosen = list(rows)
+        prefixes = [self.prefixes[row] for row in chosen]
+        return _Step(prefixes, self.masked[chosen], self.log_total[chosen])
+
+
+def _stack(masks: Sequence[torch.Tensor]) -> torch.Tensor:
+    first = masks[0]
+    return first[None] if all(mask is first for mask in masks) else torch.stack(list(masks))
