@@ -1,4 +1,4 @@
-"""Bounded memories of what the robot saw and heard. Imports numpy, and soxr when it must resample."""
+"""Bounded memories of what the robot saw and heard. Imports numpy; soxr if it must resample."""
 
 from uio2_ros.history.audio_history import (
     AudioHistory,

@@ -1,0 +1,51 @@
+"""Reuse of equally large pixel buffers under a bound in bytes. numpy only."""
+
+from __future__ import annotations
+
+from uio2_ros.history.memory import Bytes, PixelMemory
+
+
+class SlotPool:
+    """Buffers taken from a `PixelMemory` and reused; its owner serialises the calls.
+
+    Spare buffers of another size than the one asked for are freed first: after a change of
+    resolution the old slots go.
+    """
+
+    def __init__(self, memory: PixelMemory, max_bytes: int) -> None:
+        self._memory = memory
+        self._max_bytes = max_bytes
+        self._spare: list[Bytes] = []
+        self.total_bytes = 0
+        """Bytes of all buffers, spare ones included."""
+
+    def take(self, size: int) -> Bytes | None:
+        """A buffer of `size` bytes, or None if the bound or the memory does not allow it."""
+        if self._spare and self._spare[-1].size != size:
+            self.drain()
+        if self._spare:
+            return self._spare.pop()
+        if self.total_bytes + size > self._max_bytes:
+            return None
+        try:
+            buffer = self._memory.allocate(size)
+        except MemoryError:
+            return None
+        self.total_bytes += size
+        return buffer
+
+    def give_back(self, buffer: Bytes) -> None:
+        """Keeps a buffer for the next `take` of its size."""
+        if self._spare and self._spare[-1].size != buffer.size:
+            self._free(buffer)
+        else:
+            self._spare.append(buffer)
+
+    def drain(self) -> None:
+        """Frees the spare buffers."""
+        while self._spare:
+            self._free(self._spare.pop())
+
+    def _free(self, buffer: Bytes) -> None:
+        self.total_bytes -= buffer.size
+        self._memory.free(buffer)
