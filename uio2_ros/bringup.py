@@ -1,0 +1,335 @@
+"""The graph that `./uio2 up` and `ros2 launch uio2_ros agent.launch.py` start, described once.
+
+`Settings` holds the launch arguments: each field is one argument and carries its description.
+`processes(settings)` says what runs, `environment(settings, inherited)` in which environment.
+Imports neither rclpy nor launch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "uio2_ros"
+ParameterValue = bool | float | int | str
+
+DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
+DDS_TRANSPORT_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
+DDS_PROFILE_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
+"""Profiles that Fast DDS picks up from the working folder."""
+DISTRIBUTIONS_BEFORE_FASTDDS_3 = ("humble", "iron", "jazzy")
+
+
+class BringupError(ValueError):
+    """A launch argument that is unknown or does not make sense; the message says what would."""
+
+
+def config_folder() -> Path:
+    """Where agent.yaml, fastdds.xml and agent.rviz lie: beside the sources or in the share folder.
+
+    BringupError if they are in neither place.
+    """
+    here = Path(__file__).resolve().parent
+    candidates = [here.parent / "config"]
+    candidates += [parent / "share" / PACKAGE / "config" for parent in here.parents]
+    for folder in candidates:
+        if (folder / "fastdds.xml").is_file():
+            return folder
+    raise BringupError(
+        f"no config/fastdds.xml beside {here} nor in a share/{PACKAGE} folder above it; the graph "
+        "runs from the sources or from a colcon install, not from `pip install` alone"
+    )
+
+
+def _argument(default: str | bool, description: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"description": description, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The launch arguments, typed. `Settings.parse` makes one from what a person typed."""
+
+    model: str = _argument(
+        "synthetic",
+        "hub id or directory of an official checkpoint; synthetic: a tiny untrained model",
+    )
+    tokenizer: str = _argument(
+        "", "SentencePiece file of the checkpoint; empty: the synthetic one of the package"
+    )
+    device: str = _argument("auto", "where the model runs: auto, cpu, cuda or cuda:<number>")
+    camera: str = _argument(
+        "auto",
+        "auto (first camera that works, else a demonstration picture), off, a device "
+        "(/dev/video0 or 0), a video or picture file, or a folder of pictures",
+    )
+    microphone: str = _argument(
+        "auto",
+        "auto (default input, else a demonstration recording), off, the number or name of a "
+        "device, or a sound file",
+    )
+    image_topic: str = _argument(
+        "image", "pictures the agent looks at; naming your own turns camera:=auto off"
+    )
+    camera_info_topic: str = _argument("camera_info", "calibration that belongs to the pictures")
+    audio_topic: str = _argument(
+        "audio", "sound the agent hears; naming your own turns microphone:=auto off"
+    )
+    compressed: bool = _argument(False, "pictures travel as JPEG on <image_topic>/compressed")
+    namespace: str = _argument("", "namespace of the nodes and of their relative topics")
+    params_file: str = _argument(
+        "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
+    )
+    autostart: bool = _argument(True, "load the model and activate the agent at once")
+    rviz: bool = _argument(False, "start RViz with the configuration of the package")
+    use_sim_time: bool = _argument(False, "take the time from /clock")
+    log_level: str = _argument(
+        "info", "least severe log lines shown", ("debug", "info", "warn", "error", "fatal")
+    )
+    given: frozenset[str] = frozenset()
+    """Names of the arguments somebody set: only these override the parameter file."""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> Settings:
+        """Check and type what was typed; BringupError names the argument and what it may be."""
+        known = {argument.name: argument for argument in ARGUMENTS}
+        values: dict[str, Any] = {
+            name: _find(known, name).parse(text) for name, text in given.items()
+        }
+        settings = cls(**values, given=frozenset(given))
+        _check_file("params_file", settings.params_file)
+        return settings
+
+    @property
+    def parameter_file(self) -> Path:
+        """The file of `params_file`, or the package's own."""
+        return Path(self.params_file or config_folder() / "agent.yaml").absolute()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One launch argument as text, the way both front doors take it."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...]
+    is_flag: bool
+
+    def parse(self, text: str) -> str | bool:
+        """The typed value of `text`; BringupError if it is not one of the choices."""
+        text = text.strip()
+        if self.is_flag:
+            text = text.lower()
+        if self.choices and text not in self.choices:
+            raise BringupError(
+                f"{self.name}:={text} is not possible; expected one of: {', '.join(self.choices)}"
+            )
+        if self.name == "namespace":
+            return _check_namespace(text)
+        if self.name.endswith("_topic"):
+            return _check_topic(self.name, text)
+        return text == "true" if self.is_flag else text
+
+
+def _arguments() -> tuple[Argument, ...]:
+    return tuple(
+        _as_argument(item.name, getattr(Settings, item.name), **item.metadata)
+        for item in fields(Settings)
+        if item.metadata
+    )
+
+
+def _as_argument(
+    name: str, default: str | bool, description: str, choices: tuple[str, ...]
+) -> Argument:
+    if isinstance(default, bool):
+        return Argument(name, str(default).lower(), description, ("true", "false"), is_flag=True)
+    return Argument(name, default, description, choices, is_flag=False)
+
+
+def _find(known: Mapping[str, Argument], name: str) -> Argument:
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}:=?" if near else ""
+    raise BringupError(f"unknown argument {name}:={hint} Known are: {', '.join(known)}")
+
+
+def _check_namespace(text: str) -> str:
+    bare = text.strip("/")
+    if bare and not re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", bare, re.ASCII):
+        raise BringupError(
+            f"namespace:={text} is not a ROS namespace; expected words of letters, digits and "
+            "underscores joined by /, such as robot1/head"
+        )
+    return f"/{bare}" if bare else ""
+
+
+def _check_topic(name: str, text: str) -> str:
+    if not re.fullmatch(r"(/|~/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", text, re.ASCII):
+        raise BringupError(
+            f"{name}:={text} is not a ROS topic; expected a name such as camera/image_raw"
+        )
+    return text
+
+
+def _check_file(name: str, text: str) -> None:
+    if text and not Path(text).is_file():
+        raise BringupError(f"{name}:={text} is not a file; give the path of an existing one")
+
+
+ARGUMENTS: tuple[Argument, ...] = _arguments()
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the graph."""
+
+    name: str
+    """Node name, and the name in front of its log lines."""
+    package: str
+    executable: str
+    """What `ros2 launch` starts: an executable of `package`."""
+    module: str | None
+    """What `./uio2 up` starts: `python -m module`; None for a program found on PATH."""
+    parameters: Mapping[str, ParameterValue]
+    remappings: tuple[tuple[str, str], ...]
+    arguments: tuple[str, ...] = ()
+    needed: bool = True
+    """Whether its end ends the graph."""
+
+
+def processes(settings: Settings) -> tuple[Process, ...]:
+    """What runs, sources first so that pictures wait for the agent and not the other way round."""
+    running = []
+    if _source_runs(settings, "camera", "image_topic"):
+        running.append(_camera(settings))
+    if _source_runs(settings, "microphone", "audio_topic"):
+        running.append(_microphone(settings))
+    running.append(_agent(settings))
+    if settings.rviz:
+        running.append(_rviz(settings))
+    return tuple(running)
+
+
+def _source_runs(settings: Settings, source: str, topic: str) -> bool:
+    """Off is off; auto yields to a topic of the user's own, whose driver may hold the device."""
+    chosen = getattr(settings, source)
+    own_topic = getattr(settings, topic) != _default(topic)
+    return chosen != "off" and not (chosen == "auto" and own_topic)
+
+
+def _default(name: str) -> str:
+    return next(argument.default for argument in ARGUMENTS if argument.name == name)
+
+
+def _camera(settings: Settings) -> Process:
+    return Process(
+        name="camera",
+        package=PACKAGE,
+        executable="camera_node",
+        module="uio2_ros.nodes.camera",
+        parameters=_given(settings, camera="source", compressed="compressed", **CLOCK),
+        remappings=_image_remappings(settings),
+    )
+
+
+def _microphone(settings: Settings) -> Process:
+    return Process(
+        name="microphone",
+        package=PACKAGE,
+        executable="microphone_node",
+        module="uio2_ros.nodes.microphone",
+        parameters=_given(settings, microphone="source", **CLOCK),
+        remappings=_remappings(audio=settings.audio_topic),
+    )
+
+
+def _agent(settings: Settings) -> Process:
+    return Process(
+        name="agent",
+        package=PACKAGE,
+        executable="agent_node",
+        module="uio2_ros.nodes.agent",
+        parameters=_given(
+            settings,
+            model="model",
+            tokenizer="tokenizer",
+            device="device",
+            compressed="compressed",
+            autostart="autostart",
+            **CLOCK,
+        ),
+        remappings=(
+            *_image_remappings(settings),
+            *_remappings(audio=settings.audio_topic),
+        ),
+    )
+
+
+def _rviz(settings: Settings) -> Process:
+    return Process(
+        name="rviz",
+        package="rviz2",
+        executable="rviz2",
+        module=None,
+        parameters=_given(settings, **CLOCK),
+        remappings=(),
+        arguments=("-d", str(config_folder() / "agent.rviz")),
+        needed=False,
+    )
+
+
+CLOCK = {"use_sim_time": "use_sim_time"}
+
+
+def _given(settings: Settings, **parameter_of: str) -> dict[str, ParameterValue]:
+    """Parameters that override the file: those whose launch argument somebody gave."""
+    return {
+        parameter: getattr(settings, argument)
+        for argument, parameter in parameter_of.items()
+        if argument in settings.given
+    }
+
+
+def _image_remappings(settings: Settings) -> tuple[tuple[str, str], ...]:
+    compressed = (("image/compressed", f"{settings.image_topic}/compressed"),)
+    return (
+        *_remappings(image=settings.image_topic, camera_info=settings.camera_info_topic),
+        *(compressed if settings.image_topic != "image" else ()),
+    )
+
+
+def _remappings(**topics: str) -> tuple[tuple[str, str], ...]:
+    return tuple((own, wanted) for own, wanted in topics.items() if own != wanted)
+
+
+def environment(inherited: Mapping[str, str], folder: Path | None = None) -> dict[str, str]:
+    """Variables to add to `inherited`: the DDS profile, unless the user has one of their own.
+
+    `folder` is the working folder, where Fast DDS looks for profiles too.
+    """
+    own = [name for name in (*DDS_PROFILE_VARIABLES, DDS_TRANSPORT_VARIABLE) if inherited.get(name)]
+    own += [name for name in DDS_PROFILE_FILES if ((folder or Path()) / name).is_file()]
+    if own:
+        return {}
+    current, before_3 = DDS_PROFILE_VARIABLES
+    old = inherited.get("ROS_DISTRO") in DISTRIBUTIONS_BEFORE_FASTDDS_3
+    return {before_3 if old else current: str(config_folder() / "fastdds.xml")}
+
+
+def split_arguments(words: Sequence[str]) -> dict[str, str]:
+    """`name:=value` words as a mapping; BringupError for a word of another form."""
+    given = {}
+    for word in words:
+        name, separator, value = word.partition(":=")
+        if not separator or not name:
+            suggestion = re.sub(r"^-*(\w+)=", r"\1:=", word)
+            hint = f", such as {suggestion}" if suggestion != word else ""
+            raise BringupError(f"{word!r} is not an argument; expected name:=value{hint}")
+        given[name] = value
+    return given
