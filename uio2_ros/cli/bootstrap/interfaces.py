@@ -1,0 +1,73 @@
+"""Builds the ROS interfaces of this package, and the stand-ins it needs, with colcon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from uio2_ros.cli.bootstrap.environment import build_environment
+from uio2_ros.cli.bootstrap.layout import Layout
+from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.ros import Ros, missing_packages
+from uio2_ros.cli.bootstrap.stamp import (
+    digest_of_files,
+    digest_of_names,
+    read_stamp,
+    write_stamp,
+)
+
+BUILD_INPUTS = ("package.xml", "CMakeLists.txt", "msg", "srv", "action", "compat")
+# Installed as links, so their contents may change without a build.
+LINKED = ("uio2_ros", "scripts", "launch", "config", "behavior_trees", "docs")
+
+
+def interface_inputs(layout: Layout) -> dict[str, str]:
+    """What the build depends on."""
+    environment = read_stamp(layout.environment_stamp)
+    return {
+        "environment": f"{environment.get('root')} {environment.get('ros')}",
+        "sources": digest_of_files(layout.root, _files(layout.root, BUILD_INPUTS)),
+        "linked": digest_of_names(layout.root, _files(layout.root, LINKED)),
+    }
+
+
+def ensure_interfaces(layout: Layout, ros: Ros, progress: Progress) -> None:
+    """Build what changed since the last build; a changed environment builds from scratch."""
+    recorded, wanted = read_stamp(layout.interfaces_stamp), interface_inputs(layout)
+    if recorded == wanted and layout.install.is_dir():
+        return
+    if recorded and recorded.get("environment") != wanted["environment"]:
+        shutil.rmtree(layout.build, ignore_errors=True)
+        shutil.rmtree(layout.install, ignore_errors=True)
+    env = build_environment(os.environ, layout, ros)
+    progress.run("Building the message types", _colcon(layout, env), env, layout.root)
+    write_stamp(layout.interfaces_stamp, wanted)
+
+
+def stand_ins(layout: Layout, env: dict[str, str]) -> list[Path]:
+    """The packages of compat/ whose originals are not installed."""
+    prefixes = [Path(entry) for entry in env.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
+    offered = tuple(file.parent.name for file in (layout.root / "compat").glob("*/package.xml"))
+    return [layout.root / "compat" / name for name in sorted(missing_packages(offered, prefixes))]
+
+
+def _colcon(layout: Layout, env: dict[str, str]) -> list[str | Path]:
+    return [
+        *("colcon", "--log-base", layout.colcon / "log", "build"),
+        *("--base-paths", layout.root, *stand_ins(layout, env)),
+        *("--build-base", layout.build, "--install-base", layout.install),
+        *("--merge-install", "--symlink-install"),
+        *("--event-handlers", "console_direct-", "console_cohesion+"),
+        *("--cmake-args", "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release"),
+        f"-DPython3_EXECUTABLE={layout.python}",
+    ]
+
+
+def _files(root: Path, names: tuple[str, ...]) -> list[Path]:
+    found = []
+    for name in names:
+        path = root / name
+        inside = path.rglob("*") if path.is_dir() else [path]
+        found += [file for file in inside if file.is_file() and "__pycache__" not in file.parts]
+    return found

@@ -1,0 +1,103 @@
+"""`./uio2 <command>`: set up what is missing, then run the command in the ROS environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from uio2_ros.cli.bootstrap.environment import run_environment, shell_exports
+from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.interfaces import ensure_interfaces
+from uio2_ros.cli.bootstrap.layout import Layout
+from uio2_ros.cli.bootstrap.lock import setup_lock
+from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.python_environment import (
+    TEST_EXTRAS,
+    USER_EXTRAS,
+    ensure_environment,
+)
+from uio2_ros.cli.bootstrap.ros import WHEELS, Ros, find_ros
+from uio2_ros.cli.commands import COMMANDS
+
+USAGE = """\
+usage: ./uio2 [--yes] COMMAND [ARGUMENT ...]
+
+Sets up what is missing (.venv and .colcon in this folder), then runs COMMAND:
+
+{commands}
+
+  --yes    install missing system packages without asking (also with CI=true)
+
+./uio2 COMMAND --help explains a command. With a sourced ROS 2 Jazzy or Kilted that ROS is used,
+else one is installed into .venv; UIO2_ROS=wheels asks for the latter. UIO2_TORCH_SPEC and
+UIO2_TORCH_INDEX choose another torch and the package index it comes from.
+"""
+
+
+def usage() -> str:
+    lines = (f"  {name:8} {command.summary}" for name, command in COMMANDS.items())
+    return USAGE.format(commands="\n".join(lines))
+
+
+def main(root: Path, argv: Sequence[str]) -> int:
+    """Entry of the `uio2` executable; returns an exit code or becomes the command's process."""
+    arguments = list(argv)
+    assume_yes = os.environ.get("CI") == "true"
+    while arguments and arguments[0] in ("--yes", "-y"):
+        assume_yes = True
+        arguments.pop(0)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    command, *rest = arguments
+    if command not in COMMANDS:
+        print(f"uio2: no command '{command}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return run_command(Layout(root), command, rest, assume_yes)
+    except SetupError as failure:
+        print(f"uio2: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nuio2: interrupted", file=sys.stderr)
+        return 130
+
+
+def run_command(layout: Layout, command: str, arguments: Sequence[str], assume_yes: bool) -> int:
+    """Set up as far as the command needs, then hand over to it."""
+    if not COMMANDS[command].needs_setup:
+        return _become(Path(sys.executable), command, arguments, _diagnosis_environment(layout))
+    ros = find_ros(os.environ, layout)
+    set_up(layout, ros, TEST_EXTRAS if command == "test" else USER_EXTRAS, assume_yes)
+    env = run_environment(os.environ, layout, ros)
+    if command == "env":
+        print(shell_exports(os.environ, env))
+        return 0
+    return _become(layout.python, command, arguments, env)
+
+
+def set_up(layout: Layout, ros: Ros, extras: Sequence[str], assume_yes: bool) -> None:
+    """Bring `.venv` and the built interfaces up to date."""
+    progress = Progress(layout.setup_log)
+    with setup_lock(layout.lock, progress):
+        ensure_environment(layout, ros, extras, progress, assume_yes)
+        ensure_interfaces(layout, ros, progress)
+
+
+def _diagnosis_environment(layout: Layout) -> dict[str, str]:
+    """The doctor must run where the set-up fails, an unsupported sourced ROS included."""
+    try:
+        ros = find_ros(os.environ, layout)
+    except SetupError:
+        ros = Ros(WHEELS)
+    return run_environment(os.environ, layout, ros)
+
+
+def _become(python: Path, command: str, arguments: Sequence[str], env: dict[str, str]) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    argv = [str(python), "-m", "uio2_ros.cli", command, *arguments]
+    os.execve(python, argv, env)
+    raise AssertionError("execve returned")

@@ -1,0 +1,208 @@
+"""Makes `.venv`: the virtual environment with torch, the library's packages and, maybe, ROS 2."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uio2_ros.cli.bootstrap.environment import build_environment
+from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.layout import Layout
+from uio2_ros.cli.bootstrap.prerequisites import (
+    ask,
+    check_platform,
+    ensure_prerequisites,
+    find_python,
+)
+from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.ros import Ros, relocate_wheels
+from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
+
+TORCH_VERSION = "2.13.0"
+REQUIREMENT_FILES = ("pyproject.toml", "requirements-ros.txt")
+USER_EXTRAS = ("ros",)
+TEST_EXTRAS = ("ros", "dev")
+
+
+@dataclass(frozen=True)
+class Torch:
+    """Which torch to install: a requirement, and an index that offers it besides pip's own."""
+
+    requirement: str
+    index: str = ""
+
+    @property
+    def is_cpu_build(self) -> bool:
+        return self.requirement.endswith("+cpu")
+
+
+def choose_torch(environ: Mapping[str, str], has_gpu: bool) -> Torch:
+    """UIO2_TORCH_SPEC if set, else the CPU build unless the machine has an NVIDIA GPU.
+
+    Without `+cpu` Linux gets the CUDA build and some gigabytes of CUDA with it.
+    """
+    default = f"torch=={TORCH_VERSION}" if has_gpu else f"torch=={TORCH_VERSION}+cpu"
+    return Torch(
+        environ.get("UIO2_TORCH_SPEC") or default,
+        environ.get("UIO2_TORCH_INDEX", ""),
+    )
+
+
+def has_nvidia_gpu() -> bool:
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+
+
+def environment_inputs(
+    layout: Layout, ros: Ros, torch: Torch, extras: Sequence[str]
+) -> dict[str, str]:
+    """What `.venv` depends on. Another root, ROS or Python asks for a new one."""
+    digest = hashlib.sha256()
+    for name in REQUIREMENT_FILES:
+        digest.update((layout.root / name).read_bytes())
+    return {
+        "root": str(layout.root),
+        "ros": ros.identity,
+        "torch": f"{torch.requirement} {torch.index}".strip(),
+        "requirements": digest.hexdigest(),
+        "extras": " ".join(sorted(extras)),
+    }
+
+
+def is_current(recorded: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether what was installed serves what is wanted; more extras than wanted are fine."""
+    has = set(recorded.get("extras", "").split())
+    same = all(recorded.get(key) == wanted[key] for key in wanted if key != "extras")
+    return same and has.issuperset(wanted["extras"].split())
+
+
+def ensure_environment(
+    layout: Layout, ros: Ros, extras: Sequence[str], progress: Progress, assume_yes: bool
+) -> None:
+    """Make or update `.venv` if its inputs changed."""
+    torch = choose_torch(os.environ, has_nvidia_gpu())
+    recorded = read_stamp(layout.environment_stamp)
+    wanted = environment_inputs(layout, ros, torch, extras)
+    if is_current(recorded, wanted) and layout.python.exists():
+        return
+    check_platform()
+    python = find_python(ros)
+    ensure_prerequisites(python, progress, assume_yes)
+    _make_venv(layout, ros, python, recorded, progress)
+    env = build_environment(os.environ, layout, ros)
+    everything = sorted({*extras, *recorded.get("extras", "").split()})
+    layout.environment_stamp.unlink(missing_ok=True)
+    _install_torch(layout, torch, env, progress, assume_yes)
+    _install_packages(layout, ros, everything, env, progress)
+    if not ros.is_sourced:
+        relocate_wheels(layout.venv, *_include_folders(layout, env))
+    imports = ["-c", "import torch, cv2, rclpy"]
+    progress.run("Checking the installation", [layout.python, *imports], env, layout.venv)
+    write_stamp(layout.environment_stamp, {**wanted, "extras": " ".join(everything)})
+
+
+def _make_venv(
+    layout: Layout, ros: Ros, python: Path, recorded: Mapping[str, str], progress: Progress
+) -> None:
+    moved = bool(recorded) and (recorded.get("root"), recorded.get("ros")) != (
+        str(layout.root),
+        ros.identity,
+    )
+    if moved:
+        progress.note(f"making .venv anew: it was made for {recorded.get('ros')} and now it is "
+                      f"{ros.identity} in {layout.root}")  # fmt: skip
+        shutil.rmtree(layout.venv)
+    if layout.python.exists():
+        return
+    source = f"the sourced ROS 2 {ros.distro}" if ros.is_sourced else "ROS 2 wheels"
+    progress.note(f"setting up with Python {platform.python_version()} and {source}; once, minutes")
+    see_system = ["--system-site-packages"] if ros.is_sourced else []
+    title = "Making the virtual environment .venv"
+    progress.run(title, [python, "-m", "venv", *see_system, layout.venv], os.environ)
+
+
+def _install_torch(
+    layout: Layout, torch: Torch, env: Mapping[str, str], progress: Progress, assume_yes: bool
+) -> None:
+    index = ["--extra-index-url", torch.index] if torch.index else []
+    build = "torch (CPU build)" if torch.is_cpu_build else "torch"
+    try:
+        progress.run(f"Installing {build}", _pip(layout, *index, torch.requirement), env)
+    except SetupError as failure:
+        if not torch.is_cpu_build or "No matching distribution found for torch" not in str(failure):
+            raise
+        _offer_cuda_build(progress, assume_yes)
+        plain = torch.requirement.removesuffix("+cpu")
+        progress.run("Installing torch with CUDA", _pip(layout, plain), env)
+
+
+def _offer_cuda_build(progress: Progress, assume_yes: bool) -> None:
+    progress.note("no NVIDIA GPU here, and your package index offers torch with CUDA only")
+    if assume_yes or ask("Install that (about 3 GB more)?"):
+        return
+    raise SetupError(
+        "the CPU build of torch is not in your package index. Set UIO2_TORCH_INDEX to the index "
+        "address that pytorch.org's install selector shows for Linux, pip and CPU and run again, "
+        "or run with --yes to install the build with CUDA"
+    )
+
+
+def _install_packages(
+    layout: Layout, ros: Ros, extras: Sequence[str], env: Mapping[str, str], progress: Progress
+) -> None:
+    """Everything but torch, with torch held where it is."""
+    constraints = layout.colcon / "constraints.txt"
+    constraints.write_text("\n".join(_held_versions(layout, ros, env)) + "\n", encoding="utf-8")
+    requirements = layout.colcon / "requirements.txt"
+    requirements.write_text(_project_requirements(layout, extras, env), encoding="utf-8")
+    arguments: list[str | Path] = ["-r", requirements, "-c", constraints]
+    if not ros.is_sourced:
+        arguments += ["-r", layout.root / "requirements-ros.txt"]
+    elif shutil.which("colcon", path=env["PATH"]) is None:
+        arguments += ["colcon-common-extensions"]
+    title = "Installing packages" if ros.is_sourced else "Installing packages and ROS 2"
+    progress.run(title, _pip(layout, *arguments), env)
+
+
+def _held_versions(layout: Layout, ros: Ros, env: Mapping[str, str]) -> list[str]:
+    """torch must not be replaced, nor the numpy that a sourced ROS was compiled against."""
+    names = ["torch", "numpy"] if ros.is_sourced else ["torch"]
+    code = "import sys\nfrom importlib.metadata import version, PackageNotFoundError\n" + (
+        "for name in sys.argv[1:]:\n"
+        "    try: print(f'{name}=={version(name)}')\n"
+        "    except PackageNotFoundError: pass\n"
+    )
+    return _python_output(layout, env, "-c", code, *names).split()
+
+
+def _project_requirements(layout: Layout, extras: Sequence[str], env: Mapping[str, str]) -> str:
+    script = Path(__file__).with_name("requirements.py")
+    return _python_output(layout, env, str(script), str(layout.root / "pyproject.toml"), *extras)
+
+
+def _include_folders(layout: Layout, env: Mapping[str, str]) -> tuple[Path, Path]:
+    code = (
+        "import numpy, sysconfig; print(sysconfig.get_path('include')); print(numpy.get_include())"
+    )
+    python_include, numpy_include = _python_output(layout, env, "-c", code).splitlines()
+    return Path(python_include), Path(numpy_include)
+
+
+def _python_output(layout: Layout, env: Mapping[str, str], *arguments: str) -> str:
+    command = [str(layout.python), *arguments]
+    done = subprocess.run(command, env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError(
+            f"{' '.join(command)} failed:\n{done.stderr}\n  Remove .venv and run again"
+        )
+    return done.stdout
+
+
+def _pip(layout: Layout, *arguments: str | Path) -> list[str | Path]:
+    options = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
+    return [layout.python, "-m", "pip", "install", *options, *arguments]

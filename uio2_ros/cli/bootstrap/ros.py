@@ -1,0 +1,96 @@
+"""Which ROS 2 this checkout uses: the sourced one, or the wheels inside `.venv`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.layout import Layout
+
+SUPPORTED_DISTROS = ("jazzy", "kilted")
+WHEELS = "wheels"
+
+
+@dataclass(frozen=True)
+class Ros:
+    """Where ROS 2 comes from; `prefix` is None for the wheels."""
+
+    distro: str
+    prefix: Path | None = None
+    python_version: str = ""  # "3.12": the Python its rclpy was compiled for
+
+    @property
+    def is_sourced(self) -> bool:
+        return self.prefix is not None
+
+    @property
+    def identity(self) -> str:
+        return f"{self.distro} {self.prefix}" if self.is_sourced else WHEELS
+
+
+def find_ros(environ: Mapping[str, str], layout: Layout) -> Ros:
+    """The sourced ROS 2 if there is one, else the wheels; UIO2_ROS=wheels forces the wheels.
+
+    Raises SetupError for a sourced distribution that is not supported.
+    """
+    prefix = _rclpy_prefix(environ, layout)
+    if environ.get("UIO2_ROS") == WHEELS or prefix is None:
+        return Ros(distro=WHEELS)
+    distro = environ.get("ROS_DISTRO", "")
+    if distro not in SUPPORTED_DISTROS:
+        raise SetupError(
+            f"the sourced ROS 2 is '{distro or 'unnamed'}' ({prefix}), expected "
+            f"{' or '.join(SUPPORTED_DISTROS)}: source one of these, or set UIO2_ROS=wheels to "
+            "use the ROS 2 that ./uio2 installs into .venv"
+        )
+    return Ros(distro, prefix, _rclpy_python(prefix))
+
+
+def _rclpy_prefix(environ: Mapping[str, str], layout: Layout) -> Path | None:
+    own = (layout.venv, layout.install)
+    for entry in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        prefix = Path(entry)
+        if entry and prefix not in own and (prefix / "share" / "rclpy").is_dir():
+            return prefix
+    return None
+
+
+def _rclpy_python(prefix: Path) -> str:
+    for folder in prefix.glob("lib/python3*/*-packages/rclpy"):
+        found = re.search(r"python(3\.\d+)", str(folder))
+        if found:
+            return found.group(1)
+    raise SetupError(
+        f"the sourced ROS 2 in {prefix} has no Python package rclpy under lib/python3*: reinstall "
+        "it, or set UIO2_ROS=wheels to use the ROS 2 that ./uio2 installs into .venv"
+    )
+
+
+def missing_packages(names: tuple[str, ...], prefixes: list[Path]) -> list[str]:
+    """Of these ROS packages, those that no prefix has."""
+    index = Path("share", "ament_index", "resource_index", "packages")
+    return [name for name in names if not any((p / index / name).exists() for p in prefixes)]
+
+
+def relocate_wheels(venv: Path, python_include: Path, numpy_include: Path) -> int:
+    """Point the wheels' CMake files at this machine's folders; returns how many files changed.
+
+    The wheels were built elsewhere and name that machine's Python and numpy include folders.
+    """
+    replacements = (
+        (re.compile(r'/opt/python/[^;"\s]*/numpy/_core/include'), str(numpy_include)),
+        (re.compile(r'/opt/python/[^;"\s]*/include/python3\.\d+'), str(python_include)),
+    )
+    changed = 0
+    for file in (venv / "share").glob("*/cmake/*.cmake"):
+        before = after = file.read_text(encoding="utf-8")
+        for pattern, folder in replacements:
+            after = pattern.sub(lambda _, folder=folder: folder, after)
+        if after != before:
+            file.write_text(after, encoding="utf-8")
+            changed += 1
+    return changed

@@ -1,0 +1,28 @@
+"""The list of commands: what each is for and where it lives. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of `./uio2`; its module has `main(argv) -> exit code` unless it is built in."""
+
+    summary: str
+    module: str = ""
+    needs_setup: bool = True
+
+
+COMMANDS = {
+    "up": Command("run the agent with its camera and microphone nodes", "uio2_ros.cli.up"),
+    "ask": Command("ask the running agent something", "uio2_ros.cli.ask"),
+    "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
+    "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
+    "doctor": Command(
+        "report what works on this machine and how to repair the rest",
+        "uio2_ros.cli.doctor",
+        needs_setup=False,
+    ),
+    "env": Command('print the environment for a shell: eval "$(./uio2 env)"'),
+}
