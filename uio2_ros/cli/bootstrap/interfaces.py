@@ -18,8 +18,9 @@ from uio2_ros.cli.bootstrap.stamp import (
 )
 
 BUILD_INPUTS = ("package.xml", "CMakeLists.txt", "msg", "srv", "action", "compat")
-# Installed as links, so their contents may change without a build.
-LINKED = ("uio2_ros", "scripts", "launch", "config", "behavior_trees", "docs")
+# Installed as links, so their contents may change without a build. The Python sources need none
+# at all: the run environment has the checkout before the installed package.
+LINKED = ("scripts", "launch", "config", "behavior_trees")
 
 
 def interface_inputs(layout: Layout) -> dict[str, str]:
@@ -53,15 +54,13 @@ def stand_ins(layout: Layout, env: dict[str, str]) -> list[Path]:
 
 
 def _colcon(layout: Layout, env: dict[str, str]) -> list[str | Path]:
-    return [
-        *("colcon", "--log-base", layout.colcon / "log", "build"),
-        *("--base-paths", layout.root, *stand_ins(layout, env)),
-        *("--build-base", layout.build, "--install-base", layout.install),
-        *("--merge-install", "--symlink-install"),
-        *("--event-handlers", "console_direct-", "console_cohesion+"),
-        *("--cmake-args", "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release"),
-        f"-DPython3_EXECUTABLE={layout.python}",
-    ]
+    command: list[str | Path] = ["colcon", "--log-base", layout.colcon / "log", "build"]
+    command += ["--base-paths", layout.root, *stand_ins(layout, env)]
+    command += ["--build-base", layout.build, "--install-base", layout.install]
+    command += ["--merge-install", "--symlink-install"]
+    command += ["--event-handlers", "console_direct-", "console_cohesion+"]
+    command += ["--cmake-args", "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release"]
+    return [*command, f"-DPython3_EXECUTABLE={layout.python}"]
 
 
 def _files(root: Path, names: tuple[str, ...]) -> list[Path]:

@@ -25,7 +25,6 @@ from uio2_ros.cli.bootstrap.ros import Ros, relocate_wheels
 from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
 
 TORCH_VERSION = "2.13.0"
-REQUIREMENT_FILES = ("pyproject.toml", "requirements-ros.txt")
 USER_EXTRAS = ("ros",)
 TEST_EXTRAS = ("ros", "dev")
 
@@ -35,6 +34,7 @@ class Torch:
     """Which torch to install: a requirement, and an index that offers it besides pip's own."""
 
     requirement: str
+    default: str
     index: str = ""
 
     @property
@@ -42,34 +42,35 @@ class Torch:
         return self.requirement.endswith("+cpu")
 
 
-def choose_torch(environ: Mapping[str, str], has_gpu: bool) -> Torch:
-    """UIO2_TORCH_SPEC if set, else the CPU build unless the machine has an NVIDIA GPU.
+def choose_torch(environ: Mapping[str, str], has_gpu: bool, recorded: Mapping[str, str]) -> Torch:
+    """UIO2_TORCH_SPEC, or what it was when `.venv` was made, or the default for this machine.
 
-    Without `+cpu` Linux gets the CUDA build and some gigabytes of CUDA with it.
+    The default is the CPU build unless there is an NVIDIA GPU: without `+cpu` Linux gets the CUDA
+    build and some gigabytes of CUDA with it.
     """
     default = f"torch=={TORCH_VERSION}" if has_gpu else f"torch=={TORCH_VERSION}+cpu"
-    return Torch(
-        environ.get("UIO2_TORCH_SPEC") or default,
-        environ.get("UIO2_TORCH_INDEX", ""),
-    )
+    kept = recorded.get("torch") if recorded.get("torch_default") == default else None
+    requirement = environ.get("UIO2_TORCH_SPEC") or kept or default
+    return Torch(requirement, default, environ.get("UIO2_TORCH_INDEX", ""))
 
 
 def has_nvidia_gpu() -> bool:
-    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def environment_inputs(
     layout: Layout, ros: Ros, torch: Torch, extras: Sequence[str]
 ) -> dict[str, str]:
     """What `.venv` depends on. Another root, ROS or Python asks for a new one."""
-    digest = hashlib.sha256()
-    for name in REQUIREMENT_FILES:
-        digest.update((layout.root / name).read_bytes())
+    project = (layout.root / "pyproject.toml").read_text(encoding="utf-8")
+    needs = project.split("\n[tool.", 1)[0]  # what follows configures tools and installs nothing
+    needs += (layout.root / "requirements-ros.txt").read_text(encoding="utf-8")
     return {
         "root": str(layout.root),
         "ros": ros.identity,
-        "torch": f"{torch.requirement} {torch.index}".strip(),
-        "requirements": digest.hexdigest(),
+        "torch": torch.requirement,
+        "torch_default": torch.default,
+        "requirements": hashlib.sha256(needs.encode()).hexdigest(),
         "extras": " ".join(sorted(extras)),
     }
 
@@ -85,8 +86,8 @@ def ensure_environment(
     layout: Layout, ros: Ros, extras: Sequence[str], progress: Progress, assume_yes: bool
 ) -> None:
     """Make or update `.venv` if its inputs changed."""
-    torch = choose_torch(os.environ, has_nvidia_gpu())
     recorded = read_stamp(layout.environment_stamp)
+    torch = choose_torch(os.environ, has_nvidia_gpu(), recorded)
     wanted = environment_inputs(layout, ros, torch, extras)
     if is_current(recorded, wanted) and layout.python.exists():
         return
@@ -187,7 +188,8 @@ def _project_requirements(layout: Layout, extras: Sequence[str], env: Mapping[st
 
 def _include_folders(layout: Layout, env: Mapping[str, str]) -> tuple[Path, Path]:
     code = (
-        "import numpy, sysconfig; print(sysconfig.get_path('include')); print(numpy.get_include())"
+        "import numpy, sysconfig\n"
+        "print(sysconfig.get_path('include'), numpy.get_include(), sep='\\n')"
     )
     python_include, numpy_include = _python_output(layout, env, "-c", code).splitlines()
     return Path(python_include), Path(numpy_include)

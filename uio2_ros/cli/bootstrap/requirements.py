@@ -5,16 +5,16 @@ Usage: requirements.py PYPROJECT [EXTRA ...]
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 
 
 def project_requirements(pyproject: str, extras: list[str]) -> list[str]:
     """The dependencies of a pyproject.toml's text and of the named extras."""
-    try:
-        import tomllib
-    except ModuleNotFoundError:  # Python 3.10; ensurepip's pip brings its own copy
-        from pip._vendor import tomli as tomllib  # type: ignore[no-redef]
+    # Python 3.10 has no tomllib, but the pip of a virtual environment brings its own copy.
+    name = "tomllib" if sys.version_info >= (3, 11) else "pip._vendor.tomli"
+    tomllib = importlib.import_module(name)
     project = tomllib.loads(pyproject)["project"]
     optional = project.get("optional-dependencies", {})
     unknown = [extra for extra in extras if extra not in optional]
