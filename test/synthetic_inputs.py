@@ -46,8 +46,8 @@ def waveform(seconds: float, seed: int = 0, rate: int = 16000) -> npt.NDArray[np
 def step_noise(step: int, vocab: int, scale: float = 0.5) -> npt.NDArray[np.float32]:
     """What to add to the (vocab,) logits of generation step `step`, 0 for the first new token.
 
-    Untrained weights repeat themselves; this makes the sequence vary and depend on every logit. Start
-    and end (ids 0 and 1) are ruled out.
+    Untrained weights repeat themselves; this makes the sequence vary and depend on every logit.
+    Start and end (ids 0 and 1) are ruled out.
     """
     noise = _generator(3000, step).standard_normal(vocab) * scale
     noise[:2] = -1e4

@@ -1,4 +1,4 @@
-"""The sizes and constants of preprocessing, taken from a model's configuration in this one place."""
+"""The sizes and constants of preprocessing; the one place that reads them from a model's config."""
 
 from __future__ import annotations
 
@@ -86,12 +86,15 @@ class ProcessingConfig:
     def from_model_config(cls, config: ModelConfig) -> ProcessingConfig:
         """The settings that fit a model; ValueError where its sizes contradict each other."""
         sizes, lengths = config.t5_config, config.sequence_length
-        if not sizes.default_audio_size == sizes.default_audio_vit_size == sizes.default_audio_history_vit_size:  # fmt: skip
-            raise ValueError("default_audio_size and the audio ViT sizes must be the same")
         frames, mels = sizes.default_audio_vit_size
+        for name in ("default_audio_size", "default_audio_history_vit_size"):
+            if getattr(sizes, name) != (frames, mels):
+                raise ValueError(f"{name} {getattr(sizes, name)} must be {(frames, mels)}")
         return cls(
             image=PictureSettings(
-                sizes.default_image_vit_size, sizes.image_vit_patch_size, lengths.image_input_samples
+                sizes.default_image_vit_size,
+                sizes.image_vit_patch_size,
+                lengths.image_input_samples,
             ),
             image_history=PictureSettings(
                 sizes.default_image_history_vit_size,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,8 @@ class PatchInput:
     positions: Ints  # (P,) index of each patch in the full grid, row-major
 
     def __post_init__(self) -> None:
-        assert (
-            self.patches.ndim == 2
-            and self.mask.shape == self.positions.shape == self.patches.shape[:1]
-        )
+        assert self.patches.ndim == 2
+        assert self.mask.shape == self.positions.shape == self.patches.shape[:1]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Example:
 
     text ends with the end token. Histories are oldest first and hold real frames or segments only;
     `history_keys` names image-history frames for the engine's cache (None = do not cache).
-    image_info is the (11,) record of model.md section 2 that maps boxes back to the original picture.
+    image_info is the (11,) record of model.md section 2 that maps boxes back to the picture.
     Targets: text ids with the end token; image target (S, S, 3) in [0, 1] with its (S, S) mask;
     audio target a normalised spectrogram (256, 128) with its mask.
     """
@@ -56,16 +55,20 @@ class Example:
 
 @dataclass
 class PatchBatch:
-    """Stacked patches: inputs (B, P, D), histories (B, F, P, D); frames that are not there are masked."""
+    """Stacked patches: inputs (B, P, D), histories (B, F, P, D); absent frames are masked."""
 
     patches: torch.Tensor  # float32
     mask: torch.Tensor  # bool, patches' shape without D
     positions: torch.Tensor  # int64, likewise
 
+    def to(self, device: torch.device | str) -> PatchBatch:
+        """The same patches on another device."""
+        return PatchBatch(self.patches.to(device), self.mask.to(device), self.positions.to(device))
+
 
 @dataclass
 class Batch:
-    """A batch for `UnifiedIO`: right-padded text and stacked modalities; None where no example has one."""
+    """A batch for `UnifiedIO`: right-padded text, stacked modalities, None where none has one."""
 
     text: torch.Tensor  # (B, T) int64
     text_mask: torch.Tensor  # (B, T) bool
@@ -82,14 +85,9 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
-        moved = {}
-        for name, value in vars(self).items():
-            if isinstance(value, torch.Tensor):
-                moved[name] = value.to(device)
-            elif isinstance(value, PatchBatch):
-                moved[name] = PatchBatch(
-                    *(t.to(device) for t in (value.patches, value.mask, value.positions))
-                )
-            else:
-                moved[name] = value
-        return Batch(**moved)
+        moved: dict[str, Any] = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, (torch.Tensor, PatchBatch))
+        }
+        return replace(self, **moved)

@@ -1,6 +1,7 @@
 """Where pixels of the original picture lie on the model's padded canvas, and back. numpy only.
 
-Coordinates come as (..., 2 k) arrays of alternating y and x: points are (y, x), boxes (y1, x1, y2, x2).
+Coordinates come as (..., 2 k) arrays of alternating y and x: points are (y, x), boxes
+(y1, x1, y2, x2).
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class ImageInfo:
 def letterbox(height: int, width: int, canvas: tuple[int, int]) -> ImageInfo:
     """Fit a picture into a canvas (height, width): scaled as large as it fits, centred.
 
-    Scale and products are float32 before they are cut to integers, as in training; a side that would
-    vanish keeps one pixel.
+    Scale and products are float32 before they are cut to integers, as in training; a side that
+    would vanish keeps one pixel.
     """
     scale = _scale(height, width, canvas)
     scaled_height = max(1, int(np.float32(height) * scale))
@@ -80,7 +81,9 @@ def letterbox(height: int, width: int, canvas: tuple[int, int]) -> ImageInfo:
 
 def _scale(height: float, width: float, canvas: tuple[int, int]) -> np.float32:
     """Canvas pixels per picture pixel."""
-    return min(np.float32(canvas[0]) / np.float32(height), np.float32(canvas[1]) / np.float32(width))
+    return min(
+        np.float32(canvas[0]) / np.float32(height), np.float32(canvas[1]) / np.float32(width)
+    )
 
 
 def to_pixels(
@@ -94,7 +97,8 @@ def to_pixels(
     pairs = values.reshape(*values.shape[:-1], -1, 2)  # (..., k, 2)
     corner = np.array([info.top - info.offset_y, info.left - info.offset_x])
     pixels = (pairs * np.asarray(canvas) - corner) * info.inverse_scale
-    return np.clip(pixels, 0, [info.height, info.width]).reshape(values.shape)
+    clipped: npt.NDArray[np.float64] = np.clip(pixels, 0, [info.height, info.width])
+    return clipped.reshape(values.shape)
 
 
 def to_canvas(
@@ -109,8 +113,8 @@ def to_canvas(
     scale = _scale(info.height, info.width, canvas)
     corner = np.array([info.top - info.offset_y, info.left - info.offset_x], np.float32)
     limits = np.asarray(canvas, np.float32)
-    placed = np.clip(pairs * scale + corner, np.float32(0), limits)
-    return (placed / limits).astype(np.float32).reshape(pixels.shape)
+    placed: npt.NDArray[np.float32] = np.clip(pairs * scale + corner, np.float32(0), limits)
+    return (placed / limits).reshape(pixels.shape)
 
 
 def checked_region(
@@ -118,8 +122,8 @@ def checked_region(
 ) -> tuple[float, float, float, float]:
     """The region as y1, x1, y2, x2, cut to the picture.
 
-    region_xyxy: x1, y1, x2, y2 in pixels. Raises InvalidInputError for a region that is not four finite
-    numbers, is empty or inverted, or lies outside the picture.
+    region_xyxy: x1, y1, x2, y2 in pixels. Raises InvalidInputError for a region that is not four
+    finite numbers, is empty or inverted, or lies outside the picture.
     """
     if len(region_xyxy) != 4 or not np.isfinite(np.asarray(region_xyxy, np.float64)).all():
         raise InvalidInputError(

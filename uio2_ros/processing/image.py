@@ -16,6 +16,7 @@ from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing.config import PictureSettings
 from uio2_ros.processing.example import Bools, Floats, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, letterbox
+from uio2_ros.processing.patches import to_patches
 
 _T = TypeVar("_T", bound=np.generic)
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
@@ -51,14 +52,15 @@ def _read_file(path: Path, name: str) -> Pixels:
     decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     if decoded is None:
         raise InvalidInputError(
-            f"the {name} file {path} is not a picture; expected JPEG, PNG or another format of OpenCV"
+            f"the {name} file {path} is not a picture; expected JPEG, PNG or another format that "
+            "OpenCV reads"
         )
     return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
 
 
 def fit(pixels: Pixels, canvas: tuple[int, int]) -> tuple[Floats, ImageInfo]:
     """The picture in [0, 1] on a black canvas (height, width, 3), and where it lies there."""
-    info = letterbox(*pixels.shape[:2], canvas)
+    info = letterbox(pixels.shape[0], pixels.shape[1], canvas)
     scaled = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
     if info.scaled_shape != pixels.shape[:2]:
         scaled = _resize(scaled, info.scaled_shape)
@@ -102,33 +104,6 @@ def picture_input(
     return to_patches(canvas, mask, settings.patch_size, settings.samples, rng), info
 
 
-def to_patches(
-    values: Floats, mask: Bools, patch: int, samples: int, rng: np.random.Generator
-) -> PatchInput:
-    """Square patches in row-major order, each flattened as (row, column, channel).
-
-    values: (H, W, C); mask: (H, W), read at the middle of each patch. With fewer samples than patches,
-    patches are drawn at random, those that show something first.
-    """
-    height, width, channels = values.shape
-    rows, columns = height // patch, width // patch
-    grid = values.reshape(rows, patch, columns, patch, channels).swapaxes(1, 2)
-    patches = grid.reshape(rows * columns, patch * patch * channels)  # (P, patch_dim)
-    middle = slice(patch // 2, None, patch)
-    whole = PatchInput(patches, mask[middle, middle].reshape(-1), _indices(rows * columns))
-    return whole if samples >= rows * columns else _drawn(whole, samples, rng)
-
-
-def _indices(count: int) -> npt.NDArray[np.int32]:
-    return np.arange(count, dtype=np.int32)
-
-
-def _drawn(whole: PatchInput, samples: int, rng: np.random.Generator) -> PatchInput:
-    real, padding = np.flatnonzero(whole.mask), np.flatnonzero(~whole.mask)
-    order = np.concatenate([rng.permutation(real), rng.permutation(padding)])[:samples]
-    return PatchInput(whole.patches[order], whole.mask[order], whole.positions[order])
-
-
 def picture_target(pixels: Pixels, size: tuple[int, int]) -> tuple[Floats, Floats]:
     """A picture to generate from nothing: (*size, 3) in [0, 1] and its mask (*size)."""
     canvas, info = fit(pixels, size)
@@ -163,4 +138,5 @@ def _sources(source: int, target: int) -> npt.NDArray[np.intp]:
     """Which of `source` samples each of `target` samples is nearest to."""
     scale = np.float32(source) / np.float32(target)
     positions = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * scale
-    return np.minimum(positions.astype(np.intp), source - 1)
+    nearest: npt.NDArray[np.intp] = np.minimum(positions.astype(np.intp), source - 1)
+    return nearest

@@ -1,4 +1,7 @@
-"""Text to token ids and back: a LLaMA SentencePiece file with Unified-IO 2's own pieces (model.md section 1)."""
+"""Text to token ids and back: a LLaMA SentencePiece file with Unified-IO 2's own pieces.
+
+The facts are in model.md section 1.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ EXTRA_IDS = 1200
 """Pieces `<extra_id_0>` to `<extra_id_1199>`; the last LOCATION_BINS of them are locations."""
 LOCATION_BINS = 1000
 MODALITY_FRAMES = 8
-PREFIXES = ("[Text] [S]", "[Text] [R]", "[Text] [X]", "[Image] [S]", "[Image] [R]", "[Audio] [S]", "[Audio] [R]")  # fmt: skip
+PREFIXES = tuple(
+    f"[{modality}] [{paradigm}]"
+    for modality, paradigms in (("Text", "SRX"), ("Image", "SR"), ("Audio", "SR"))
+    for paradigm in paradigms
+)
 
 # sentencepiece_model.proto: ModelProto, its SentencePiece and its TrainerSpec
 _MODEL_PIECES, _MODEL_TRAINER = 1, 2
@@ -36,8 +43,8 @@ class Tokenizer:
     """The vocabulary of Unified-IO 2 over a SentencePiece BPE file of any size.
 
     Start and padding are id 0, end 1, unknown 2; the file's other pieces keep their ids, and the
-    location, modality and prefix pieces follow them, so every offset depends on the file. Safe to share
-    between threads. Raises TokenizerError for a file that cannot be one.
+    location, modality and prefix pieces follow them, so every offset depends on the file. Threads
+    may share it. Raises TokenizerError for a file that cannot be one.
     """
 
     start_id = START_ID
@@ -68,9 +75,9 @@ class Tokenizer:
         """The location token of a value in [0, 1]; ValueError outside."""
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"a location is a value in [0, 1], got {value}")
-        # the product is rounded to float32 before the floor, as in training; bins then survive a round trip
-        location = math.floor(np.float32(value * (LOCATION_BINS - 1)))
-        return self.location_ids[LOCATION_BINS - 1 - location]
+        # rounded to float32 before the floor, as in training; bins then survive a round trip
+        location = math.floor(float(np.float32(value * (LOCATION_BINS - 1))))
+        return self.location_ids.stop - 1 - location
 
     def location_value(self, token_id: int) -> float:
         """The value in [0, 1] of a location token; ValueError for any other id."""
@@ -99,7 +106,9 @@ def _read_model(path: Path) -> list[WireField]:
     try:
         fields = list(parse(path.read_bytes()))
     except OSError as error:
-        raise TokenizerError(f"cannot read the tokenizer {path}: {error.strerror}; {_REMEDY}") from error
+        raise TokenizerError(
+            f"cannot read the tokenizer {path}: {error.strerror}; {_REMEDY}"
+        ) from error
     except ValueError as error:
         raise TokenizerError(f"{path} is not a SentencePiece model ({error}); {_REMEDY}") from error
     trainer = [field for field in fields if field.number == _MODEL_TRAINER]
@@ -116,7 +125,9 @@ def _integer_field(path: Path, message: bytes, number: int, default: int) -> int
     try:
         values = [field.integer for field in parse(message) if field.number == number]
     except ValueError as error:
-        raise TokenizerError(f"{path} is a damaged SentencePiece model ({error}); {_REMEDY}") from error
+        raise TokenizerError(
+            f"{path} is a damaged SentencePiece model ({error}); {_REMEDY}"
+        ) from error
     return values[-1] if values else default
 
 

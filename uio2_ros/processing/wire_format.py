@@ -1,7 +1,7 @@
-"""Protocol-buffer wire format: just enough to edit a SentencePiece file without the protobuf package.
+"""Protocol-buffer wire format: just enough to edit a SentencePiece file without protobuf.
 
-A message is a sequence of fields; a field is kept as its bytes, so what is not edited stays as it was.
-Imports nothing of the package.
+A message is a sequence of fields; a field is kept as its bytes, so what is not edited stays as it
+was. Imports nothing of the package.
 """
 
 from __future__ import annotations

@@ -1,0 +1,285 @@
+"""From what people, cameras and microphones give to what the model takes (model.md section 2)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.errors import InvalidInputError
+from uio2_ros.model.config import ModelConfig
+from uio2_ros.processing import audio as sound
+from uio2_ros.processing import image as picture
+from uio2_ros.processing import video as moving
+from uio2_ros.processing.batch import collate
+from uio2_ros.processing.config import ProcessingConfig
+from uio2_ros.processing.example import Batch, Example, Floats, Ints, PatchInput
+from uio2_ros.processing.geometry import ImageInfo, checked_region, to_canvas, to_pixels
+from uio2_ros.processing.image import Pixels
+from uio2_ros.processing.tokenizer import Tokenizer
+
+PREFIXES = {"text": "[Text] [S] ", "image": "[Image] [S] ", "audio": "[Audio] [S] "}
+"""What precedes a prompt for each modality to generate."""
+BOX = "{box}"
+
+Source = str | os.PathLike[str]
+Samples = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The pictures of an example after preprocessing."""
+
+    image: PatchInput | None = None
+    info: ImageInfo | None = None
+    history: tuple[PatchInput, ...] = ()
+    keys: tuple[int | None, ...] = ()
+
+
+class Processor:
+    """Makes examples and batches for the model of `config`; threads may share it at inference.
+
+    Where the configuration asks for fewer patches than a picture has (training), `rng` draws them.
+    """
+
+    def __init__(
+        self, config: ModelConfig, tokenizer: Tokenizer, *, rng: np.random.Generator | None = None
+    ) -> None:
+        if tokenizer.vocab_size > config.t5_config.vocab_size:
+            raise ValueError(
+                f"the tokenizer {tokenizer.path} has {tokenizer.vocab_size} pieces, the model only "
+                f"{config.t5_config.vocab_size} embeddings; give the tokenizer of this model"
+            )
+        self.config = ProcessingConfig.from_model_config(config)
+        self.tokenizer = tokenizer
+        self._rng = rng or np.random.default_rng()
+
+    def __call__(
+        self,
+        text: str = "",
+        image: Pixels | Source | None = None,
+        image_history: Sequence[Pixels | Source] = (),
+        video: Pixels | Source | None = None,
+        audio: Samples | Source | None = None,
+        region: Sequence[float] | None = None,
+        target: str | None = None,
+        text_target: str | None = None,
+        image_target: Pixels | Source | None = None,
+        audio_target: Samples | Source | None = None,
+        *,
+        image_history_keys: Sequence[int | None] | None = None,
+        audio_rate: int | None = None,
+        video_frame: int = -1,
+        video_sound: bool = True,
+    ) -> Example:
+        """Preprocess one example.
+
+        text: the prompt without prefix, cut to what the model takes; `{box}` becomes the region.
+        image: RGB uint8 (H, W, 3) or a file.
+        image_history: older pictures, oldest first, of which the newest that the model takes are
+            kept. image_history_keys names them for the engine's cache.
+        video: instead of both, RGB uint8 (N, H, W, 3) or a file. Of the frames chosen from it,
+            number `video_frame` becomes the image and the others the history. A file's sound is
+            used unless `audio` is given or `video_sound` is False.
+        audio: mono samples in [-1, 1] at `audio_rate` Hz (None: 16 kHz), a file, or mel segments
+            (N, 128, 256). The last segment is the audio input, those before it the history, of
+            which the newest that the model takes are kept.
+        region: x1, y1, x2, y2 in pixels of the image, cut to it.
+        target: the modality to generate, text, image or audio; None follows the targets.
+        text_target, image_target, audio_target: what it should generate, for training. An image
+            target beside an input image is letterboxed with it.
+
+        Raises InvalidInputError for input that is not what it claims to be.
+        """
+        targets = {"text": text_target, "image": image_target, "audio": audio_target}
+        target = _checked_target(
+            target, [name for name, given in targets.items() if given is not None]
+        )
+        if video is not None:
+            seen, heard = self._watch(video, image, image_history, audio, video_frame, video_sound)
+        else:
+            seen, heard = self._look(image, image_history, image_history_keys), ()
+        if audio is not None:
+            heard = self._listen(self._mels(audio, audio_rate))
+        example = Example(
+            text=self._prompt(text, target, region, seen.info),
+            image=seen.image,
+            image_history=seen.history,
+            history_keys=seen.keys,
+            audio=heard[-1] if heard else None,
+            audio_history=heard[:-1],
+            image_info=None if seen.info is None else seen.info.to_array(),
+            target=target,
+        )
+        return self._with_targets(
+            example, seen.info, text_target, image_target, audio_target, audio_rate
+        )
+
+    def collate(self, examples: Sequence[Example], *, history_frames: int | None = None) -> Batch:
+        """A batch of examples; see `uio2_ros.processing.batch.collate`."""
+        return collate(examples, history_frames=history_frames)
+
+    def to_pixels(
+        self, values_yx: npt.ArrayLike, image_info: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float64]:
+        """Pixels of the original picture from values of location tokens, clipped to the picture.
+
+        values_yx: (..., 2 k) of alternating y and x in [0, 1], points or boxes.
+        image_info: the example's.
+        """
+        return to_pixels(values_yx, ImageInfo.from_array(image_info), self.config.image.size)
+
+    def history_frame(self, pixels: Pixels | Source) -> PatchInput:
+        """The patches of one image-history frame."""
+        checked = picture.read_picture(pixels, "image_history")
+        return picture.picture_input(checked, self.config.image_history, self._rng)[0]
+
+    def encode_target(self, text: str) -> Ints:
+        """Ids of a text to generate, cut to what the decoder takes, with the end token."""
+        return self._encode(text, self.config.max_target_tokens)
+
+    def _encode(self, text: str, max_tokens: int) -> Ints:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"text must be a string, got {type(text).__name__}")
+        kept = self.tokenizer.encode(text)[: max_tokens - 1]
+        return np.array([*kept, self.tokenizer.end_id], np.int32)
+
+    def _prompt(
+        self, text: str, target: str, region: Sequence[float] | None, info: ImageInfo | None
+    ) -> Ints:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"text must be a string, got {type(text).__name__}")
+        if (BOX in text) != (region is not None):
+            missing = "region" if BOX in text else f"{BOX} in the text"
+            raise InvalidInputError(
+                f"{BOX} in the text and region go together; {missing} is missing"
+            )
+        if region is not None:
+            text = text.replace(BOX, self._region_text(region, info))
+        return self._encode(PREFIXES[target] + text, self.config.max_text_tokens)
+
+    def _region_text(self, region: Sequence[float], info: ImageInfo | None) -> str:
+        """Four location tokens y1 x1 y2 x2."""
+        if info is None:
+            raise InvalidInputError("region needs the image it lies in; give image= with it")
+        box_yxyx = checked_region(region, int(info.height), int(info.width))
+        values = to_canvas(box_yxyx, info, self.config.image.size)
+        return " ".join(self.tokenizer.location_text(float(value)) for value in values)
+
+    def _look(
+        self,
+        image: Pixels | Source | None,
+        history: Sequence[Pixels | Source],
+        keys: Sequence[int | None] | None,
+    ) -> _Seen:
+        keys = (None,) * len(history) if keys is None else tuple(keys)
+        if len(keys) != len(history):
+            raise InvalidInputError(
+                f"image_history_keys names {len(keys)} frames, image_history has {len(history)}"
+            )
+        newest = max(0, len(history) - self.config.history_frames)
+        frames = tuple(self.history_frame(frame) for frame in history[newest:])
+        seen = _Seen(history=frames, keys=tuple(keys[newest:]))
+        if image is None:
+            return seen
+        pixels = picture.read_picture(image)
+        patches, info = picture.picture_input(pixels, self.config.image, self._rng)
+        return replace(seen, image=patches, info=info)
+
+    def _watch(
+        self,
+        video: Pixels | Source,
+        image: Pixels | Source | None,
+        history: Sequence[Pixels | Source],
+        audio: Samples | Source | None,
+        video_frame: int,
+        video_sound: bool,
+    ) -> tuple[_Seen, tuple[PatchInput, ...]]:
+        """The pictures and the sound segments of a video."""
+        if image is not None or len(history):
+            raise InvalidInputError("give either video or image and image_history, not both")
+        read = moving.read_video(video, self.config.history_frames + 1)
+        frames = list(moving.trim_black_bars(read.frames, self.config.video))
+        if not -len(frames) <= video_frame < len(frames):
+            raise InvalidInputError(f"video_frame {video_frame} is not one of {len(frames)} frames")
+        seen = self._look(frames.pop(video_frame), frames, None)
+        if audio is not None or not video_sound or isinstance(video, np.ndarray):
+            return seen, ()
+        return seen, self._video_sound(video, read)
+
+    def _video_sound(self, video: Source, read: moving.VideoFrames) -> tuple[PatchInput, ...]:
+        samples = sound.read_sound_of_video(video, self.config.audio)
+        if samples is None or read.duration_s is None:
+            return ()
+        windows = moving.sound_windows(
+            samples, read.duration_s, len(read.frames), self.config.audio
+        )
+        return self._listen(sound.mel_spectrogram(windows, self.config.audio))
+
+    def _mels(self, audio: Samples | Source, rate_hz: int | None, name: str = "audio") -> Floats:
+        """Mel segments (N, mels, frames) of anything that `audio=` takes."""
+        settings = self.config.audio
+        if isinstance(audio, np.ndarray) and audio.ndim == 3:
+            return sound.checked_mels(audio, settings, name)
+        samples = sound.read_sound(audio, rate_hz, settings, name)
+        return sound.mel_spectrogram(sound.cut_segments(samples, settings), settings)
+
+    def _listen(self, mels: Floats) -> tuple[PatchInput, ...]:
+        """Patches of the newest mel segments: the history's, then the audio input's."""
+        settings = self.config.audio
+        mels = mels[-(self.config.history_frames + 1) :]
+        samples = [settings.history_samples] * (len(mels) - 1) + [settings.input_samples]
+        return tuple(
+            sound.segment_input(mel, count, settings, self._rng)
+            for mel, count in zip(mels, samples, strict=True)
+        )
+
+    def _with_targets(
+        self,
+        example: Example,
+        info: ImageInfo | None,
+        text: str | None,
+        image: Pixels | Source | None,
+        audio: Samples | Source | None,
+        audio_rate: int | None,
+    ) -> Example:
+        if text is not None:
+            example = replace(example, text_target=self.encode_target(text))
+        if image is not None:
+            values, mask = self._image_target(picture.read_picture(image, "image_target"), info)
+            example = replace(example, image_target=values, image_target_mask=mask)
+        if audio is not None:
+            mels = self._mels(audio, audio_rate, "audio_target")
+            if len(mels) != 1:
+                raise InvalidInputError(
+                    f"audio_target must fit one segment of {self.config.audio.segment_s} s, "
+                    f"got {len(mels)} segments"
+                )
+            values, mask = sound.segment_target(mels[0], self.config.audio)
+            example = replace(example, audio_target=values, audio_target_mask=mask)
+        return example
+
+    def _image_target(self, pixels: Pixels, info: ImageInfo | None) -> tuple[Floats, Floats]:
+        size = self.config.image_target_size
+        if info is None:
+            return picture.picture_target(pixels, size)
+        return picture.dense_target(pixels, info, self.config.image.size, size)
+
+
+def _checked_target(target: str | None, given: list[str]) -> str:
+    """The modality to generate: as asked, else that of the only target, else text."""
+    if target is None:
+        if len(given) > 1:
+            raise InvalidInputError(
+                f"several targets are given ({', '.join(given)}); say with target= which to prompt "
+                "for"
+            )
+        return given[0] if given else "text"
+    if target not in PREFIXES:
+        raise InvalidInputError(f"target must be one of {', '.join(PREFIXES)}, got {target!r}")
+    if given and target not in given:
+        raise InvalidInputError(f"target is {target}, but the target given is {', '.join(given)}")
+    return target

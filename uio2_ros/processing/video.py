@@ -1,0 +1,121 @@
+"""Video to a few frames and their sound: one frame for the image input, the others for its history.
+
+See model.md section 2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.errors import InvalidInputError
+from uio2_ros.processing.config import SpectrogramSettings, VideoSettings
+from uio2_ros.processing.example import Floats
+from uio2_ros.processing.image import Pixels
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """Frames (N, H, W, 3) in time order, and the duration of a file's pictures in seconds."""
+
+    frames: Pixels
+    duration_s: float | None = None
+
+
+def read_video(source: Pixels | str | os.PathLike[str], count: int) -> VideoFrames:
+    """Up to `count` RGB frames from the middles of equal segments of an array or a video file."""
+    if isinstance(source, (str, os.PathLike)):
+        return _read_file(Path(source), count)
+    if not isinstance(source, np.ndarray) or source.ndim != 4 or source.shape[3] != 3:
+        shape = getattr(source, "shape", type(source).__name__)
+        raise InvalidInputError(f"video must be RGB (N, H, W, 3) or a path, got {shape}")
+    if source.dtype != np.uint8:
+        raise InvalidInputError(f"video must be uint8 (0 to 255), got {source.dtype}")
+    if source.size == 0:
+        raise InvalidInputError(f"video has no pixels: its shape is {source.shape}")
+    return VideoFrames(source[middles(len(source), count)])
+
+
+def middles(frames: int, count: int) -> npt.NDArray[np.intp]:
+    """The frames in the middle of `count` equal segments; all of them where there are no more."""
+    if frames <= count:
+        return np.arange(frames)
+    return ((np.arange(count) + 0.5) * frames / count).astype(np.intp)
+
+
+def _read_file(path: Path, count: int) -> VideoFrames:
+    with _opened(path) as capture:
+        total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        rate_hz = capture.get(cv2.CAP_PROP_FPS)
+        if total < 1 or rate_hz <= 0:
+            raise InvalidInputError(
+                f"the video {path} does not say how many frames it has; re-encode it"
+            )
+        frames = [_frame_at(capture, int(index), path) for index in middles(total, count)]
+    return VideoFrames(np.stack(frames), total / rate_hz)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    if not path.is_file():
+        raise InvalidInputError(f"cannot read the video {path}: no such file")
+    capture = cv2.VideoCapture(str(path))
+    try:
+        if not capture.isOpened():
+            raise InvalidInputError(f"{path} is not a video that OpenCV reads")
+        yield capture
+    finally:
+        capture.release()
+
+
+def _frame_at(capture: cv2.VideoCapture, index: int, path: Path) -> Pixels:
+    capture.set(cv2.CAP_PROP_POS_FRAMES, index)
+    read, frame = capture.read()
+    if not read:
+        raise InvalidInputError(
+            f"frame {index} of the video {path} cannot be decoded; re-encode it"
+        )
+    return np.ascontiguousarray(frame[..., ::-1], np.uint8)
+
+
+def trim_black_bars(frames: Pixels, settings: VideoSettings) -> Pixels:
+    """Frames (N, H, W, 3) without the borders that are black in all of them."""
+    content = frames.max(axis=(0, 3)) >= settings.black_below  # (H, W)
+    rows = _kept(content.any(axis=1), settings.max_trim)
+    columns = _kept(content.any(axis=0), settings.max_trim)
+    return frames[:, rows, columns]
+
+
+def _kept(has_content: npt.NDArray[np.bool_], max_trim: float) -> slice:
+    """What remains of a side, trimmed by at most `max_trim` of it at either end."""
+    side = len(has_content)
+    found = np.flatnonzero(has_content)
+    first, last = (found[0], found[-1]) if found.size else (side // 2, side // 2)
+    return slice(min(first, int(side * max_trim)), max(last + 1, int(side * (1 - max_trim))))
+
+
+def sound_windows(
+    samples: Floats, duration_s: float, count: int, settings: SpectrogramSettings
+) -> Floats:
+    """(count, segment_samples): a window around the middle of each of `count` parts of a video.
+
+    samples: the sound track at the model's rate. A part shorter than a window is centred in zeros.
+    """
+    part = duration_s * settings.rate_hz / count
+    length = settings.segment_samples
+    windows = np.zeros((count, length), np.float32)
+    for index, window in enumerate(windows):
+        middle = round((index + 0.5) * part)
+        reach = min(length, round(part))
+        start = middle - reach // 2
+        sound = samples[max(0, start) : max(0, start + reach)]
+        offset = (length - reach) // 2 + max(0, -start)
+        window[offset : offset + sound.size] = sound[: length - offset]
+    return windows
