@@ -1,4 +1,4 @@
-"""The configuration of a Unified-IO 2 model, in the form its checkpoints store it. Imports no torch.
+"""The configuration of a Unified-IO 2 model, in the form its checkpoints store it.
 
 Field names, spellings included, are those of the `config.json` of the released checkpoints, so
 that reading and writing lose nothing. Fields the released files lack have a default that describes
@@ -11,7 +11,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -33,7 +33,7 @@ def _beyond_official(default: Any) -> Any:
 
 @dataclass(frozen=True)
 class TransformerConfig:
-    """The encoder-decoder transformer, its vocabularies and the sizes of what it reads and writes."""
+    """The encoder-decoder transformer, its vocabularies and the sizes of its inputs and targets."""
 
     vocab_size: int
     image_vocab_size: int
@@ -347,7 +347,8 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`: what was read, key for key."""
-        return _write(self)
+        data: dict[str, Any] = _write(self)
+        return data
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
@@ -408,7 +409,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
-def _tuple(arguments: tuple[Any, ...], value: list[Any], where: str) -> tuple[Any, ...]:
+def _tuple(arguments: tuple[Any, ...], value: Sequence[Any], where: str) -> tuple[Any, ...]:
     if arguments[-1] is Ellipsis:
         arguments = (arguments[0],) * len(value)
     if len(arguments) != len(value):

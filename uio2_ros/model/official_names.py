@@ -1,0 +1,32 @@
+"""The names of the released checkpoints for the tensors of this package.
+
+The modules carry the names that read best; `RENAMES`, applied in order, turns the name of a tensor
+into its official one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+RENAMES: tuple[tuple[str, str], ...] = (
+    (r"\.layers\.(\d+)\.", r".layers_\1."),
+    (r"\.resampler\.", ".resampler.perceiver."),
+    (r"\.vit\.blocks\.(\d+)\.attn\.(query|key|value)\.", r".vit.blocks.\1.attn.\2_in_proj_"),
+    (r"\.vit\.blocks\.", ".vit.transformer.resblocks."),
+    (r"\.vit\.", ".image_encoder.vision_transformer."),
+)
+
+
+def official_name(name: str) -> str:
+    """The official name of the tensor that this package calls `name`."""
+    for pattern, replacement in RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def by_official_name(names: Iterable[str]) -> dict[str, str]:
+    """Official name -> name here."""
+    table = {official_name(name): name for name in names}
+    assert len(table) == len(list(names)), "two tensors share an official name"
+    return table

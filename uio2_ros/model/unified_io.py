@@ -1,0 +1,289 @@
+"""Unified-IO 2: text, pictures, sound and their histories in; text, pictures and sound out.
+
+Reading order: `embed_inputs` -> `encode` -> `prefill` -> `decode_step`, or `forward` for training.
+Letters of shapes: B batch, S encoder sequence, T decoder sequence, E model width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from uio2_ros.errors import CheckpointError
+from uio2_ros.model import checkpoint
+from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.inputs import (
+    HistoryEmbedder,
+    HistoryFrames,
+    InputSequence,
+    PatchEmbedder,
+    ViT,
+    build_input_embedders,
+    concatenate,
+)
+from uio2_ros.model.official_names import by_official_name, official_name
+from uio2_ros.model.synthetic import synthetic_state_dict
+from uio2_ros.model.targets import TargetEmbedder, build_target_embedders, shift_right
+from uio2_ros.model.transformer import Decoder, DecoderState, Encoder, Memory, empty_cache
+from uio2_ros.processing.example import Batch, PatchBatch
+
+FLOAT32_PARTS = (".vit.", ".vqgan.")  # kept in float32 whatever the dtype of the transformer
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The encoder's output."""
+
+    hidden: Tensor  # (B, S, E)
+    mask: Tensor  # (B, S) bool
+    rotary: Tensor  # (B, S, 2, D)
+
+
+class TargetLogits(NamedTuple):
+    """What `forward` gives for a target modality."""
+
+    logits: Tensor  # (B, T, V) float32
+    targets: Tensor  # (B, T) int64
+    loss_mask: Tensor  # (B, T) bool
+
+
+class UnifiedIO(nn.Module):
+    """The whole network. Weights are float32 and random until a checkpoint is loaded."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        t5 = config.t5_config
+        self.text_token_embedder = nn.Embedding(t5.vocab_size, t5.emb_dim)
+        self.image_token_embedder = nn.Embedding(t5.image_vocab_size, t5.emb_dim)
+        self.audio_token_embedder = nn.Embedding(t5.audio_vocab_size, t5.emb_dim)
+        self.input_embedders = build_input_embedders(config)
+        self.target_embedders = build_target_embedders(config)
+        self.encoder = Encoder(t5)
+        self.decoder = Decoder(t5)
+
+    @staticmethod
+    def from_config(config: ModelConfig | str | Path | Mapping[str, Any]) -> UnifiedIO:
+        """A model with random weights; `config` as for `ModelConfig.load`."""
+        return UnifiedIO(ModelConfig.load(config))
+
+    @staticmethod
+    def synthetic(config: ModelConfig | str | Path | Mapping[str, Any] = "tiny") -> UnifiedIO:
+        """A model with the deterministic weights of `model.synthetic`, ready for inference."""
+        with torch.device("meta"):
+            model = UnifiedIO.from_config(config)
+        model.load_official_state_dict(synthetic_state_dict(model.official_shapes()))
+        return model.eval()
+
+    @staticmethod
+    def from_pretrained(
+        id_or_dir: str | os.PathLike[str],
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> UnifiedIO:
+        """A released model, from a directory in the hub's layout or a hub id, ready for inference.
+
+        Weights keep the dtypes they are stored in, or are cast to `dtype` except for the ViTs and
+        VQGANs, which then are float32. Tensors are mapped from the file and moved one by one, so
+        memory never holds them twice. Raises CheckpointError for files that cannot be read and for
+        tensors that are unknown, missing or mis-shaped.
+        """
+        files = checkpoint.locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
+        with torch.device("meta"):
+            model = UnifiedIO(ModelConfig.load(files.config))
+        state = checkpoint.read_state_dict(files.weights)
+        model.load_official_state_dict(state, device=device, dtype=dtype)
+        return model.eval()
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
+        """Write `config.json` and `model.safetensors`, the hub's layout."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.save(folder / "config.json")
+        checkpoint.write_safetensors(self.official_state_dict(), folder / "model.safetensors")
+
+    # ---- weights ----
+
+    @property
+    def device(self) -> torch.device:
+        return self.text_token_embedder.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the transformer; the ViTs and VQGANs may differ."""
+        return self.text_token_embedder.weight.dtype
+
+    def official_state_dict(self) -> dict[str, Tensor]:
+        """Every tensor under the name it has in the released checkpoints."""
+        return {official_name(name): tensor for name, tensor in self.state_dict().items()}
+
+    def official_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Official name -> shape, what a checkpoint must hold."""
+        return {name: tuple(tensor.shape) for name, tensor in self.official_state_dict().items()}
+
+    def load_official_state_dict(
+        self,
+        state: Mapping[str, Tensor],
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Take over the tensors of a checkpoint (no copy where device and dtype already fit).
+
+        CheckpointError lists tensors that are unknown, missing or mis-shaped; then nothing is
+        loaded.
+        """
+        checkpoint.check_state_dict(state, self.official_shapes())
+        names = by_official_name(self.state_dict())
+        current = None if self.device.type == "meta" else self.device
+        target = torch.device(device) if device is not None else current
+        placed = {
+            names[name]: tensor.to(target).to(dtype and _dtype_of(names[name], dtype))
+            for name, tensor in state.items()
+        }
+        self.load_state_dict(placed, assign=True)
+        if target is not None:
+            self.to(target)
+
+    def cast_(self, dtype: torch.dtype) -> UnifiedIO:
+        """Cast the weights in place: the ViTs and VQGANs to float32, all else to `dtype`.
+
+        `.to(dtype)` would cast those and the rotary tables as well.
+        """
+        for name, parameter in self.named_parameters():
+            parameter.data = parameter.data.to(_dtype_of(name, dtype))
+        return self
+
+    # ---- inputs ----
+
+    def embed_inputs(
+        self,
+        batch: Batch,
+        *,
+        image_history: HistoryFrames | None = None,
+        audio_history: HistoryFrames | None = None,
+    ) -> InputSequence:
+        """Text, image, image history, audio and audio history, one after another.
+
+        Modalities that no example has take no place. Histories that are already resampled are
+        given instead of those of the batch.
+        """
+        embed = self.text_token_embedder(batch.text)
+        parts = [self.input_embedders["text"](embed, batch.text_mask)]
+        parts += self._embed_modality("image", batch.image, batch.image_history, image_history)
+        parts += self._embed_modality("audio", batch.audio, batch.audio_history, audio_history)
+        return concatenate(parts)
+
+    def _embed_modality(
+        self,
+        modality: str,
+        current: PatchBatch | None,
+        history: PatchBatch | None,
+        resampled: HistoryFrames | None,
+    ) -> list[InputSequence]:
+        frozen = self.config.freeze_vit
+        now, past = self._embedders(modality)
+        parts = [now(current, frozen)] if current is not None else []
+        if resampled is None and history is not None:
+            resampled = past.encode_batch(now.vit, history, frozen)
+        return [*parts, past(resampled)] if resampled is not None else parts
+
+    def encode_history(self, modality: str, frames: PatchBatch) -> Tensor:
+        """Frames (N, P, dim) of the "image" or segments of the "audio" history -> (N, L, E).
+
+        Depends on each frame alone, so that it can be computed when the frame arrives.
+        """
+        now, past = self._embedders(modality)
+        return past.encode(now.vit, frames, self.config.freeze_vit)
+
+    def _embedders(self, modality: str) -> tuple[PatchEmbedder, HistoryEmbedder]:
+        now = cast(PatchEmbedder, self.input_embedders[modality])
+        return now, cast(HistoryEmbedder, self.input_embedders[f"{modality}_history"])
+
+    def encode(self, inputs: InputSequence) -> Encoded:
+        """Run the encoder."""
+        hidden = self.encoder(inputs.embed, inputs.rotary, _key_mask(inputs.mask))
+        return Encoded(hidden, inputs.mask, inputs.rotary)
+
+    # ---- generation ----
+
+    def remember(self, encoded: Encoded) -> Memory:
+        """Cross-attention keys and values of every layer."""
+        return self.decoder.remember(encoded.hidden, encoded.rotary, _key_mask(encoded.mask))
+
+    def prefill(self, encoded: Encoded, max_tokens: int) -> DecoderState:
+        """What a generation of at most `max_tokens` steps needs, allocated and computed once."""
+        cache = empty_cache(
+            self.config.t5_config, len(encoded.hidden), max_tokens, like=encoded.hidden
+        )
+        return DecoderState(self.remember(encoded), cache)
+
+    def decode_step(self, state: DecoderState, tokens: Tensor, modality: str = "text") -> Tensor:
+        """Feed the newest tokens (B,), first the start token; logits of the next (B, V) float32."""
+        assert tokens.shape == (state.batch,), (
+            f"tokens {tuple(tokens.shape)}, want ({state.batch},)"
+        )
+        x, rotary = self.embed_targets(tokens[:, None], modality, start=state.length)
+        hidden = self.decoder.step(x, rotary, state)  # (B, 1, E)
+        return self.logits(hidden[:, 0], modality)
+
+    def embed_targets(self, tokens: Tensor, modality: str, start: int = 0) -> tuple[Tensor, Tensor]:
+        """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, 2, D)."""
+        embed = self.token_embedder(modality)(tokens)
+        embedder = cast(TargetEmbedder, self.target_embedders[modality])
+        embedded: tuple[Tensor, Tensor] = embedder(embed, start)
+        return embedded
+
+    def logits(self, hidden: Tensor, modality: str) -> Tensor:
+        """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
+        table = self.token_embedder(modality).weight
+        return F.linear(hidden, table).float() / math.sqrt(hidden.shape[-1])
+
+    def token_embedder(self, modality: str) -> nn.Embedding:
+        """The table that is both input embedding and output layer of a modality."""
+        return cast(nn.Embedding, getattr(self, f"{modality}_token_embedder"))
+
+    # ---- training and scoring ----
+
+    def decode_targets(self, memory: Memory, targets: Tensor, modality: str = "text") -> Tensor:
+        """Logits (B, T, V) float32 of every target (B, T), right-padded, under teacher forcing."""
+        x, rotary = self.embed_targets(shift_right(targets), modality)
+        return self.logits(self.decoder(x, rotary, memory), modality)
+
+    def forward(self, batch: Batch) -> dict[str, TargetLogits]:
+        """Logits, targets and loss mask of every target modality in the batch.
+
+        Raises ValueError for a batch without targets and for image and audio targets.
+        """
+        for name in ("image_target", "audio_target"):
+            if getattr(batch, name) is not None:
+                raise ValueError(f"{name}: only text targets are supported")
+        if batch.text_target is None:
+            raise ValueError("the batch has no target: give text_target to the processor")
+        memory = self.remember(self.encode(self.embed_inputs(batch)))
+        logits = self.decode_targets(memory, batch.text_target)
+        return {"text": TargetLogits(logits, batch.text_target, batch.text_target > 0)}
+
+
+def _key_mask(mask: Tensor) -> Tensor | None:
+    """(B, S) -> (B, 1, 1, S) for attention; None when nothing is masked, which is faster."""
+    return None if bool(mask.all()) else mask[:, None, None]
+
+
+def _dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if any(part in name for part in FLOAT32_PARTS) else dtype
+
+
+__all__ = ["CheckpointError", "Encoded", "TargetLogits", "UnifiedIO", "ViT"]
