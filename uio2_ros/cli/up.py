@@ -1,0 +1,174 @@
+"""`./uio2 up [name:=value ...]`: the graph of `uio2_ros.bringup` without `ros2 launch`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from uio2_ros import bringup
+from uio2_ros.cli.supervision import (
+    Child,
+    Command,
+    Supervisor,
+    Terminal,
+    own_terminal,
+    stop_on_signals,
+)
+
+SYNTHETIC_NOTICE = (
+    "synthetic: a tiny network with made-up weights. Its answers have the right form and no "
+    "meaning.\n            For real answers: ./uio2 up model:=<hub id or directory> "
+    "tokenizer:=<file>"
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until Ctrl-C (exit code 0) or until a process ends by itself (1); 2 for bad arguments."""
+    if any(word in ("-h", "--help") for word in argv):
+        print(_help())
+        return 0
+    try:
+        settings = bringup.Settings.parse(bringup.split_arguments(argv))
+        processes = bringup.processes(settings)
+        programs = [_program(process) for process in processes]
+    except bringup.BringupError as error:
+        print(f"uio2 up: {error}\nTry: ./uio2 up --help", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="uio2-up-") as folder:
+        commands = [
+            _command(process, program, settings, Path(folder))
+            for process, program in zip(processes, programs, strict=True)
+        ]
+        return _run(commands, settings)
+
+
+def _run(commands: Sequence[Command], settings: bringup.Settings) -> int:
+    terminal = own_terminal([command.name for command in commands])
+    supervisor = Supervisor(_environment(terminal.colored), terminal)
+    stop = stop_on_signals()
+    try:
+        for command in commands:
+            supervisor.start(command)
+        _greet_when_active(supervisor, settings, terminal)
+        ending = supervisor.wait(stop)
+        terminal.write(f"\nuio2 up: {ending or 'stopping'}")
+    finally:
+        supervisor.stop()
+    return 0 if ending is None else 1
+
+
+def _greet_when_active(
+    supervisor: Supervisor, settings: bringup.Settings, terminal: Terminal
+) -> None:
+    if not settings.autostart:
+        terminal.write(_banner(settings))
+        return
+    words = (sys.executable, "-m", "uio2_ros.nodes.await_active", f"{settings.namespace}/agent")
+    waiter = supervisor.start(Command("up", words, needed=False))
+
+    def greet(waiter: Child) -> None:
+        if waiter.process.wait() == 0:
+            terminal.write(_banner(settings))
+
+    threading.Thread(target=greet, args=(waiter,), daemon=True).start()
+
+
+def _program(process: bringup.Process) -> tuple[str, ...]:
+    if process.module is not None:
+        return (sys.executable, "-m", process.module)
+    found = shutil.which(process.executable)
+    if found is None:
+        raise bringup.BringupError(
+            f"{process.executable} is not installed; leave {process.name}:=true out, or install "
+            f"it with your ROS: sudo apt install ros-$ROS_DISTRO-{process.package}"
+        )
+    return (found,)
+
+
+def _command(
+    process: bringup.Process,
+    program: tuple[str, ...],
+    settings: bringup.Settings,
+    folder: Path,
+) -> Command:
+    remappings = [("__node", process.name), *process.remappings]
+    if settings.namespace:
+        remappings.append(("__ns", settings.namespace))
+    words = [*program, *process.arguments, "--ros-args", "--log-level", settings.log_level]
+    words += ["--params-file", str(settings.parameter_file)]
+    if process.parameters:
+        given = folder / f"{process.name}.yaml"
+        given.write_text(yaml.safe_dump({"/**": {"ros__parameters": dict(process.parameters)}}))
+        words += ["--params-file", str(given)]
+    for old, new in remappings:
+        words += ["-r", f"{old}:={new}"]
+    return Command(process.name, tuple(words), process.needed)
+
+
+def _environment(colored: bool) -> dict[str, str]:
+    defaults = {
+        "RCUTILS_CONSOLE_OUTPUT_FORMAT": "[{severity}] {message}",
+        "RCUTILS_COLORIZED_OUTPUT": "1" if colored else "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**defaults, **os.environ, **bringup.environment(os.environ)}
+
+
+def _banner(settings: bringup.Settings) -> str:
+    prefix = settings.namespace
+    lines = [
+        "",
+        "uio2_ros is up" + ("" if settings.autostart else ", not activated (autostart:=false)"),
+        f"  model     {_model_line(settings)}",
+        f"  sees      {_full(settings, settings.image_topic)}",
+        f"  hears     {_full(settings, settings.audio_topic)}",
+        f"  answers   {prefix}/agent/instruct (service and action), topics "
+        + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "plan")),
+        f"  shows     {prefix}/debug_image {prefix}/markers",
+        "Now type in another terminal:",
+        '  ./uio2 ask "find the cup"',
+        f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}",
+        "Ctrl-C here ends everything.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _full(settings: bringup.Settings, topic: str) -> str:
+    return topic if topic.startswith("/") else f"{settings.namespace}/{topic}"
+
+
+def _model_line(settings: bringup.Settings) -> str:
+    model = settings.model if "model" in settings.given else _model_of_file(settings)
+    return SYNTHETIC_NOTICE if model.split(":")[0] == "synthetic" else model
+
+
+def _model_of_file(settings: bringup.Settings) -> str:
+    """The model that the parameter file names, or the default."""
+    document = yaml.safe_load(settings.parameter_file.read_text())
+    sections: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
+    for name, section in sections.items():
+        if name.endswith("agent") or name == "/**":
+            model = section.get("ros__parameters", {}).get("model")
+            if model:
+                return str(model)
+    return settings.model
+
+
+def _help() -> str:
+    lines = ["usage: ./uio2 up [name:=value ...]", "", "Runs the agent with its camera and"]
+    lines[-1] += " microphone until Ctrl-C. Arguments, the same as those of"
+    lines += ["`ros2 launch uio2_ros agent.launch.py`:", ""]
+    for argument in bringup.ARGUMENTS:
+        choices = f" [{' | '.join(argument.choices)}]" if argument.choices else ""
+        lines.append(f"  {argument.name}:={argument.default}{choices}")
+        lines.append(f"      {argument.description}")
+    return "\n".join(lines)
