@@ -242,14 +242,17 @@ class UnifiedIO(nn.Module):
     def embed_targets(self, tokens: Tensor, modality: str, start: int = 0) -> tuple[Tensor, Tensor]:
         """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, 2, D)."""
         embed = self.token_embedder(modality)(tokens)
-        embedder = cast(TargetEmbedder, self.target_embedders[modality])
-        embedded: tuple[Tensor, Tensor] = embedder(embed, start)
+        embedded: tuple[Tensor, Tensor] = self.target_embedder(modality)(embed, start)
         return embedded
 
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
         table = self.token_embedder(modality).weight
         return F.linear(hidden, table).float() / math.sqrt(hidden.shape[-1])
+
+    def target_embedder(self, modality: str) -> TargetEmbedder:
+        """What turns a modality's tokens into decoder inputs."""
+        return cast(TargetEmbedder, self.target_embedders[modality])
 
     def token_embedder(self, modality: str) -> nn.Embedding:
         """The table that is both input embedding and output layer of a modality."""

@@ -1,0 +1,7 @@
+"""Generation and scoring with a model: caches, sampling, batching."""
+
+from uio2_ros.inference.engine import Engine
+from uio2_ros.inference.generation import EngineTimings, Generation
+from uio2_ros.inference.sampling import LogitsProcessor, Sampling
+
+__all__ = ["Engine", "EngineTimings", "Generation", "LogitsProcessor", "Sampling"]

@@ -1,0 +1,353 @@
+"""The engine: examples in, generations and scores out, for one model on one device."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from uio2_ros.inference.frame_cache import FrameCache
+from uio2_ros.inference.generation import (
+    EngineTimings,
+    Generation,
+    OnToken,
+    StopCondition,
+    TokenRows,
+    generate_tokens,
+)
+from uio2_ros.inference.sampling import Sampling
+from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.inputs import HistoryFrames
+from uio2_ros.model.unified_io import Encoded, UnifiedIO
+from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processor, Tokenizer
+
+SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
+OPTIONS_AT_ONCE = 64  # answer options scored together: bounds the memory of their logits
+
+TokenizerSource = Tokenizer | str | os.PathLike[str]
+Device = torch.device | str
+
+
+class Engine:
+    """Runs one model. Use it from one thread: calls share the frame cache and the device.
+
+    Inputs that are masked are not computed: a modality that no example has and patches of padding
+    cost nothing, and history frames are encoded once for each key.
+    """
+
+    def __init__(
+        self,
+        model: UnifiedIO,
+        processor: Processor,
+        *,
+        name: str = "unnamed",
+        synthetic_weights: bool = False,
+        cached_frames: int = 64,
+    ) -> None:
+        self.model = model.eval()
+        self.processor = processor
+        self.name = name
+        self.synthetic_weights = synthetic_weights
+        self._frames = FrameCache(cached_frames)
+
+    @staticmethod
+    def from_pretrained(
+        id_or_dir: str | os.PathLike[str],
+        *,
+        tokenizer: TokenizerSource,
+        device: Device = "auto",
+        dtype: torch.dtype | str = "auto",
+        quantize: str | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> Engine:
+        """An engine for a released checkpoint, a directory in the hub's layout or a hub id.
+
+        tokenizer: the LLaMA SentencePiece file of the model, which its owner must supply.
+        device: "auto" is CUDA where there is one, else the CPU.
+        dtype: "auto" is bfloat16 on CUDA and float32 on the CPU; ViTs and VQGANs stay float32.
+
+        Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
+        """
+        if quantize is not None:
+            raise ValueError(f"quantize={quantize!r} is not supported, only None")
+        if not isinstance(tokenizer, Tokenizer):
+            tokenizer = Tokenizer(tokenizer)
+        place = resolve_device(device)
+        model = UnifiedIO.from_pretrained(
+            id_or_dir,
+            device=place,
+            dtype=resolve_dtype(dtype, place),
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+        )
+        return Engine(model, Processor(model.config, tokenizer), name=str(id_or_dir))
+
+    @staticmethod
+    def synthetic(
+        config: ModelConfig | str | Path | Mapping[str, Any] = "tiny",
+        *,
+        tokenizer: TokenizerSource | None = None,
+        device: Device = "auto",
+    ) -> Engine:
+        """An engine with deterministic synthetic float32 weights: answers have no meaning.
+
+        tokenizer: None or "" is the synthetic one that comes with the package.
+        """
+        if not isinstance(tokenizer, Tokenizer):
+            tokenizer = Tokenizer(tokenizer or SYNTHETIC_TOKENIZER)
+        model = UnifiedIO.synthetic(config).to(resolve_device(device))
+        label = config if isinstance(config, str) else "custom"
+        processor = Processor(model.config, tokenizer)
+        return Engine(model, processor, name=f"synthetic-{label}", synthetic_weights=True)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.processor.tokenizer
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        examples: Sequence[Example],
+        modality: str = "text",
+        sampling: Sampling | None = None,
+        negative: Sequence[Example] | None = None,
+        stop: StopCondition | None = None,
+        on_token: OnToken | None = None,
+    ) -> list[Generation]:
+        """One generation per example.
+
+        negative: examples to move away from, one per example or one for all, with
+            `sampling.guidance_scale`; their rows come after the others in logits processors.
+        stop: asked for every unfinished row after every token whether the row is done.
+        on_token: called after every token with tokens (B, n), without the start token; rows that
+            have ended repeat the end token. An exception it raises cancels and propagates.
+
+        Raises ValueError for a modality or settings that are not supported.
+        """
+        self._check_request(examples, modality)
+        sampling = (sampling or Sampling()).within(self._longest(modality))
+        guides = _negatives(negative, len(examples), sampling)
+        started = self._clock()
+        encoded = self._encode([*examples, *guides])
+        encoded_at = self._clock()
+        assert sampling.max_new_tokens is not None
+        generated = generate_tokens(
+            self.model,
+            self.model.prefill(encoded, sampling.max_new_tokens),
+            sampling,
+            modality=modality,
+            end_id=self.tokenizer.end_id,
+            guided=bool(guides),
+            stop=stop,
+            on_token=on_token,
+        )
+        timings = EngineTimings(
+            encode=encoded_at - started,
+            first_token=generated.first_token_at - encoded_at,
+            decode=self._clock() - encoded_at,
+        )
+        return self._texts(generated, timings)
+
+    @torch.inference_mode()
+    def score(
+        self, example: Example, options: Sequence[str], reduction: str = "mean"
+    ) -> npt.NDArray[np.float32]:
+        """Token cross-entropy (N,) of each option as the answer; the lowest is the most probable.
+
+        reduction: "mean" or "sum" over the tokens of an option and its end token. The inputs are
+        encoded once and their keys and values are shared by all options.
+        """
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
+        if not options or not all(options):
+            raise ValueError("options to score must be texts that are not empty, at least one")
+        self._check_request([example], "text")
+        memory = self.model.remember(self._encode([example]))
+        losses = []
+        for start in range(0, len(options), OPTIONS_AT_ONCE):
+            targets = self._targets(options[start : start + OPTIONS_AT_ONCE])  # (N, T)
+            logits = self.model.decode_targets(memory, targets)  # (N, T, V)
+            losses.append(cross_entropy(logits, targets, reduction))
+        return torch.cat(losses).float().cpu().numpy()
+
+    @torch.inference_mode()
+    def encode(self, example: Example) -> Encoded:
+        """The encoder's output for one example; padding takes no place in it."""
+        return self._encode([example])
+
+    @torch.inference_mode()
+    def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
+        """Encode one image-history frame, RGB (H, W, 3), for examples whose history_keys name it.
+
+        A key always means the same pixels. The most recently used frames are kept.
+        """
+        if self._frames.get(key) is None:
+            self._frames.put(key, self._resample("image", self.processor.history_frame(pixels)))
+
+    def _check_request(self, examples: Sequence[Example], modality: str) -> None:
+        if modality != "text":
+            raise ValueError(f"modality {modality!r} is not supported, only 'text'")
+        if not examples:
+            raise ValueError("no examples to generate from: give at least one")
+        for example in examples:
+            if example.target != modality:
+                raise ValueError(
+                    f"the example's prompt asks for {example.target}, the call for {modality}: "
+                    f"make the example with target={modality!r}"
+                )
+
+    def _longest(self, modality: str) -> int:
+        return self.model.target_embedder(modality).max_length
+
+    def _encode(self, examples: Sequence[Example]) -> Encoded:
+        without = [
+            replace(e, image_history=(), history_keys=(), audio_history=()) for e in examples
+        ]
+        batch = drop_masked(self.processor.collate(without)).to(self.device)
+        inputs = self.model.embed_inputs(
+            batch,
+            image_history=self._history([self._image_frames(e) for e in examples]),
+            audio_history=self._history([self._audio_segments(e) for e in examples]),
+        )
+        return self.model.encode(inputs)
+
+    def _image_frames(self, example: Example) -> list[Tensor]:
+        """The resampled frames (L, E) of an example, from the cache where they have a key."""
+        keys = example.history_keys or (None,) * len(example.image_history)
+        if len(keys) != len(example.image_history):
+            raise ValueError(
+                f"{len(keys)} history_keys do not name {len(example.image_history)} frames"
+            )
+        return [
+            self._image_frame(key, frame)
+            for key, frame in zip(keys, example.image_history, strict=True)
+        ]
+
+    def _image_frame(self, key: int | None, frame: PatchInput) -> Tensor:
+        if key is None:
+            return self._resample("image", frame)
+        latents = self._frames.get(key)
+        if latents is None:
+            latents = self._resample("image", frame)
+            self._frames.put(key, latents)
+        return latents
+
+    def _audio_segments(self, example: Example) -> list[Tensor]:
+        heard = (segment for segment in example.audio_history if segment.mask.any())
+        return [self._resample("audio", segment) for segment in heard]
+
+    def _resample(self, modality: str, frame: PatchInput) -> Tensor:
+        """One frame or segment alone, so that its latents (L, E) depend on nothing else."""
+        there = frame.mask
+        chosen = (frame.patches[there], frame.mask[there], frame.positions[there])
+        patches, mask, positions = (torch.from_numpy(a)[None].to(self.device) for a in chosen)
+        return self.model.encode_history(modality, PatchBatch(patches, mask, positions.long()))[0]
+
+    def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
+        """Frames of every example, right-padded; None when no example has one."""
+        longest = max(len(row) for row in rows)
+        if longest == 0:
+            return None
+        first = next(row[0] for row in rows if row)
+        latents = first.new_zeros(len(rows), longest, *first.shape)  # (B, F, L, E)
+        for index, row in enumerate(rows):
+            if row:
+                latents[index, : len(row)] = torch.stack(list(row))
+        counts = torch.tensor([len(row) for row in rows])
+        mask = torch.arange(longest) < counts[:, None]
+        return HistoryFrames(latents, mask.to(self.device))
+
+    def _targets(self, options: Sequence[str]) -> Tensor:
+        """Options as right-padded ids (N, T) that end with the end token."""
+        ids = [torch.tensor([*self.tokenizer.encode(o), self.tokenizer.end_id]) for o in options]
+        return torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.device)
+
+    def _texts(self, generated: TokenRows, timings: EngineTimings) -> list[Generation]:
+        return [
+            Generation(row, self.tokenizer.decode(row), None, None, None, timings)
+            for row in generated.rows
+        ]
+
+    def _clock(self) -> float:
+        """Seconds, after the device has finished."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
+    """(N,) of logits (N, T, V) for right-padded targets (N, T), padding left out."""
+    mask = targets > 0
+    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+    total = (losses.view_as(targets) * mask).sum(-1)
+    return total / mask.sum(-1) if reduction == "mean" else total
+
+
+def drop_masked(batch: Batch) -> Batch:
+    """The batch without patches that are padding in every example, nor inputs of nothing else."""
+    image, audio = _drop_masked_patches(batch.image), _drop_masked_patches(batch.audio)
+    return replace(batch, image=image, audio=audio)
+
+
+def _drop_masked_patches(inputs: PatchBatch | None) -> PatchBatch | None:
+    if inputs is None:
+        return None
+    longest = int(inputs.mask.sum(-1).max())
+    if longest == 0:
+        return None
+    order = inputs.mask.int().argsort(dim=-1, descending=True, stable=True)[:, :longest]
+    return PatchBatch(
+        patches=inputs.patches.take_along_dim(order[..., None], dim=1),
+        mask=inputs.mask.gather(1, order),
+        positions=inputs.positions.gather(1, order),
+    )
+
+
+def resolve_device(device: Device) -> torch.device:
+    """ "auto" is CUDA where there is one, else the CPU."""
+    if device != "auto":
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def resolve_dtype(dtype: torch.dtype | str, device: torch.device) -> torch.dtype:
+    """ "auto" is bfloat16 on CUDA and float32 elsewhere; names are those of torch."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if dtype not in names:
+        raise ValueError(f"dtype must be auto, {', '.join(names)} or a torch dtype, got {dtype!r}")
+    return names[dtype]
+
+
+def _negatives(
+    negative: Sequence[Example] | None, count: int, sampling: Sampling
+) -> Sequence[Example]:
+    """The negative example of every example, or none."""
+    if negative is None:
+        if sampling.guidance_scale is not None:
+            raise ValueError("guidance_scale needs negative examples to move away from")
+        return ()
+    if sampling.guidance_scale is None:
+        raise ValueError("negative examples need a guidance_scale in the sampling")
+    if len(negative) not in (1, count):
+        raise ValueError(f"{len(negative)} negative examples do not fit {count} examples")
+    return list(negative) * (count if len(negative) == 1 else 1)

@@ -1,0 +1,133 @@
+"""How the next token is chosen: the settings of a generation and the drawing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+LogitsProcessor = Callable[[Tensor, Tensor], Tensor]
+"""f(tokens, scores) -> scores: tokens (B, n) int64 with the start token, scores (B, V) float32."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Settings of a generation; the default is greedy.
+
+    max_new_tokens: at most so many tokens, the end token included; None is what the model can take.
+    min_new_tokens: the end token is impossible before so many tokens.
+    temperature: 0 takes the most probable token, None means 1 where top_k or top_p is given and 0
+        where not.
+    top_k, top_p: draw from the k most probable tokens, from the fewest that together reach
+        probability p. With both, from the tokens that pass both.
+    beams: 1; beam search is not supported yet.
+    seed: one for all rows, so that a row of a batch is drawn like a request of its own, or one per
+        row; None draws differently every time. Draws do not depend on the device.
+    guidance_scale: how far to move away from the `negative` example (classifier-free guidance).
+    logits_processors: called in order with the raw logits of every row before anything else.
+    """
+
+    max_new_tokens: int | None = None
+    min_new_tokens: int = 0
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    beams: int = 1
+    seed: int | Sequence[int] | None = None
+    guidance_scale: float | None = None
+    logits_processors: Sequence[LogitsProcessor] = ()
+
+    def __post_init__(self) -> None:
+        _require(self.max_new_tokens is None or self.max_new_tokens >= 1, "max_new_tokens", ">= 1")
+        _require(self.min_new_tokens >= 0, "min_new_tokens", ">= 0")
+        _require(self.temperature is None or self.temperature >= 0, "temperature", ">= 0")
+        _require(self.top_k is None or self.top_k >= 1, "top_k", ">= 1")
+        _require(self.top_p is None or 0 < self.top_p <= 1, "top_p", "in (0, 1]")
+        _require(self.beams == 1, "beams", "1: beam search is not supported, only sampling")
+        if self.temperature == 0 and (self.top_k or self.top_p):
+            raise ValueError("top_k and top_p need a temperature above 0: 0 is always greedy")
+        if self.max_new_tokens is not None and self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(
+                f"min_new_tokens {self.min_new_tokens} exceeds max_new_tokens {self.max_new_tokens}"
+            )
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the most probable token is always taken."""
+        if self.temperature is None:
+            return self.top_k is None and self.top_p is None
+        return self.temperature == 0
+
+    def within(self, longest: int) -> Sampling:
+        """The same with `max_new_tokens` resolved; ValueError if it is more than `longest`."""
+        if self.max_new_tokens is None:
+            return replace(self, max_new_tokens=longest)
+        _require(self.max_new_tokens <= longest, "max_new_tokens", f"<= {longest} for this model")
+        return self
+
+
+class TokenChooser:
+    """Chooses the next token of every row; one for a generation, for it holds the random states."""
+
+    def __init__(self, sampling: Sampling, rows: int) -> None:
+        self._sampling = sampling
+        self._generators = [] if sampling.greedy else _generators(sampling.seed, rows)
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        """scores (B, V) -> tokens (B,). A row without a possible token gives ValueError."""
+        best, tokens = scores.max(dim=-1)
+        if not bool(best.isfinite().all()):
+            raise ValueError(
+                "no token is possible: the logits processors forbid every token of a row, or the "
+                "scores are not finite"
+            )
+        if self._sampling.greedy:
+            return tokens
+        draws = [torch.rand((), generator=g, dtype=torch.float64) for g in self._generators]
+        return draw(scores, torch.stack(draws).to(scores.device), self._sampling)
+
+
+def draw(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
+    """Tokens (B,) of scores (B, V) by inverting their cumulative distribution at `uniform` (B,)."""
+    temperature = 1.0 if sampling.temperature is None else sampling.temperature
+    count = min(sampling.top_k or scores.shape[-1], scores.shape[-1])
+    ordered, tokens = (scores / temperature).topk(count, dim=-1)  # most probable first
+    probabilities = ordered.double().softmax(-1)
+    if sampling.top_p is not None:
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities * (before < sampling.top_p)
+    cumulative = probabilities.cumsum(-1)
+    place = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
+    return tokens.gather(-1, place.clamp(max=count - 1))[:, 0]
+
+
+def guide(scores: Tensor, scale: float) -> Tensor:
+    """Classifier-free guidance: (2 B, V), the second half of the negatives -> (B, V)."""
+    main, negative = scores.log_softmax(-1).chunk(2)
+    return (1 + scale) * main - scale * negative
+
+
+def _generators(seed: int | Sequence[int] | None, rows: int) -> list[torch.Generator]:
+    if seed is None or isinstance(seed, int):
+        seeds: list[int | None] = [seed] * rows
+    else:
+        seeds = list(seed)
+    if len(seeds) != rows:
+        raise ValueError(f"{len(seeds)} seeds were given for {rows} examples")
+    return [_generator(one) for one in seeds]
+
+
+def _generator(seed: int | None) -> torch.Generator:
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator
+
+
+def _require(condition: bool, name: str, expected: str) -> None:
+    if not condition:
+        raise ValueError(f"{name} must be {expected}")
