@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from uio2_ros import bringup
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.ros import Ros
 
@@ -21,12 +22,7 @@ PATH_VARIABLES = (
 # The wheels restart Python once to set the library path and mark that in the environment. A child
 # with another Python must not inherit the mark.
 WHEELS_GUARD = "_ROS_WHEELS_BOOTSTRAP_COMPLETE"
-DDS_VARIABLES = (
-    "FASTDDS_DEFAULT_PROFILES_FILE",  # Fast DDS 3 (Kilted)
-    "FASTRTPS_DEFAULT_PROFILES_FILE",  # Fast DDS 2 (Jazzy)
-)
 SYSTEM = (Path("/"), Path("/usr"), Path("/usr/local"))  # prefixes that hold more than a ROS
-DDS_CHOICES = (*DDS_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
 
 
 def outer_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> dict[str, str]:
@@ -65,8 +61,7 @@ def run_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> dic
     _prepend(result, "CMAKE_PREFIX_PATH", [layout.install])
     _prepend(result, "LD_LIBRARY_PATH", [layout.install / "lib"])
     _prepend(result, "PYTHONPATH", [layout.root, *layout.installed_python_folders()])
-    if layout.dds_profile.exists() and not any(result.get(name) for name in DDS_CHOICES):
-        result.update(dict.fromkeys(DDS_VARIABLES, str(layout.dds_profile)))
+    result.update(bringup.environment(result))
     return result
 
 

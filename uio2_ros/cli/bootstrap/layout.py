@@ -48,10 +48,6 @@ class Layout:
     def interfaces_stamp(self) -> Path:
         return self.colcon / "uio2-interfaces.json"
 
-    @property
-    def dds_profile(self) -> Path:
-        return self.root / "config" / "fastdds.xml"
-
     def installed_python_folders(self) -> list[Path]:
         """Where colcon put Python packages: Debian's Pythons use other folder names than ours."""
         patterns = ("lib/python3*/site-packages", "local/lib/python3*/dist-packages")

@@ -89,7 +89,7 @@ def relocate_wheels(venv: Path, python_include: Path, numpy_include: Path) -> in
     for file in (venv / "share").glob("*/cmake/*.cmake"):
         before = after = file.read_text(encoding="utf-8")
         for pattern, folder in replacements:
-            after = pattern.sub(lambda _, folder=folder: folder, after)
+            after = pattern.sub(folder.replace("\\", r"\\"), after)
         if after != before:
             file.write_text(after, encoding="utf-8")
             changed += 1

@@ -1,0 +1,48 @@
+"""`./uio2 test [PYTEST ARGUMENT ...]`: style, types and tests, the way CI runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RUFF_TARGETS = (".", "uio2")  # the executable has no .py ending, so ruff must be told of it
+CHECKS = (
+    ("ruff check", ("ruff", "check", "--quiet", *RUFF_TARGETS)),
+    ("ruff format", ("ruff", "format", "--check", "--quiet", *RUFF_TARGETS)),
+    ("mypy", ("mypy",)),
+)
+USAGE = """\
+usage: ./uio2 test [PYTEST ARGUMENT ...]
+
+Without arguments: ruff, mypy and all tests. With arguments: pytest with these, nothing else, as in
+./uio2 test test/nodes -k camera
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run everything even if a check fails, so that one run shows all there is to repair."""
+    if "--help" in argv or "-h" in argv:
+        print(USAGE, end="")
+        return 0
+    failed = [] if argv else [name for name, command in CHECKS if not _passes(name, command)]
+    tests = _run(("pytest", *argv))
+    if failed:
+        print(f"uio2 test: failed before the tests: {', '.join(failed)}", file=sys.stderr)
+    return tests or int(bool(failed))
+
+
+def _passes(name: str, command: Sequence[str]) -> bool:
+    passed = _run(command) == 0
+    print(f"{name}: {'passed' if passed else 'FAILED'}", flush=True)
+    return passed
+
+
+def _run(command: Sequence[str]) -> int:
+    # Many small processes on few cores: more threads in each of them only get in the way.
+    env = {"OMP_NUM_THREADS": "1", **os.environ}
+    arguments = [sys.executable, "-m", *command]
+    return subprocess.run(arguments, cwd=ROOT, env=env, check=False).returncode
