@@ -52,15 +52,15 @@ def parse_keypoints(
     """Every `y x name` in the tokens with one of the names; of a repeated name, the first."""
     found: dict[str, LocatedPoint] = {}
     for run in read_runs(vocabulary, tokens, probabilities):
-        point = point_of_run(run, names)
-        if point is not None:
+        point = point_of_run(run)
+        if point is not None and point.name in names:
             found.setdefault(point.name, point)
     return tuple(found.values())
 
 
-def point_of_run(run: Run, names: Sequence[str]) -> LocatedPoint | None:
-    """The keypoint a run of two locations and a name stands for; None for any other run."""
-    if len(run.places) != 2 or run.text.lower() not in names:
+def point_of_run(run: Run) -> LocatedPoint | None:
+    """The point that a run of two locations stands for, under any name; None for any other run."""
+    if len(run.places) != 2:
         return None
     y, x = run.places
     return LocatedPoint(run.text.lower(), y.value, x.value, confidence(run.places))

@@ -1,4 +1,4 @@
-"""The answer to an instruction, free of ROS types: what `InstructionResult.msg` is made from. numpy only."""
+"""The answer to an instruction, free of ROS types, for `InstructionResult.msg`. numpy only."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ class Pose2D:
 
 @dataclass(frozen=True)
 class Step:
-    """One action. PICK_PLACE and PUSH use start and end, DISCRETE the name, CONTINUOUS the values (SI)."""
+    """One action: PICK_PLACE and PUSH have start and end, CONTINUOUS has values (SI units).
+
+    DISCRETE is told by its name; its values are the motion that the name stands for.
+    """
 
     kind: ActionKind
     name: str

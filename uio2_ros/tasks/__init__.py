@@ -1,0 +1,51 @@
+"""What the model can be asked to do. Importable without torch, which `TaskRunner` brings in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uio2_ros.tasks.action_space import (
+    ActionSpace,
+    ActionSpaceError,
+    action_space_folder,
+    load_action_spaces,
+)
+from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
+from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task
+from uio2_ros.tasks.task import Task, TaskInfo, TaskSettings
+
+if TYPE_CHECKING:
+    from uio2_ros.tasks.runner import TaskRunner
+
+__all__ = [
+    "TASKS",
+    "ActionSpace",
+    "ActionSpaceError",
+    "Answer",
+    "Box",
+    "Frame",
+    "Instruction",
+    "Observation",
+    "Stage",
+    "Suggestion",
+    "Task",
+    "TaskInfo",
+    "TaskRunner",
+    "TaskSettings",
+    "action_space_folder",
+    "describe_tasks",
+    "load_action_spaces",
+    "suggest",
+    "suggest_task",
+    "task_named",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TaskRunner":
+        from uio2_ros.tasks.runner import TaskRunner
+
+        return TaskRunner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,33 @@
+"""Detection: all objects of the picture, of any class or of given classes."""
+
+from __future__ import annotations
+
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.localize import boxes_grammar
+from uio2_ros.tasks.placing import detections, listed
+from uio2_ros.tasks.task import Session, Task, Use
+
+PROMPT = "List all objects and their locations in the image"
+
+
+def answer(session: Session) -> Answer:
+    """All objects; with options, labelled with nothing but those."""
+    reply = session.generate(
+        PROMPT,
+        boxes_grammar(session, session.instruction.options),
+        force_locations=session.settings.force_everything,
+    )
+    found = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+    return Answer(text=listed(found), detections=found)
+
+
+TASK = Task(
+    name="detect",
+    description="All objects in the picture; options, if given, are the only labels. The "
+    "instruction is not used.",
+    prompt=PROMPT,
+    outputs=("text", "detections"),
+    answer=answer,
+    needs_text=False,
+    options=Use.OPTIONAL,
+)

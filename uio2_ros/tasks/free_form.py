@@ -1,0 +1,58 @@
+"""Free form: the instruction is the prompt; boxes and points in the answer are read out."""
+
+from __future__ import annotations
+
+from uio2_ros.decoding import LocatedBox, LocatedPoint, free_form, read_runs
+from uio2_ros.decoding.boxes import boxes_of_run
+from uio2_ros.decoding.keypoints import point_of_run
+from uio2_ros.tasks.answer import Answer, PointSet
+from uio2_ros.tasks.options import choose
+from uio2_ros.tasks.placing import place_boxes, place_points
+from uio2_ros.tasks.task import Reply, Session, Task, Use, with_text
+
+PROMPT = "{}"
+
+
+def answer(session: Session) -> Answer:
+    """Text, with what the model located in it; with options, the best of them."""
+    prompt, region = with_text(PROMPT, session.instruction), session.instruction.region
+    if session.instruction.options:
+        return choose(session, prompt)
+    grammar = session.grammar(
+        free_form, longest=min(session.settings.free_form_tokens, session.token_limit - 1)
+    )
+    reply = session.generate(prompt, grammar, region=region)
+    return _with_locations(session, reply)
+
+
+def _with_locations(session: Session, reply: Reply) -> Answer:
+    if reply.to_pixels is None:
+        return Answer(text=reply.text)
+    boxes: list[LocatedBox] = []
+    points: list[LocatedPoint] = []
+    for run in read_runs(session.symbols.vocabulary, reply.tokens, reply.probabilities):
+        point = point_of_run(run)
+        if point is not None:
+            points.append(point)
+        boxes.extend(boxes_of_run(run))
+    placed = place_points(points, reply)
+    return Answer(
+        text=reply.text,
+        detections=place_boxes(boxes, reply),
+        keypoints=(PointSet("", None, placed),) if placed else (),
+    )
+
+
+TASK = Task(
+    name="",
+    description="Free form: the instruction is the prompt; boxes and points in the text are given "
+    "as detections and keypoints. With options, the best of them.",
+    prompt=PROMPT,
+    outputs=("text", "detections", "keypoints", "options", "scores"),
+    answer=answer,
+    image=Use.OPTIONAL,
+    history=Use.OPTIONAL,
+    audio=Use.OPTIONAL,
+    region=Use.OPTIONAL,
+    options=Use.OPTIONAL,
+)

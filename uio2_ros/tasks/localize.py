@@ -1,0 +1,50 @@
+"""Localisation: every instance of a class, each with the category the model gives it."""
+
+from __future__ import annotations
+
+from uio2_ros.decoding import Grammar, labelled_boxes
+from uio2_ros.tasks.answer import Answer, Detection
+from uio2_ros.tasks.placing import detections, listed
+from uio2_ros.tasks.task import Session, Task, with_text
+
+PROMPT = 'Return the bounding boxes and categories of region matching "{}"'
+
+
+def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
+    """As many labelled boxes as settings and model allow."""
+    settings = session.settings
+    longest_label = max(
+        (len(session.symbols.vocabulary.encode(label)) for label in labels),
+        default=settings.label_tokens,
+    )
+    fitting = (session.token_limit - 1) // (4 + longest_label)
+    return session.grammar(
+        labelled_boxes,
+        at_most=min(settings.max_boxes, fitting),
+        label_tokens=settings.label_tokens,
+        labels=labels,
+    )
+
+
+def find(session: Session, what: str, force_locations: float) -> tuple[Detection, ...]:
+    """The instances of a class."""
+    reply = session.generate(
+        PROMPT.replace("{}", what), boxes_grammar(session), force_locations=force_locations
+    )
+    return detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+
+
+def answer(session: Session) -> Answer:
+    """The instances of the class that the instruction names."""
+    what = with_text("{}", session.instruction)
+    found = find(session, what, session.settings.force_class)
+    return Answer(text=listed(found), detections=found)
+
+
+TASK = Task(
+    name="localize",
+    description="Every instance of the class that the instruction names, for example: cup.",
+    prompt=PROMPT,
+    outputs=("text", "detections"),
+    answer=answer,
+)

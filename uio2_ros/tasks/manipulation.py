@@ -1,0 +1,128 @@
+"""Manipulation: the next action, or a plan of several, in the robot's action space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from uio2_ros.decoding import (
+    Motion,
+    Primitive,
+    UnitPose,
+    locations,
+    manipulation_steps,
+    parse_motions,
+    read_runs,
+)
+from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
+from uio2_ros.tasks.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
+from uio2_ros.tasks.task import Reply, Session, Task, Use, parse_failed, with_text
+
+NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
+PLAN_PROMPT = "{} What is the action plan? Consider the observations"
+
+_KINDS = {
+    Primitive.PICK_PLACE: (ActionKind.PICK_PLACE, "pick and place"),
+    Primitive.PUSH: (ActionKind.PUSH, "push"),
+}
+
+
+def next_action(session: Session) -> Answer:
+    """One step, in whatever kind of action space."""
+    prompt = with_text(NEXT_PROMPT.replace("{ACTION}", session.space.prompt), session.instruction)
+    if session.space.kind is SpaceKind.CONTINUOUS:
+        return _plan(session, (_continuous_step(session, prompt),))
+    return _plan(session, _motions(session, prompt, at_most=1))
+
+
+def plan(session: Session) -> Answer:
+    """Steps until the model ends, at most as many as settings and model allow."""
+    prompt = with_text(PLAN_PROMPT, session.instruction)
+    return _plan(session, _motions(session, prompt, at_most=session.settings.max_steps))
+
+
+def _motions(session: Session, prompt: str, at_most: int) -> tuple[Step, ...]:
+    reply = session.generate(prompt, session.grammar(manipulation_steps, at_most=at_most))
+    try:
+        motions = parse_motions(session.symbols.vocabulary, reply.tokens)
+    except ValueError as problem:
+        raise parse_failed(reply, str(problem)) from problem
+    return tuple(step_of(motion, session.space) for motion in motions)
+
+
+def step_of(motion: Motion, space: ActionSpace) -> Step:
+    """The step in metres and radians of the action space's frame."""
+    kind, name = _KINDS[motion.primitive]
+    return Step(kind, name, _pose(motion.start, space), _pose(motion.end, space))
+
+
+def _pose(pose: UnitPose, space: ActionSpace) -> Pose2D:
+    x, y, yaw = space.dimensions
+    return Pose2D(x.value(pose.x), y.value(pose.y), yaw.value(pose.turn))
+
+
+def _continuous_step(session: Session, prompt: str) -> Step:
+    space = session.space
+    count = len(space.dimensions)
+    reply = session.generate(prompt, session.grammar(locations, count=count))
+    fractions = _fractions(session, reply)
+    if len(fractions) != count:
+        raise parse_failed(reply, f"expected {count} locations, got {len(fractions)}")
+    values = tuple(
+        dimension.value(fraction)
+        for dimension, fraction in zip(space.dimensions, fractions, strict=True)
+    )
+    period_s = 1 / space.rate_hz if space.rate_hz else 0.0
+    return Step(
+        ActionKind.CONTINUOUS,
+        space.name,
+        dimension_names=space.dimension_names,
+        values=values,
+        time_from_start_s=period_s,
+    )
+
+
+def _fractions(session: Session, reply: Reply) -> Sequence[float]:
+    runs = read_runs(session.symbols.vocabulary, reply.tokens)
+    return [place.value for run in runs for place in run.places]
+
+
+def _plan(session: Session, steps: tuple[Step, ...]) -> Answer:
+    text = "; ".join(describe(step) for step in steps)
+    return Answer(text=text, plan=TaskPlan(session.space.name, steps, session.space.frame_id))
+
+
+def describe(step: Step) -> str:
+    """A step for people to read, in metres and degrees."""
+    if step.start is not None and step.end is not None:
+        return f"{step.name} from {_spot(step.start)} to {_spot(step.end)}"
+    if not step.dimension_names:
+        return step.name
+    named = zip(step.dimension_names, step.values, strict=True)
+    return f"{step.name}: " + ", ".join(f"{name} {value:.3f}" for name, value in named)
+
+
+def _spot(pose: Pose2D) -> str:
+    return f"({pose.x:.3f} m, {pose.y:.3f} m, {math.degrees(pose.yaw):.0f} deg)"
+
+
+NEXT_ACTION = Task(
+    name="next_action",
+    description="The next manipulation step towards what the instruction asks.",
+    prompt=NEXT_PROMPT,
+    outputs=("text", "plan"),
+    answer=next_action,
+    history=Use.OPTIONAL,
+    action_spaces=(SpaceKind.PICK_PLACE, SpaceKind.CONTINUOUS),
+    default_action_space="vima",
+)
+PLAN = Task(
+    name="plan",
+    description="The manipulation steps that do what the instruction asks.",
+    prompt=PLAN_PROMPT,
+    outputs=("text", "plan"),
+    answer=plan,
+    history=Use.OPTIONAL,
+    action_spaces=(SpaceKind.PICK_PLACE,),
+    default_action_space="vima",
+)

@@ -1,0 +1,50 @@
+"""Navigation: the next discrete move of the base."""
+
+from __future__ import annotations
+
+from uio2_ros.decoding import named_action, parse_named_action
+from uio2_ros.tasks.action_space import SpaceKind
+from uio2_ros.tasks.answer import ActionKind, Answer, Step, TaskPlan
+from uio2_ros.tasks.task import Session, Task, Use, parse_failed, with_text
+
+PROMPT = (
+    '{} {HISTORY}Predict the next move with the discrete action space "{ACTIONS}" based on '
+    'agent\'s histories with the format "observation ( x z y ) action"'
+)
+
+
+def answer(session: Session) -> Answer:
+    """One discrete step, with the motion it stands for as its values."""
+    space = session.space
+    names = tuple(action.name for action in space.actions)
+    reply = session.generate(_prompt(session), session.grammar(named_action, names=names))
+    try:
+        name = parse_named_action(session.symbols.vocabulary, reply.tokens, names)
+    except ValueError as problem:
+        raise parse_failed(reply, str(problem)) from problem
+    step = Step(
+        ActionKind.DISCRETE,
+        name,
+        dimension_names=space.dimension_names,
+        values=space.action(name).values,
+    )
+    return Answer(text=name, plan=TaskPlan(space.name, (step,), space.frame_id))
+
+
+def _prompt(session: Session) -> str:
+    moves = " ".join(session.past_moves)
+    history = f"History: {moves} " if moves else ""
+    prompt = PROMPT.replace("{HISTORY}", history).replace("{ACTIONS}", session.space.prompt)
+    return with_text(prompt, session.instruction)
+
+
+TASK = Task(
+    name="navigate",
+    description="The next move towards what the instruction asks, for example: go to the door.",
+    prompt=PROMPT,
+    outputs=("text", "plan"),
+    answer=answer,
+    history=Use.OPTIONAL,
+    action_spaces=(SpaceKind.DISCRETE,),
+    default_action_space="pointnav",
+)

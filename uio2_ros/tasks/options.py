@@ -1,0 +1,35 @@
+"""Choosing among given options by their likelihood: the task `score`, and what others share."""
+
+from __future__ import annotations
+
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.task import Session, Task, Use, with_text
+
+PROMPT = "{}"
+
+
+def choose(session: Session, prompt: str) -> Answer:
+    """The most likely option after a prompt, and the score of each."""
+    options = session.instruction.options
+    scores = session.score(prompt, options, region=session.instruction.region)
+    best = max(range(len(options)), key=scores.__getitem__)
+    return Answer(text=options[best], options=options, scores=scores)
+
+
+def answer(session: Session) -> Answer:
+    """The option that fits the instruction best."""
+    return choose(session, with_text(PROMPT, session.instruction))
+
+
+TASK = Task(
+    name="score",
+    description="Which of the options answers the instruction best, and how likely each is.",
+    prompt=PROMPT,
+    outputs=("text", "options", "scores"),
+    answer=answer,
+    image=Use.OPTIONAL,
+    history=Use.OPTIONAL,
+    audio=Use.OPTIONAL,
+    region=Use.OPTIONAL,
+    options=Use.REQUIRED,
+)

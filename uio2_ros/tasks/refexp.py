@@ -1,0 +1,31 @@
+"""Referring expression: the one region that a text describes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from uio2_ros.decoding import single_box
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.placing import detections
+from uio2_ros.tasks.task import Session, Task, parse_failed, with_text
+
+PROMPT = 'Which region does the text "{}" describe?'
+
+
+def answer(session: Session) -> Answer:
+    """One detection, labelled with the instruction."""
+    reply = session.generate(with_text(PROMPT, session.instruction), session.grammar(single_box))
+    found = detections(reply, session.symbols.vocabulary)
+    if len(found) != 1:
+        raise parse_failed(reply, f"expected one box of four locations, got {len(found)}")
+    label = session.instruction.instruction.strip()
+    return Answer(text=label, detections=(replace(found[0], label=label),))
+
+
+TASK = Task(
+    name="refexp",
+    description="The region of the picture that the instruction describes.",
+    prompt=PROMPT,
+    outputs=("text", "detections"),
+    answer=answer,
+)

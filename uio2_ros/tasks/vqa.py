@@ -1,0 +1,31 @@
+"""Visual question answering: a short answer to a question about the picture."""
+
+from __future__ import annotations
+
+from uio2_ros.decoding import free_text
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.options import choose
+from uio2_ros.tasks.task import Session, Task, Use, with_text
+
+PROMPT = "{} A short answer to the question is"
+
+
+def answer(session: Session) -> Answer:
+    """A short text; with options, the best of them."""
+    prompt = with_text(PROMPT, session.instruction)
+    if session.instruction.options:
+        return choose(session, prompt)
+    grammar = session.grammar(free_text, longest=session.settings.answer_tokens)
+    return Answer(text=session.generate(prompt, grammar, region=session.instruction.region).text)
+
+
+TASK = Task(
+    name="vqa",
+    description="A short answer to a question about the picture; {box} in the question is the "
+    "region.",
+    prompt=PROMPT,
+    outputs=("text", "options", "scores"),
+    answer=answer,
+    region=Use.OPTIONAL,
+    options=Use.OPTIONAL,
+)
