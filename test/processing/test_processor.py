@@ -1,0 +1,212 @@
+"""Examples from what people, cameras and microphones give."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_inputs import image, waveform
+
+from uio2_ros.errors import InvalidInputError
+from uio2_ros.model.config import ModelConfig
+from uio2_ros.processing import Processor, Tokenizer
+from uio2_ros.processing.audio import cut_segments, mel_spectrogram
+
+SEGMENT_S = 4.08
+
+
+@pytest.mark.parametrize("modality", ["text", "image", "audio"])
+def test_the_prefix_names_the_modality_to_generate(
+    processor: Processor, tokenizer: Tokenizer, modality: str
+) -> None:
+    example = processor(text="a red mug", target=modality)
+    assert example.target == modality
+    assert example.text[-1] == tokenizer.end_id
+    assert tokenizer.decode(example.text) == f"[{modality.capitalize()}] [S] a red mug"
+
+
+def test_absent_modalities_are_absent(processor: Processor) -> None:
+    example = processor(text="hello")
+    assert example.image is example.audio is example.image_info is None
+    assert example.image_history == example.audio_history == example.history_keys == ()
+
+
+def test_a_long_prompt_is_cut_and_ended(processor: Processor, tokenizer: Tokenizer) -> None:
+    example = processor(text="mug " * 2000, text_target="mug " * 2000)
+    assert example.text.shape == (512,)
+    assert example.text[-1] == tokenizer.end_id
+    assert example.text_target is not None
+    assert example.text_target.shape == (512,)
+    assert example.text_target[-1] == tokenizer.end_id
+
+
+def test_golden_boxes_in_prompts(processor: Processor, golden: Callable[[str], Any]) -> None:
+    for case in golden("tasks.json")["box_prompts"]:
+        example = processor(
+            text="What is in {box} ?",
+            image=image(480, 640, 1),
+            region=case["box_xyxy"],
+        )
+        assert example.text.tolist() == case["token_ids"]
+
+
+@given(
+    st.integers(2, 900),
+    st.integers(2, 900),
+    st.lists(st.floats(0, 1), min_size=4, max_size=4),
+)
+def test_a_region_returns_within_one_bin(
+    processor: Processor, tokenizer: Tokenizer, height: int, width: int, corners: list[float]
+) -> None:
+    x1, x2 = sorted((corners[0] * width, corners[1] * width))
+    y1, y2 = sorted((corners[2] * height, corners[3] * height))
+    if x2 - x1 < 1 or y2 - y1 < 1:
+        return
+    example = processor(
+        text="{box}", image=np.zeros((height, width, 3), np.uint8), region=[x1, y1, x2, y2]
+    )
+    values = [tokenizer.location_value(int(token)) for token in example.text[1:5]]
+    assert example.image_info is not None
+    returned = processor.to_pixels(values, example.image_info)
+    np.testing.assert_allclose(
+        returned, [y1, x1, y2, x2], atol=max(height, width) * (1 / 999 + 1e-5) + 1e-3
+    )
+
+
+@given(st.integers(0, 9))
+def test_the_newest_history_frames_are_kept_oldest_first(processor: Processor, given: int) -> None:
+    frames = [np.full((2, 2, 3), 20 * number, np.uint8) for number in range(given)]
+    example = processor(image_history=frames, image_history_keys=range(given))
+    kept = range(max(0, given - 4), given)
+    assert example.history_keys == tuple(kept)
+    assert len(example.image_history) == len(kept)
+    for number, frame in zip(kept, example.image_history, strict=True):
+        np.testing.assert_array_equal(
+            frame.patches, processor.history_frame(frames[number]).patches
+        )
+
+
+@given(st.integers(1, 8))
+def test_the_newest_audio_segments_are_kept(processor: Processor, segments: int) -> None:
+    sound = waveform(segments * SEGMENT_S, 1)
+    example = processor(audio=sound)
+    assert example.audio is not None
+    assert len(example.audio_history) == min(segments, 5) - 1
+    newest = processor(audio=sound[-65280:])
+    assert newest.audio is not None
+    np.testing.assert_array_equal(example.audio.patches, newest.audio.patches)
+
+
+def test_mel_segments_give_what_their_samples_give(processor: Processor) -> None:
+    sound = waveform(2 * SEGMENT_S, 2)
+    settings = processor.config.audio
+    mels = mel_spectrogram(cut_segments(sound, settings), settings)
+    from_mels, from_samples = processor(audio=mels), processor(audio=sound)
+    assert from_mels.audio is not None
+    assert from_samples.audio is not None
+    np.testing.assert_array_equal(from_mels.audio.patches, from_samples.audio.patches)
+
+
+def test_sound_of_another_rate_is_resampled(processor: Processor) -> None:
+    example = processor(audio=waveform(1.0, 0, rate=44100), audio_rate=44100)
+    expected = processor(audio=waveform(1.0, 0))
+    assert example.audio is not None
+    assert expected.audio is not None
+    assert example.audio.mask.sum() == expected.audio.mask.sum()
+
+
+def test_targets_are_preprocessed(processor: Processor, tokenizer: Tokenizer) -> None:
+    text = processor(text="a", text_target="red mug")
+    assert text.target == "text"
+    assert text.text_target is not None
+    assert tokenizer.decode(text.text_target) == "red mug"
+    picture = processor(text="a", image_target=image(60, 80))
+    assert picture.target == "image"
+    assert picture.image_target is not None
+    assert picture.image_target.shape == (256, 256, 3)
+    sound = processor(text="a", audio_target=waveform(SEGMENT_S, 5))
+    assert sound.target == "audio"
+    assert sound.audio_target is not None
+    assert sound.audio_target.shape == (256, 128)
+
+
+def test_an_image_target_is_letterboxed_with_its_image(processor: Processor) -> None:
+    pixels = image(480, 640)
+    alone = processor(image_target=pixels).image_target
+    together = processor(image=pixels, image_target=pixels).image_target
+    assert alone is not None
+    assert together is not None
+    assert not np.array_equal(alone, together)
+    levels = together * 255
+    np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+
+
+def test_several_targets_need_a_choice(processor: Processor) -> None:
+    with pytest.raises(InvalidInputError, match="several targets"):
+        processor(text_target="mug", audio_target=waveform(1.0))
+    example = processor(text_target="mug", audio_target=waveform(1.0), target="audio")
+    assert example.text_target is not None
+    assert example.audio_target is not None
+    assert example.target == "audio"
+
+
+def test_files_are_taken_as_arrays_are(processor: Processor, tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    assert cv2.imwrite(str(path), image(48, 64)[..., ::-1])
+    from_file, from_array = processor(image=path), processor(image=image(48, 64))
+    assert from_file.image is not None
+    assert from_array.image is not None
+    np.testing.assert_array_equal(from_file.image.patches, from_array.image.patches)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"text": 3}, "text must be a string, got int"),
+        ({"text": "What is at {box}?", "image": image(4, 4)}, "region is missing"),
+        ({"text": "What?", "image": image(4, 4), "region": [0, 0, 1, 1]}, "{box}"),
+        ({"text": "At {box}?", "region": [0, 0, 1, 1]}, "needs the image"),
+        ({"text": "At {box}?", "image": image(4, 4), "region": [9, 9, 11, 11]}, "outside"),
+        ({"target": "video"}, "text, image, audio"),
+        ({"target": "image", "text_target": "mug"}, "target is image"),
+        ({"image": np.zeros((4, 4, 4), np.uint8)}, "image must be RGB"),
+        ({"image_history": [np.zeros((4, 4), np.uint8)]}, "image_history must be RGB"),
+        ({"image_history": [image(4, 4)], "image_history_keys": [1, 2]}, "names 2 frames"),
+        ({"image_target": np.zeros((4, 4), np.uint8)}, "image_target must be RGB"),
+        ({"audio": np.full(9, np.nan, np.float32)}, "audio holds NaN"),
+        ({"audio": np.zeros(0, np.float32)}, "audio is empty"),
+        ({"audio_target": waveform(9.0)}, "one segment of 4.08 s, got 2"),
+    ],
+)
+def test_bad_input_is_named(processor: Processor, arguments: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        processor(**arguments)
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(
+    model_config: ModelConfig, tokenizer: Tokenizer
+) -> None:
+    small = dataclasses.replace(model_config.t5_config, vocab_size=1000)
+    with pytest.raises(ValueError, match="33225 pieces, the model only 1000"):
+        Processor(dataclasses.replace(model_config, t5_config=small), tokenizer)
+
+
+def test_sizes_come_from_the_configuration(model_config: ModelConfig, tokenizer: Tokenizer) -> None:
+    data = json.loads(json.dumps(model_config.to_dict()))
+    data["t5_config"] |= {"default_image_vit_size": [192, 192], "encoder_max_text_length": 6}
+    data["sequence_length"] |= {"image_input_samples": 100, "num_frames": 2}
+    small = Processor(ModelConfig.load(data), tokenizer, rng=np.random.default_rng(1))
+    example = small(text="a " * 50, image=image(48, 64), image_history=[image(4, 4)] * 5)
+    assert example.image is not None
+    assert example.image.patches.shape == (100, 768)
+    assert example.image.positions.max() < 144
+    assert len(example.image_history) == 2
+    assert example.text.shape == (6,)
