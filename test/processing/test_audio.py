@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import given
+from hypothesis import settings as bounded
 from hypothesis import strategies as st
 from synthetic_inputs import waveform
 
@@ -66,6 +67,7 @@ def test_a_rest_counts_when_well_over_half_a_segment(
     assert count_segments(samples, audio) == segments
 
 
+@bounded(deadline=None)
 @given(st.integers(1, 400_000))
 def test_segments_start_with_the_sound(samples: int) -> None:
     settings = SpectrogramSettings(256, 128, 16, 128, 128)

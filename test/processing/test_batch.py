@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image, waveform
 
@@ -36,6 +36,7 @@ def test_an_absent_picture_is_masked(processor: Processor) -> None:
     assert batch.image.mask.any(dim=1).tolist() == [False, True]
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4))
 def test_shorter_histories_are_padded_with_masked_frames(
     processor: Processor, lengths: list[int]

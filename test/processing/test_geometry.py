@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.errors import InvalidInputError
@@ -40,6 +40,7 @@ def test_scaled_sizes_are_cut_in_float32(side: int, scaled: int) -> None:
     assert letterbox(side, side, CANVAS).scaled_shape == (scaled, scaled)
 
 
+@settings(deadline=None)
 @given(sides, sides)
 def test_the_picture_fits_its_canvas(height: int, width: int) -> None:
     info = letterbox(height, width, CANVAS)
@@ -50,6 +51,7 @@ def test_the_picture_fits_its_canvas(height: int, width: int) -> None:
     assert scaled.max() >= 383
 
 
+@settings(deadline=None)
 @given(sides, sides, fractions, fractions)
 def test_pixels_survive_a_round_trip(height: int, width: int, y: float, x: float) -> None:
     info = letterbox(height, width, CANVAS)
@@ -58,6 +60,7 @@ def test_pixels_survive_a_round_trip(height: int, width: int, y: float, x: float
     np.testing.assert_allclose(returned, pixel, atol=1e-3 + 1e-5 * max(height, width))
 
 
+@settings(deadline=None)
 @given(sides, sides, fractions, fractions)
 def test_padding_is_clipped_to_the_picture(height: int, width: int, y: float, x: float) -> None:
     pixel_y, pixel_x = to_pixels([y, x], letterbox(height, width, CANVAS), CANVAS)

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image, waveform
 
@@ -58,6 +58,7 @@ def test_golden_boxes_in_prompts(processor: Processor, golden: Callable[[str], A
         assert example.text.tolist() == case["token_ids"]
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     st.integers(2, 900),
     st.integers(2, 900),
@@ -81,6 +82,7 @@ def test_a_region_returns_within_one_bin(
     )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 9))
 def test_the_newest_history_frames_are_kept_oldest_first(processor: Processor, given: int) -> None:
     frames = [np.full((2, 2, 3), 20 * number, np.uint8) for number in range(given)]
@@ -94,6 +96,7 @@ def test_the_newest_history_frames_are_kept_oldest_first(processor: Processor, g
         )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 8))
 def test_the_newest_audio_segments_are_kept(processor: Processor, segments: int) -> None:
     sound = waveform(segments * SEGMENT_S, 1)

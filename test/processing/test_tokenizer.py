@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.errors import TokenizerError
@@ -40,6 +40,7 @@ def test_every_location_survives_a_round_trip(tokenizer: Tokenizer) -> None:
         assert tokenizer.location_id(tokenizer.location_value(token)) == token
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1))
 def test_location_is_within_one_bin(tokenizer: Tokenizer, value: float) -> None:
     token = tokenizer.location_id(value)
@@ -59,6 +60,7 @@ def test_value_of_another_token_is_refused(tokenizer: Tokenizer, token: int) -> 
         tokenizer.location_value(token)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="▁\x00")))
 def test_any_text_survives_a_round_trip(tokenizer: Tokenizer, text: str) -> None:
     assert tokenizer.decode(tokenizer.encode(text)) == text

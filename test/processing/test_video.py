@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
+from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from uio2_ros.errors import InvalidInputError
@@ -70,6 +71,7 @@ def test_a_file_gives_the_same_frames_as_its_pixels(
     assert read.duration_s == pytest.approx(2.0)
 
 
+@bounded(deadline=None)
 @given(st.integers(1, 1000), st.integers(1, 9))
 def test_chosen_frames_exist_and_are_in_order(frames: int, count: int) -> None:
     chosen = middles(frames, count)

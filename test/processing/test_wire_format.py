@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.processing.wire_format import WireField, parse, serialize
@@ -18,11 +18,13 @@ fields = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(fields))
 def test_fields_survive_a_round_trip(message: list[WireField]) -> None:
     assert list(parse(serialize(message))) == message
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_integers_survive_a_round_trip(value: int) -> None:
     assert WireField.of_integer(1, value).integer == value
@@ -46,6 +48,7 @@ def test_damaged_messages_are_refused(damaged: bytes) -> None:
         list(parse(damaged))
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_parsed_or_refused(content: bytes) -> None:
     try:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 import soundfile
 import soxr
 
@@ -115,8 +114,8 @@ def mel_spectrogram(segments: Floats, settings: SpectrogramSettings) -> Floats:
     windowed = windows[:, :: settings.hop_samples] * _window(
         settings.fft_samples
     )  # (N, frames, fft)
-    spectrum = scipy.fft.rfft(windowed, axis=-1)
-    power = spectrum.real**2 + spectrum.imag**2  # (N, frames, fft / 2 + 1)
+    spectrum = np.fft.rfft(windowed, axis=-1)
+    power = np.square(spectrum.real, dtype=np.float32) + np.square(spectrum.imag, dtype=np.float32)
     mels: Floats = (power @ _mel_filters(settings).T).swapaxes(1, 2)
     return mels
 
