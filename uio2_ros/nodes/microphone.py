@@ -27,9 +27,11 @@ from uio2_ros.nodes.source_node import SourceNode, run
 AUDIO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 """Chunks are small and a missing one is heard: five seconds are kept for a late reader."""
 
+LISTENER_POLL_PERIOD_S = 0.05
+
 DEFAULTS: dict[str, tuple[object, str]] = {
     "source": ("auto", "auto, the number or name of an input device, or a sound file"),
-    "loop": (True, "play a sound file again and again"),
+    "loop": (True, "play a file again and again; else once, from the first subscription on"),
     "sample_rate": (16000, "Hz, of the chunks"),
     "channels": (1, "1 mixes all channels, 2 keeps the first two"),
     "encoding": (AudioChunk.S16LE, "S16LE or F32LE"),
@@ -104,9 +106,16 @@ class MicrophoneNode(SourceNode):
         source = open_source(settings.source, settings.chunk_period_s, settings.loop)
         try:
             self._announce(source)
+            if not (source.live or settings.loop):
+                self._wait_for_listener()
             self._stream(source, settings)
         finally:
             source.close()
+
+    def _wait_for_listener(self) -> None:
+        """What is played once must not be over before anybody has found the topic."""
+        while not (self.over or self._audio.get_subscription_count()):
+            self.reopen.wait(LISTENER_POLL_PERIOD_S)
 
     def _stream(self, source: SoundSource, settings: MicrophoneSettings) -> None:
         encoder = ChunkEncoder(source, settings)
