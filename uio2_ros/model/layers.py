@@ -33,9 +33,7 @@ class RMSNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x.float()
-        y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)
-        return self.scale * y.to(x.dtype)
+        return F.rms_norm(x, x.shape[-1:], self.scale, self.eps)
 
 
 class GatedMLP(nn.Module):

@@ -124,7 +124,8 @@ class DecoderLayer(nn.Module):
         """Keys and values of the encoded input (B, S, E), None where the layer does not look."""
         if self.encoder_decoder_attention is None:
             return None
-        return self.encoder_decoder_attention.project_keys_values(encoded, rotary)
+        keys, values = self.encoder_decoder_attention.project_keys_values(encoded, rotary)
+        return KeysValues(keys.contiguous(), values.contiguous())  # read at every token
 
     def _cross_and_mlp(
         self, x: Tensor, rotary: Tensor, memory: KeysValues | None, mask: Tensor | None

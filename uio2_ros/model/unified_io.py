@@ -248,7 +248,7 @@ class UnifiedIO(nn.Module):
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
         table = self.token_embedder(modality).weight
-        return F.linear(hidden, table).float() / math.sqrt(hidden.shape[-1])
+        return F.linear(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
 
     def target_embedder(self, modality: str) -> TargetEmbedder:
         """What turns a modality's tokens into decoder inputs."""
