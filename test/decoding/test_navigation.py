@@ -1,0 +1,32 @@
+import pytest
+
+from uio2_ros.decoding import named_action, parse_named_action, past_move
+
+NAMES = ("stop", "forward", "left", "right")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_action_can_be_written_and_read(tokenizer_symbols, accepts, name):
+    tokenizer = tokenizer_symbols.vocabulary
+    tokens = tokenizer.encode(name)
+    assert accepts(named_action(tokenizer_symbols, NAMES), tokens)
+    assert parse_named_action(tokenizer, tokens, NAMES) == name
+
+
+def test_other_actions_are_errors_that_show_the_text(tokenizer_symbols, accepts):
+    tokenizer = tokenizer_symbols.vocabulary
+    tokens = tokenizer.encode("jump")
+    assert not accepts(named_action(tokenizer_symbols, NAMES), tokens)
+    with pytest.raises(ValueError, match="none of the actions stop, forward, left, right: 'jump'"):
+        parse_named_action(tokenizer, tokens, NAMES)
+
+
+def test_a_past_move_gives_its_position_as_locations_in_the_order_x_z_y(tokenizer):
+    text = past_move(tokenizer, "<image_history_1>", (50.0, 0.0, -50.0), "forward")
+    # 0 m is half of the range: bin floor(0.5 * 999) = 499
+    assert text == "<image_history_1> ( <extra_id_1199> <extra_id_200> <extra_id_699> ) forward"
+
+
+def test_a_position_out_of_reach_is_an_error(tokenizer):
+    with pytest.raises(ValueError, match=r"within 50 m .* got 51.0 m"):
+        past_move(tokenizer, "observation", (51.0, 0.0, 0.0), "stop")
