@@ -1,0 +1,166 @@
+"""The description of the graph."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from uio2_ros import bringup
+from uio2_ros.bringup import BringupError, Process, Settings, processes, split_arguments
+
+PROMISED = {
+    *("namespace", "params_file", "model", "tokenizer", "device", "image_topic", "audio_topic"),
+    *("autostart", "rviz", "log_level", "use_sim_time", "microphone", "camera"),
+}
+
+
+def running(**given: str) -> dict[str, Process]:
+    return {process.name: process for process in processes(Settings.parse(given))}
+
+
+def test_promised_arguments_exist_and_are_described() -> None:
+    arguments = {argument.name: argument for argument in bringup.ARGUMENTS}
+    assert set(arguments) >= PROMISED
+    assert all(argument.description for argument in arguments.values())
+
+
+def test_defaults_run_camera_microphone_and_agent() -> None:
+    assert list(running()) == ["camera", "microphone", "agent"]
+
+
+def test_sources_can_be_turned_off() -> None:
+    assert list(running(camera="off", microphone="off")) == ["agent"]
+
+
+def test_auto_source_yields_to_a_topic_of_the_users_own() -> None:
+    assert "camera" not in running(image_topic="/front/image_raw")
+    assert "microphone" not in running(audio_topic="/microphone/audio")
+
+
+def test_named_source_publishes_on_the_topic_of_the_users_own() -> None:
+    camera = running(image_topic="/front/image_raw", camera="clip.mp4")["camera"]
+    assert camera.parameters == {"source": "clip.mp4"}
+    assert dict(camera.remappings) == {
+        "image": "/front/image_raw",
+        "image/compressed": "/front/image_raw/compressed",
+    }
+
+
+def test_only_given_arguments_override_the_parameter_file() -> None:
+    assert running()["agent"].parameters == {}
+    agent = running(model="synthetic", autostart="False", use_sim_time="true")["agent"]
+    assert agent.parameters == {"model": "synthetic", "autostart": False, "use_sim_time": True}
+
+
+def test_clock_is_that_of_all_nodes() -> None:
+    graph = running(use_sim_time="true", rviz="true")
+    assert all(process.parameters["use_sim_time"] is True for process in graph.values())
+
+
+def test_rviz_shows_the_shipped_configuration_and_may_be_closed() -> None:
+    rviz = running(rviz="true")["rviz"]
+    assert rviz.arguments[0] == "-d"
+    assert rviz.arguments[1].endswith("config/agent.rviz")
+    assert not rviz.needed
+
+
+def test_text_that_looks_like_a_number_stays_text() -> None:
+    assert running(camera="0", model="7")["camera"].parameters["source"] == "0"
+    assert running(model="7")["agent"].parameters["model"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("written", "namespace"),
+    [("", ""), ("robot", "/robot"), ("/robot/", "/robot"), ("a/b_2", "/a/b_2")],
+)
+def test_namespace_is_made_absolute(written: str, namespace: str) -> None:
+    assert Settings.parse({"namespace": written}).namespace == namespace
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"modle": "x"}, "unknown argument modle:=; did you mean model:=.*tokenizer"),
+        ({"rviz": "maybe"}, "rviz:=maybe is not possible; expected one of: true, false"),
+        ({"log_level": "loud"}, "expected one of: debug, info, warn, error, fatal"),
+        ({"namespace": "two words"}, "is not a ROS namespace; expected words"),
+        ({"image_topic": "a b"}, "image_topic:=a b is not a ROS topic; expected a name such as"),
+        ({"audio_topic": ""}, "audio_topic:= is not a ROS topic"),
+        ({"params_file": "/nothing.yaml"}, "params_file:=/nothing.yaml is not a file"),
+    ],
+)
+def test_impossible_arguments_say_what_is_possible(given: dict[str, str], message: str) -> None:
+    with pytest.raises(BringupError, match=message):
+        Settings.parse(given)
+
+
+def test_words_become_arguments() -> None:
+    assert split_arguments(["model:=a:=b", "tokenizer:="]) == {"model": "a:=b", "tokenizer": ""}
+
+
+@pytest.mark.parametrize(
+    ("word", "suggestion"),
+    [("model=x", "such as model:=x"), ("--model=x", "such as model:=x"), ("model", "name:=value")],
+)
+def test_word_of_another_form_is_refused_with_the_right_form(word: str, suggestion: str) -> None:
+    with pytest.raises(BringupError, match=suggestion):
+        split_arguments([word])
+
+
+def test_dds_profile_is_set_where_the_user_has_none(tmp_path: Path) -> None:
+    profile = str(bringup.config_folder() / "fastdds.xml")
+    assert bringup.environment({}, tmp_path) == {"FASTDDS_DEFAULT_PROFILES_FILE": profile}
+    assert bringup.environment({"ROS_DISTRO": "jazzy"}, tmp_path) == {
+        "FASTRTPS_DEFAULT_PROFILES_FILE": profile
+    }
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "FASTDDS_DEFAULT_PROFILES_FILE",
+        "FASTRTPS_DEFAULT_PROFILES_FILE",
+        "FASTDDS_BUILTIN_TRANSPORTS",
+    ],
+)
+def test_dds_settings_of_the_user_are_left_alone(variable: str, tmp_path: Path) -> None:
+    assert bringup.environment({variable: "own"}, tmp_path) == {}
+
+
+def test_dds_profile_in_the_working_folder_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "DEFAULT_FASTDDS_PROFILES.xml").write_text("<profiles/>")
+    assert bringup.environment({}, tmp_path) == {}
+
+
+def test_configuration_is_found_in_a_share_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = tmp_path / "share" / "uio2_ros" / "config"
+    share.mkdir(parents=True)
+    (share / "fastdds.xml").write_text("<profiles/>")
+    module = tmp_path / "lib" / "python3" / "site-packages" / "uio2_ros" / "bringup.py"
+    monkeypatch.setattr(bringup, "__file__", str(module))
+    assert bringup.config_folder() == share
+
+
+def test_missing_configuration_says_how_the_graph_can_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bringup, "__file__", str(tmp_path / "bringup.py"))
+    with pytest.raises(BringupError, match="colcon install"):
+        bringup.config_folder()
+
+
+def test_description_imports_neither_rclpy_nor_launch_nor_torch() -> None:
+    check = (
+        "import sys, uio2_ros.bringup\n"
+        "print([name for name in ('rclpy', 'launch', 'torch', 'numpy') if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", check]
+    printed = subprocess.run(
+        words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert printed.stdout.strip() == "[]"
