@@ -1,49 +1,37 @@
-"""The client half of the inference process: starts, watches and restarts it, and talks to it. No torch."""
+"""The client half of the inference process: starts, watches, restarts and asks it. No torch."""
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+import time
+from dataclasses import replace
+from types import TracebackType
 
 from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.serving.status import ModelStatus
-from uio2_ros.serving.ticket import Ticket
-from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.serving.status import ModelState, ModelStatus
+from uio2_ros.serving.status_board import OnStatus, StatusBoard
+from uio2_ros.serving.supervisor import Launch, Supervisor
+from uio2_ros.serving.ticket import Job, OnDone, OnProgress, OnReleased, Ticket, call
+from uio2_ros.serving.wakeup import Wakeup
+from uio2_ros.serving.workload import Workload
+from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
-OnProgress = Callable[[Stage, str, int], None]
-OnDone = Callable[[Answer], None]
-OnReleased = Callable[[], None]
-OnStatus = Callable[[ModelStatus], None]
-
 DEFAULT_RUNNER = "uio2_ros.serving.runner:make_runner"
-
-
-@dataclass(frozen=True)
-class ServingSettings:
-    """Bounds and patience of a `ModelProcess`; ValueError for values that make no sense."""
-
-    queue_size: int = 4
-    """Instructions that may wait for the running one; more are BUSY."""
-    grace_s: float = 10.0
-    """Time for the model to react to a cancellation or deadline before it is killed."""
-    backoff_s: float = 0.5
-    """Wait before the first restart; doubles with each until an instruction is answered."""
-    max_backoff_s: float = 30.0
-    max_load_crashes: int = 3
-    """Deaths in a row while loading after which the state is FAILED."""
-    stop_s: float = 1.0
-    """Time to end by itself at `stop` before it is killed."""
 
 
 class ModelProcess:
     """A model in a process of its own: supervised, one instruction at a time, cancellable.
 
     Every method may be called from any thread and none waits for the model, except `stop` (at most
-    `stop_s`) and `wait_ready`. Callbacks run on the client's own thread: they must be short, must
-    not call `stop`, and what they raise is logged. The process ends with this one, however it ends.
+    `stop_s`) and `wait_ready`. Callbacks run on the supervisor's thread, except those of an
+    instruction or frame that is refused at once: these run inside the call. They must be short and
+    must not call `start` or `stop`; what they raise is logged. The process ends with this one,
+    however that ends.
     """
 
     def __init__(
@@ -60,28 +48,45 @@ class ModelProcess:
         change of state. `python` is the interpreter that has torch. `runner_factory` names a
         function "module:function" that takes the spec and returns a `LoadedRunner` in the child.
         """
-        raise NotImplementedError
-
-    @property
-    def arena(self) -> SharedArena:
+        self.arena = arena or SharedArena()
         """The shared memory; pictures kept in it cross without a copy."""
-        raise NotImplementedError
+        self._launch = Launch(spec, python, runner_factory)
+        self._settings = settings or ServingSettings()
+        self._board = StatusBoard(on_status)
+        self._workload = Workload(self.arena, self._settings.queue_size)
+        self._wakeup = Wakeup()
+        self._numbers = itertools.count(1)
+        self._lifecycle = threading.Lock()  # serialises start and stop
+        self._supervisor: Supervisor | None = None
 
     def start(self) -> None:
         """Begins loading, also again after `stop` or FAILED; returns at once."""
-        raise NotImplementedError
+        with self._lifecycle:
+            if self._supervisor is not None:
+                if self._board.read().state is not ModelState.FAILED:
+                    return
+                self._supervisor.stop()
+            self._supervisor = Supervisor(
+                self._launch, self._settings, self._board, self._workload, self._wakeup
+            )
+            self._supervisor.begin()
 
     def stop(self) -> None:
         """Ends the process and frees its memory. What was running or waiting becomes CANCELED."""
-        raise NotImplementedError
+        with self._lifecycle:
+            if self._supervisor is not None:
+                self._supervisor.stop()
+                self._supervisor = None
+                self._board.write_state(ModelState.STOPPED)
 
     def status(self) -> ModelStatus:
         """The present state."""
-        raise NotImplementedError
+        return replace(self._board.read(), counts=self._workload.counts())
 
     def wait_ready(self, timeout_s: float) -> ModelStatus:
         """Waits until the state is READY or FAILED or the time is over; the state then."""
-        raise NotImplementedError
+        self._board.wait_settled(timeout_s)
+        return self.status()
 
     def submit(
         self,
@@ -100,14 +105,52 @@ class ModelProcess:
         INFERENCE_FAILED, or a code of the task. ValueError if `timeout_s` is not positive.
 
         on_progress(stage, text so far, tokens) at every token; on_done(answer) once; on_released()
-        once, when the model no longer reads the observation's arrays (after on_done if the model
-        was slow to stop): the moment to release a `FrameSnapshot`.
+        once, when the model no longer reads the observation's arrays (after on_done, and later if
+        the model is slow to stop): the moment to release a `FrameSnapshot`.
         """
-        raise NotImplementedError
+        if not timeout_s > 0:
+            raise ValueError(f"the timeout of an instruction is {timeout_s} s; give more than 0")
+        job = Job(
+            number=next(self._numbers),
+            task=instruction.task,
+            deadline=time.monotonic() + timeout_s,
+            timeout_s=timeout_s,
+            on_progress=on_progress,
+            on_done=on_done,
+            on_released=on_released,
+        )
+        refusal = self._workload.put(job, instruction, observation)
+        if refusal is None:
+            self._wakeup.set()
+        else:
+            answer = Answer.failed(refusal.code, refusal.message, instruction.task)
+            self._workload.finish(job, answer)
+            self._workload.give_back(job)
+        return Ticket(job, self._wakeup.set)
 
     def offer_history_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
         """Lets an idle model encode a history frame in advance; False if it was not idle.
 
-        `frame.key` must be set. on_released() comes once in either case, as for `submit`.
+        ValueError if the frame has no key. on_released() comes once in either case, as for
+        `submit`.
         """
-        raise NotImplementedError
+        if frame.key is None:
+            raise ValueError("a frame without a key cannot be found again; give it one")
+        taken = self._workload.put_frame(frame, on_released)
+        if taken:
+            self._wakeup.set()
+        elif on_released is not None:
+            call(on_released)
+        return taken
+
+    def __enter__(self) -> ModelProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 
 def default_threads() -> int:
-    """One core fewer than this process may use, at least one: a core stays for the callbacks."""
+    """OMP_NUM_THREADS if it is a number, else one core fewer than this process may use.
+
+    At least one; a core stays for the image and sound callbacks.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
     return max(1, len(os.sched_getaffinity(0)) - 1)
 
 
@@ -37,3 +43,13 @@ class ModelSpec:
     def is_synthetic(self) -> bool:
         """Whether the weights are made up."""
         return self.model == "synthetic" or self.model.startswith("synthetic:")
+
+    @property
+    def synthetic_config(self) -> str:
+        """The configuration of a synthetic model: what follows the colon, "tiny" without one."""
+        return self.model.partition(":")[2] or "tiny"
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads the child shall use."""
+        return self.threads or default_threads()

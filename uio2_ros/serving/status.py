@@ -29,4 +29,5 @@ class ModelStatus:
     pid: int | None = None
     restarts: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    """answered, failed, canceled, timed_out, busy, crashed, frames_encoded, frames_dropped."""
+    """answered, failed, canceled, timed_out, busy, crashed, frames_encoded, frames_failed,
+    frames_dropped; those that are 0 are absent."""

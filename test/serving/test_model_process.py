@@ -1,0 +1,580 @@
+"""The inference process: answers, cancellations, deadlines, deaths."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from fake_runner import TOKEN_S, picture
+
+from uio2_ros.errors import ErrorCode
+from uio2_ros.history import FrameHistory, FrameHistorySettings
+from uio2_ros.serving import (
+    ModelProcess,
+    ModelSpec,
+    ModelState,
+    ModelStatus,
+    ServingSettings,
+    SharedArena,
+    Ticket,
+    default_threads,
+)
+from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+
+WAIT_S = 30.0
+NOTHING = Observation()
+
+MakeProcess = Callable[..., ModelProcess]
+
+
+def ask(process: ModelProcess, text: str, observation: Observation = NOTHING) -> Answer:
+    return process.submit(Instruction(text), observation, timeout_s=WAIT_S).result(WAIT_S)
+
+
+def begun(process: ModelProcess, text: str, timeout_s: float = WAIT_S) -> Ticket:
+    """A ticket whose instruction generates already."""
+    started = threading.Event()
+    ticket = process.submit(
+        Instruction(text),
+        NOTHING,
+        timeout_s=timeout_s,
+        on_progress=lambda *_: started.set(),
+    )
+    assert started.wait(WAIT_S)
+    return ticket
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.005)
+
+
+def test_client_half_imports_neither_torch_nor_rclpy() -> None:
+    code = "import sys, uio2_ros.serving; print({'torch', 'rclpy'} & set(sys.modules))"
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == "set()"
+
+
+def test_instruction_is_answered_with_timings(process: ModelProcess) -> None:
+    status = process.status()
+    assert (status.state, status.model) == (ModelState.READY, "fake synthetic")
+    assert status.synthetic_weights
+    answer = ask(process, "count 3")
+    assert answer.error_code is ErrorCode.NONE
+    assert answer.text == "0 1 2"
+    assert answer.timings.total >= 3 * TOKEN_S
+    assert 0 <= answer.timings.queue < answer.timings.total
+
+
+def test_progress_comes_at_every_token_and_before_the_answer(process: ModelProcess) -> None:
+    heard: list[object] = []
+    ticket = process.submit(
+        Instruction("count 4"),
+        NOTHING,
+        timeout_s=WAIT_S,
+        on_progress=lambda stage, text, tokens: heard.append((stage, text, tokens)),
+        on_done=heard.append,
+        on_released=lambda: heard.append("released"),
+    )
+    answer = ticket.result(WAIT_S)
+    wait_until(lambda: "released" in heard)
+    tokens = [(Stage.GENERATING, " ".join("0123"[:n]), n) for n in range(1, 5)]
+    assert heard == [*tokens, answer, "released"]
+    assert ticket.done()
+
+
+def test_result_that_is_not_there_yet_is_a_timeout_of_the_caller(process: ModelProcess) -> None:
+    ticket = begun(process, "count 1000")
+    with pytest.raises(TimeoutError, match="no answer after"):
+        ticket.result(0.01)
+    ticket.cancel()
+
+
+def test_pixels_and_samples_reach_the_model(process: ModelProcess) -> None:
+    image = Frame(picture(3), stamp_ns=1)
+    transposed = Frame(picture(2).transpose(1, 0, 2), stamp_ns=1)
+    observation = Observation(image, (transposed, image), np.ones(5000, np.float32))
+    answer = ask(process, "describe", observation)
+    pixels = picture(3).size
+    assert answer.text == f"history 2, image (48, 64, 3) {3 * pixels}, audio 5000 5000"
+    wait_until(lambda: process.arena.used == 0)
+
+
+def test_pictures_come_back(process: ModelProcess) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    answer = ask(process, "echo", Observation(Frame(image, stamp_ns=1)))
+    np.testing.assert_array_equal(answer.pictures[0].pixels, image)
+
+
+def test_history_in_shared_memory_is_read_in_place(process: ModelProcess) -> None:
+    history = FrameHistory(FrameHistorySettings(period_s=0.0), memory=process.arena)
+    for second in range(1, 4):
+        history.offer(second * 10**9, "camera", lambda second=second: picture(second))
+    snapshot = history.snapshot()
+    used = process.arena.used
+    released = threading.Event()
+
+    def release() -> None:
+        snapshot.release()
+        released.set()
+
+    ticket = process.submit(
+        Instruction("describe"),
+        Observation(snapshot.newest, snapshot.older),
+        timeout_s=WAIT_S,
+        on_released=release,
+    )
+    assert process.arena.used == used, "nothing was copied"
+    assert f"history 2, image (48, 64, 3) {3 * picture(3).size}" in ticket.result(WAIT_S).text
+    assert released.wait(WAIT_S)
+
+
+def test_one_instruction_runs_at_a_time_in_order(process: ModelProcess) -> None:
+    finished: list[int] = []
+    tickets = [
+        process.submit(
+            Instruction("count 5"),
+            NOTHING,
+            timeout_s=WAIT_S,
+            on_done=lambda _, number=number: finished.append(number),
+        )
+        for number in range(4)
+    ]
+    answers = [ticket.result(WAIT_S) for ticket in tickets]
+    assert finished == [0, 1, 2, 3]
+    assert answers[3].timings.queue >= 14 * TOKEN_S
+
+
+def test_full_queue_is_busy(make_process: MakeProcess) -> None:
+    process = make_process(queue_size=2)
+    process.wait_ready(WAIT_S)
+    running = begun(process, "count 2000")
+    waiting = [process.submit(Instruction("count 1"), NOTHING, timeout_s=9) for _ in range(2)]
+    released = []
+    refused = process.submit(
+        Instruction("count 1"), NOTHING, timeout_s=9, on_released=lambda: released.append(1)
+    )
+    assert refused.done()
+    assert refused.result().error_code is ErrorCode.BUSY
+    assert "2 instructions wait" in refused.result().error_msg
+    assert released == [1]
+    running.cancel()
+    assert [ticket.result(WAIT_S).error_code for ticket in waiting] == [ErrorCode.NONE] * 2
+    assert process.status().counts == {"answered": 2, "canceled": 1, "busy": 1}
+
+
+def test_queue_of_no_places_still_takes_one_instruction(make_process: MakeProcess) -> None:
+    process = make_process(queue_size=0)
+    process.wait_ready(WAIT_S)
+    running = begun(process, "count 200")
+    assert ask(process, "count 1").error_code is ErrorCode.BUSY
+    running.cancel()
+    wait_until(lambda: process._workload.running is None)
+    assert ask(process, "count 1").error_code is ErrorCode.NONE
+
+
+def test_running_instruction_is_cancelled_at_the_next_token(process: ModelProcess) -> None:
+    released = threading.Event()
+    started = threading.Event()
+    ticket = process.submit(
+        Instruction("count 100000", task="vqa"),
+        NOTHING,
+        timeout_s=WAIT_S,
+        on_progress=lambda *_: started.set(),
+        on_released=released.set,
+    )
+    assert started.wait(WAIT_S)
+    pid = process.status().pid
+    ticket.cancel()
+    answer = ticket.result(WAIT_S)
+    assert answer.error_code is ErrorCode.CANCELED
+    assert answer.task == "vqa"
+    assert released.wait(WAIT_S)
+    assert ask(process, "count 1").text == "0"
+    assert process.status().pid == pid, "the process went on"
+
+
+def test_waiting_instruction_is_cancelled_without_running(process: ModelProcess) -> None:
+    running = begun(process, "count 2000")
+    waiting = process.submit(Instruction("die"), NOTHING, timeout_s=WAIT_S)
+    waiting.cancel()
+    assert waiting.result(WAIT_S).error_code is ErrorCode.CANCELED
+    assert not running.done()
+    running.cancel()
+
+
+def test_cancelling_an_answered_instruction_changes_nothing(process: ModelProcess) -> None:
+    ticket = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
+    answer = ticket.result(WAIT_S)
+    ticket.cancel()
+    assert ask(process, "count 1").error_code is ErrorCode.NONE
+    assert ticket.result() is answer
+
+
+def test_deadline_counts_from_submission(process: ModelProcess) -> None:
+    pid = process.status().pid
+    running = process.submit(Instruction("count 100000"), NOTHING, timeout_s=0.4)
+    waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=0.2)
+    start = time.monotonic()
+    assert waiting.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    assert not running.done()
+    answer = running.result(WAIT_S)
+    assert answer.error_code is ErrorCode.TIMEOUT
+    assert "no answer within 0.4 s" in answer.error_msg
+    assert time.monotonic() - start < 2
+    assert ask(process, "count 1").text == "0"
+    assert process.status().pid == pid, "a model that reacts is not restarted"
+
+
+def test_timeout_must_be_positive(process: ModelProcess) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        process.submit(Instruction("count 1"), NOTHING, timeout_s=0)
+
+
+@pytest.mark.parametrize("text", ["hang", "hold 1000"])
+def test_model_that_does_not_stop_is_killed_after_the_grace_period(
+    make_process: MakeProcess, text: str
+) -> None:
+    process = make_process(grace_s=0.2)
+    pid = process.wait_ready(WAIT_S).pid
+    released = threading.Event()
+    ticket = process.submit(Instruction(text), NOTHING, timeout_s=0.2, on_released=released.set)
+    assert ticket.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    assert not released.is_set(), "the memory is the model's until it has stopped"
+    assert released.wait(WAIT_S)
+    wait_until(lambda: process.status().state is ModelState.READY)
+    assert ask(process, "count 1").text == "0"
+    assert process.status().pid != pid
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ("refuse", ErrorCode.NO_INPUT, "start the camera"),
+        ("spoil", ErrorCode.INVALID_INPUT, "upside down"),
+        ("raise", ErrorCode.INFERENCE_FAILED, "RuntimeError: shapes do not match"),
+        ("exhaust", ErrorCode.OUT_OF_MEMORY, "no room for 9 GiB"),
+    ],
+)
+def test_errors_of_a_task_become_answers_and_the_process_goes_on(
+    process: ModelProcess, text: str, code: ErrorCode, message: str
+) -> None:
+    pid = process.status().pid
+    answer = ask(process, text)
+    assert answer.error_code is code
+    assert message in answer.error_msg
+    assert ask(process, "count 1").text == "0"
+    assert process.status().pid == pid
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("die", "SIGKILL"), ("exit", "exit code 3"), ("fault", "illegal memory access")],
+)
+def test_death_of_the_process_fails_the_instruction_and_restarts(
+    process: ModelProcess, text: str, message: str
+) -> None:
+    pid = process.status().pid
+    answer = ask(process, text)
+    assert answer.error_code is ErrorCode.INFERENCE_FAILED
+    assert message in answer.error_msg
+    wait_until(lambda: process.status().state is ModelState.READY and process.status().pid != pid)
+    assert ask(process, "count 1").text == "0"
+    assert process.status().restarts == 1
+
+
+def test_process_killed_from_outside_is_restarted(make_process: MakeProcess) -> None:
+    process = make_process(backoff_s=0.5)
+    pid = process.wait_ready(WAIT_S).pid
+    ticket = begun(process, "count 100000")
+    waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert ticket.result(WAIT_S).error_code is ErrorCode.INFERENCE_FAILED
+    wait_until(lambda: process.status().state is ModelState.RESTARTING)
+    refused = ask(process, "count 1")
+    assert refused.error_code is ErrorCode.MODEL_NOT_READY
+    assert "SIGKILL" in refused.error_msg
+    assert waiting.result(WAIT_S).text == "0", "what waited is answered after the restart"
+
+
+def test_restarts_back_off_until_an_instruction_is_answered(
+    make_process: MakeProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = make_process(backoff_s=0.02, max_backoff_s=0.05)
+    with caplog.at_level(logging.WARNING, "uio2_ros.serving.supervisor"):
+        for text in ("die", "die", "die", "count 1", "die"):
+            wait_until(lambda: process.status().state is ModelState.READY)
+            ask(process, text)
+        wait_until(lambda: process.status().counts["crashed"] == 4)
+    waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
+    assert waits == [0.02, 0.04, 0.05, 0.02]
+
+
+def test_bad_checkpoint_fails_with_its_message_and_is_not_tried_again(
+    make_process: MakeProcess,
+) -> None:
+    process = make_process("bad-checkpoint")
+    status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert "missing: text_encoder.wq" in status.reason
+    assert "bad-checkpoint" in status.reason
+    assert status.restarts == 0
+    answer = ask(process, "count 1")
+    assert answer.error_code is ErrorCode.MODEL_NOT_READY
+    assert "missing: text_encoder.wq" in answer.error_msg
+    process.start()
+    assert process.wait_ready(WAIT_S).state is ModelState.FAILED
+
+
+def test_missing_library_and_missing_factory_fail_with_the_interpreter(
+    make_process: MakeProcess,
+) -> None:
+    for factory, message in (("greedy", "No module named 'torch'"), ("none", "'none'")):
+        status = make_process(factory=factory).wait_ready(WAIT_S)
+        assert status.state is ModelState.FAILED
+        assert message in status.reason
+        assert sys.executable in status.reason
+
+
+@pytest.mark.parametrize("model", ["dies-loading", "too-large"])
+def test_model_that_dies_while_loading_is_given_up_after_some_tries(
+    make_process: MakeProcess, model: str
+) -> None:
+    process = make_process(model, max_load_crashes=3, backoff_s=0.01)
+    status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert status.restarts == 2
+
+
+def test_interpreter_that_is_not_there_fails_with_its_name() -> None:
+    with ModelProcess(ModelSpec(), python="/nowhere/python3") as process:
+        status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert "/nowhere/python3" in status.reason
+
+
+def test_interpreter_that_cannot_run_the_child_fails_with_its_name(tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    with ModelProcess(ModelSpec(), python=str(python)) as process:
+        status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert f"{python} cannot run uio2_ros.serving.child" in status.reason
+
+
+def test_instruction_before_the_model_is_ready_is_refused(make_process: MakeProcess) -> None:
+    process = make_process("slow")
+    answer = ask(process, "count 1")
+    assert answer.error_code is ErrorCode.MODEL_NOT_READY
+    assert "loading slow" in answer.error_msg
+    assert process.status().state is ModelState.LOADING
+
+
+def test_every_change_of_state_is_told() -> None:
+    heard: list[ModelStatus] = []
+    process = ModelProcess(
+        ModelSpec(warm_up=False), on_status=heard.append, runner_factory="fake_runner:make"
+    )
+    with process:
+        process.start()
+        process.wait_ready(WAIT_S)
+    states = [ModelState.LOADING, ModelState.READY, ModelState.STOPPED]
+    assert [status.state for status in heard] == states
+    process.stop()
+
+
+def test_stop_cancels_what_runs_and_what_waits_and_start_begins_anew(
+    process: ModelProcess,
+) -> None:
+    pid = process.status().pid
+    running = begun(process, "count 100000")
+    waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
+    start = time.monotonic()
+    process.stop()
+    assert time.monotonic() - start < 1.5
+    assert running.result(0).error_code is ErrorCode.CANCELED
+    assert waiting.result(0).error_code is ErrorCode.CANCELED
+    assert process.status().state is ModelState.STOPPED
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+    assert ask(process, "count 1").error_code is ErrorCode.MODEL_NOT_READY
+    process.start()
+    process.wait_ready(WAIT_S)
+    assert ask(process, "count 1").text == "0"
+
+
+def test_stop_does_not_wait_for_a_model_that_holds_on(make_process: MakeProcess) -> None:
+    process = make_process(stop_s=0.2)
+    process.wait_ready(WAIT_S)
+    ticket = process.submit(Instruction("hold 1000"), NOTHING, timeout_s=WAIT_S)
+    wait_until(lambda: process._workload.running)
+    start = time.monotonic()
+    process.stop()
+    assert time.monotonic() - start < 1.0
+    assert ticket.result(0).error_code is ErrorCode.CANCELED
+
+
+def test_callback_that_raises_is_logged_and_harms_nobody(
+    process: ModelProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("mine")
+
+    ticket = process.submit(
+        Instruction("count 2"),
+        NOTHING,
+        timeout_s=WAIT_S,
+        on_progress=fail,
+        on_done=fail,
+        on_released=fail,
+    )
+    assert ticket.result(WAIT_S).text == "0 1"
+    assert ask(process, "count 1").text == "0"
+    assert "mine" in caplog.text
+
+
+def test_idle_model_encodes_history_frames(process: ModelProcess) -> None:
+    released = threading.Event()
+    frame = Frame(picture(7), stamp_ns=1, key=42)
+    assert process.offer_history_frame(frame, on_released=released.set)
+    assert released.wait(WAIT_S)
+    assert ask(process, "encoded").text == "42:7"
+    assert process.status().counts["frames_encoded"] == 1
+
+
+def test_busy_model_drops_history_frames(process: ModelProcess) -> None:
+    ticket = begun(process, "count 100000")
+    released = []
+    frame = Frame(picture(7), stamp_ns=1, key=42)
+    assert not process.offer_history_frame(frame, on_released=lambda: released.append(1))
+    assert released == [1]
+    assert process.status().counts["frames_dropped"] == 1
+    ticket.cancel()
+
+
+def test_history_frame_needs_a_key(process: ModelProcess) -> None:
+    with pytest.raises(ValueError, match="key"):
+        process.offer_history_frame(Frame(picture(7), stamp_ns=1))
+
+
+def test_frame_that_cannot_be_encoded_is_counted_and_released(process: ModelProcess) -> None:
+    released = threading.Event()
+    frame = Frame(picture(7), stamp_ns=1, frame_id="bad", key=1)
+    assert process.offer_history_frame(frame, on_released=released.set)
+    assert released.wait(WAIT_S)
+    assert process.status().counts == {"frames_failed": 1}
+    assert ask(process, "count 1").text == "0"
+
+
+def test_frame_that_never_ends_does_not_stop_the_service(make_process: MakeProcess) -> None:
+    process = make_process(grace_s=0.1)
+    process.wait_ready(WAIT_S)
+    frame = Frame(picture(7), stamp_ns=1, frame_id="endless", key=1)
+    assert process.offer_history_frame(frame)
+    wait_until(lambda: process._workload.frame_is_sent)
+    late = process.submit(Instruction("count 1"), NOTHING, timeout_s=0.2)
+    assert late.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    wait_until(lambda: process.status().restarts == 1)
+    wait_until(lambda: process.status().state is ModelState.READY)
+    assert ask(process, "count 1").text == "0"
+
+
+def test_observation_that_does_not_fit_the_arena_is_out_of_memory() -> None:
+    process = ModelProcess(
+        ModelSpec(warm_up=False), arena=SharedArena(8192), runner_factory="fake_runner:make"
+    )
+    with process:
+        process.wait_ready(WAIT_S)
+        answer = ask(process, "describe", Observation(Frame(picture(1), stamp_ns=1)))
+        assert answer.error_code is ErrorCode.OUT_OF_MEMORY
+        assert "larger capacity" in answer.error_msg
+        assert process.arena.used == 0
+        assert ask(process, "describe").text == "history 0"
+
+
+def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = ModelProcess(ModelSpec(threads=3, warm_up=False), runner_factory="fake_runner:make")
+    with process:
+        process.wait_ready(WAIT_S)
+        assert ask(process, "threads").text == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    assert default_threads() == 7
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert default_threads() == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert default_threads() == 5
+
+
+def test_killed_parent_takes_its_child_and_its_memory_along() -> None:
+    program = textwrap.dedent("""
+        import sys, time
+        from uio2_ros.serving import ModelProcess, ModelSpec
+        from uio2_ros.tasks.instruction import Instruction, Observation
+        process = ModelProcess(ModelSpec(warm_up=False), runner_factory="fake_runner:make")
+        process.start()
+        process.arena.allocate(1 << 20)[:] = 1
+        status = process.wait_ready(30)
+        process.submit(Instruction("hold 1000"), Observation(), timeout_s=100)
+        print(status.pid, flush=True)
+        time.sleep(1000)
+    """)
+    shared = set(os.listdir("/dev/shm"))
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path.cwd()}"},
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert psutil.pid_exists(child)
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not psutil.pid_exists(child) or _is_zombie(child))
+    assert set(os.listdir("/dev/shm")) <= shared
+    parent.stdout.close()
+
+
+def _is_zombie(pid: int) -> bool:
+    """Dead, but nobody in this container reaps orphans."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("queue_size", -1), ("grace_s", -1.0), ("max_load_crashes", 0)]
+)
+def test_senseless_settings_are_refused_by_name(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        ServingSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_senseless_spec_is_refused() -> None:
+    with pytest.raises(ValueError, match="model is empty"):
+        ModelSpec("")
+    with pytest.raises(ValueError, match="threads is -1"):
+        ModelSpec(threads=-1)
+    assert ModelSpec("synthetic:tiny_cosine").synthetic_config == "tiny_cosine"
+    assert ModelSpec().synthetic_config == "tiny"
+    assert not ModelSpec("synthetics/model").is_synthetic

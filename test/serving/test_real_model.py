@@ -1,0 +1,103 @@
+"""The real tasks on the synthetic tiny model, in the real inference process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from uio2_ros.errors import ErrorCode
+from uio2_ros.history import AudioHistory, FrameHistory, FrameHistorySettings
+from uio2_ros.serving import ModelProcess, ModelSpec, ModelState
+from uio2_ros.tasks.instruction import Instruction, Observation
+
+WAIT_S = 120.0
+S = 10**9
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[ModelProcess]:
+    with ModelProcess(ModelSpec(threads=1)) as process:
+        status = process.wait_ready(WAIT_S)
+        assert status.state is ModelState.READY, status.reason
+        yield process
+
+
+def test_synthetic_model_says_what_it_is(real: ModelProcess) -> None:
+    assert real.status().synthetic_weights
+    assert real.status().model == "synthetic-tiny"
+
+
+def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) -> None:
+    frames = FrameHistory(FrameHistorySettings(count=2, period_s=1.0), memory=real.arena)
+    sound = AudioHistory()
+    rng = np.random.default_rng(0)
+    for second in range(1, 5):
+        picture = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+        frames.offer(second * S, "camera", lambda picture=picture: picture)
+        sound.push(second * S, rng.uniform(-0.1, 0.1, 16_000).astype(np.float32), 16_000)
+    kept = frames.snapshot(newest=False, older=1)
+    encoded = threading.Event()
+    real.offer_history_frame(kept.older[0], on_released=encoded.set)
+    assert encoded.wait(WAIT_S)
+    kept.release()
+    assert real.status().counts["frames_encoded"] == 1
+    tokens: list[int] = []
+    with frames.snapshot() as snapshot:
+        ticket = real.submit(
+            Instruction("find the cup", task="refexp"),
+            Observation(snapshot.newest, snapshot.older, sound.window(None, 4.0)),
+            timeout_s=WAIT_S,
+            on_progress=lambda _stage, _text, count: tokens.append(count),
+        )
+        answer = ticket.result(WAIT_S)
+    assert answer.error_code is ErrorCode.NONE, answer.error_msg
+    assert answer.synthetic_weights
+    assert len(answer.detections) == 1
+    assert tokens[-1] >= 4
+    assert answer.timings.total >= answer.timings.encode > 0
+
+
+def test_free_form_answer_can_be_cancelled(real: ModelProcess) -> None:
+    generating = threading.Event()
+    ticket = real.submit(
+        Instruction("Tell a long story."),
+        Observation(),
+        timeout_s=WAIT_S,
+        on_progress=lambda _stage, _text, count: generating.set() if count else None,
+    )
+    assert generating.wait(WAIT_S)
+    ticket.cancel()
+    assert ticket.result(WAIT_S).error_code in (ErrorCode.CANCELED, ErrorCode.NONE)
+
+
+def test_unknown_task_is_named(real: ModelProcess) -> None:
+    ticket = real.submit(Instruction("x", task="juggle"), Observation(), timeout_s=WAIT_S)
+    answer = ticket.result(WAIT_S)
+    assert answer.error_code is ErrorCode.UNKNOWN_TASK
+    assert "juggle" in answer.error_msg
+
+
+def test_file_that_is_no_tokenizer_fails_with_its_name(tmp_path: Path) -> None:
+    tokenizer = tmp_path / "tokenizer.model"
+    tokenizer.write_bytes(b"not a sentencepiece model")
+    with ModelProcess(ModelSpec(tokenizer=str(tokenizer))) as process:
+        status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert "TokenizerError" in status.reason
+    assert str(tokenizer) in status.reason
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "message"), [("", "has no tokenizer"), (__file__, "TokenizerError")]
+)
+def test_directory_that_is_no_checkpoint_fails(
+    tmp_path: Path, tokenizer: str, message: str
+) -> None:
+    with ModelProcess(ModelSpec(str(tmp_path), tokenizer)) as process:
+        status = process.wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert message in status.reason

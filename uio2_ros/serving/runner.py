@@ -1,0 +1,101 @@
+"""What runs in the child: the tasks on an engine. torch is imported by `make_runner` only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from uio2_ros.errors import InstructionError, TokenizerError
+from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+
+if TYPE_CHECKING:
+    from uio2_ros.inference import Engine
+
+OnProgress = Callable[[Stage, str, int], None]
+
+WARM_UP_TOKENS = 2
+WARM_UP_SIZE = (480, 640)  # height, width of a common camera
+
+logger = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """Answers instructions; `uio2_ros.tasks.TaskRunner` is one. One thread only."""
+
+    def run(
+        self,
+        instruction: Instruction,
+        observation: Observation,
+        on_progress: OnProgress | None = None,
+    ) -> Answer:
+        """The answer, or InstructionError. What on_progress raises ends the run and comes out."""
+
+    def precompute(self, frame: Frame) -> object:
+        """Encodes a history frame for instructions to come; `frame.key` names it."""
+
+
+@dataclass(frozen=True)
+class LoadedRunner:
+    """A runner and what there is to know about its model: what a runner factory returns."""
+
+    runner: Runner
+    model: str
+    synthetic_weights: bool
+
+
+class _WarmEnough(Exception):
+    """Raised out of the warm-up once the first tokens are there."""
+
+
+def make_runner(spec: ModelSpec) -> LoadedRunner:
+    """The tasks on the model of the spec. Raises what the loading of engine or tokenizer raises."""
+    import torch
+
+    from uio2_ros.tasks import TaskRunner
+
+    torch.set_num_threads(spec.cpu_threads)
+    engine = _engine(spec)
+    return LoadedRunner(TaskRunner(engine), engine.name, engine.synthetic_weights)
+
+
+def _engine(spec: ModelSpec) -> Engine:
+    from uio2_ros.inference import Engine
+
+    if spec.is_synthetic:
+        return Engine.synthetic(
+            spec.synthetic_config, tokenizer=spec.tokenizer or None, device=spec.device
+        )
+    if not spec.tokenizer:
+        raise TokenizerError(
+            f"model {spec.model} has no tokenizer; give the LLaMA SentencePiece file "
+            "(tokenizer.model) that it was trained with"
+        )
+    return Engine.from_pretrained(
+        spec.model,
+        tokenizer=spec.tokenizer,
+        device=spec.device,
+        dtype=spec.dtype,
+        quantize=spec.quantize,
+    )
+
+
+def warm_up(runner: Runner) -> None:
+    """Generates the first tokens of an answer about a grey picture; later runs are quicker."""
+
+    def stop_early(_stage: Stage, _text: str, tokens: int) -> None:
+        if tokens >= WARM_UP_TOKENS:
+            raise _WarmEnough
+
+    grey = Frame(np.full((*WARM_UP_SIZE, 3), 127, dtype=np.uint8), stamp_ns=1)
+    try:
+        runner.run(Instruction("What is this?"), Observation(image=grey), stop_early)
+    except _WarmEnough:
+        return
+    except InstructionError as error:
+        logger.info("the warm-up was answered with an error: %s", error)

@@ -1,0 +1,196 @@
+"""What the model has to do: the running instruction, those that wait, a frame in hand. No torch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from uio2_ros.errors import ErrorCode
+from uio2_ros.history.memory import Bytes
+from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.faults import Fault
+from uio2_ros.serving.protocol import Encode, Run, pack
+from uio2_ros.serving.ticket import Job, OnReleased, call
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+
+OUTCOMES = {
+    ErrorCode.NONE: "answered",
+    ErrorCode.CANCELED: "canceled",
+    ErrorCode.TIMEOUT: "timed_out",
+    ErrorCode.BUSY: "busy",
+}
+"""Names under which answers are counted; all other codes are "failed"."""
+
+
+@dataclass(eq=False)
+class FrameInHand:
+    """A history frame to encode in advance, packed for the child."""
+
+    data: bytes
+    borrowed: list[Bytes]
+    on_released: OnReleased | None
+    sent: bool = False
+
+
+class Workload:
+    """Any thread may `put`; the supervisor's thread does the rest.
+
+    Refuses everything until `accept`, and again after `refuse`; what waits then goes on waiting.
+    """
+
+    def __init__(self, arena: SharedArena, queue_size: int) -> None:
+        self.arena = arena
+        self.running: Job | None = None
+        """The instruction the child has, answered or not. Supervisor's thread."""
+        self._queue_size = queue_size
+        self._lock = threading.Lock()  # guards what follows
+        self._refusal = "it was not started"
+        self._waiting: deque[Job] = deque()
+        self._frame: FrameInHand | None = None
+        self._counts: Counter[str] = Counter()
+
+    # Any thread.
+
+    def put(self, job: Job, instruction: Instruction, observation: Observation) -> Fault | None:
+        """Lets the job wait for its turn, or says why not."""
+        with self._lock:
+            if self._refusal:
+                message = f"the model is not ready: {self._refusal}; ask again when it is"
+                return Fault(ErrorCode.MODEL_NOT_READY, message)
+            if len(self._waiting) >= self._queue_size + (self.running is None):
+                message = (
+                    f"{len(self._waiting)} instructions wait for the running one already; ask "
+                    "again later or raise queue_size"
+                )
+                return Fault(ErrorCode.BUSY, message)
+            try:
+                job.data, job.borrowed = pack(Run(job.number, instruction, observation), self.arena)
+            except MemoryError as error:
+                return Fault(ErrorCode.OUT_OF_MEMORY, str(error))
+            self._waiting.append(job)
+        return None
+
+    def put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+        """Takes a frame in hand if there is nothing else to do."""
+        with self._lock:
+            busy = self._refusal or self.running or self._waiting or self._frame
+            try:
+                packed = None if busy else pack(Encode(frame), self.arena)
+            except MemoryError:
+                packed = None
+            if packed is None:
+                self._counts["frames_dropped"] += 1
+                return False
+            self._frame = FrameInHand(*packed, on_released)
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """What happened so far, by name."""
+        with self._lock:
+            return dict(self._counts)
+
+    def count(self, name: str) -> None:
+        """Counts something that happened."""
+        with self._lock:
+            self._counts[name] += 1
+
+    def finish(self, job: Job, answer: Answer) -> None:
+        """Answers and counts a job, unless it has an answer."""
+        if job.finish(answer):
+            self.count(OUTCOMES.get(answer.error_code, "failed"))
+
+    def give_back(self, job: Job) -> None:
+        """Frees the memory of a job that the child does not read (any more)."""
+        self._free(job.borrowed)
+        job.release()
+
+    # The supervisor's thread.
+
+    def accept(self) -> None:
+        """Lets jobs and frames come."""
+        with self._lock:
+            self._refusal = ""
+
+    def refuse(self, reason: str) -> None:
+        """Lets nothing come, for a reason."""
+        with self._lock:
+            self._refusal = reason
+
+    def next_deadline(self) -> float | None:
+        """When the next unanswered job is late, in time.monotonic()."""
+        with self._lock:
+            jobs = [*self._waiting, self.running]
+            times = [job.deadline for job in jobs if job is not None and job.answer is None]
+            return min(times, default=None)
+
+    def begin_next(self) -> Job | None:
+        """Makes the first waiting job the running one, if none runs and no frame is in hand."""
+        with self._lock:
+            if self.running is not None or self.frame_is_sent or not self._waiting:
+                return None
+            self.running = self._waiting.popleft()
+            self.running.sent = time.monotonic()
+            return self.running
+
+    def begin_frame(self) -> FrameInHand | None:
+        """The frame in hand, if it is to be sent now."""
+        with self._lock:
+            if self._frame is None or self._frame.sent or self.running is not None:
+                return None
+            self._frame.sent = True
+            return self._frame
+
+    @property
+    def frame_is_sent(self) -> bool:
+        """Whether the child has a frame."""
+        return self._frame is not None and self._frame.sent
+
+    def end_running(self) -> None:
+        """The child is done with the running job."""
+        job, self.running = self.running, None
+        if job is not None:
+            self.give_back(job)
+
+    def end_frame(self) -> None:
+        """The child is done with the frame in hand."""
+        with self._lock:
+            frame, self._frame = self._frame, None
+        if frame is not None:
+            self._free(frame.borrowed)
+            if frame.on_released is not None:
+                call(frame.on_released)
+
+    def reap_waiting(self) -> int:
+        """Answers the waiting jobs that were cancelled or are late; how many."""
+        with self._lock:
+            over = [job for job in self._waiting if job.is_over()]
+            for job in over:
+                self._waiting.remove(job)
+        for job in over:
+            self.finish(job, job.verdict())
+            self.give_back(job)
+        return len(over)
+
+    def abandon_running(self, fault: Fault) -> None:
+        """The child is gone: fails the running job, if unanswered, and drops the frame in hand."""
+        if self.running is not None:
+            failed = Answer.failed(fault.code, fault.message, self.running.task)
+            self.finish(self.running, failed)
+        self.end_running()
+        self.end_frame()
+
+    def abandon_waiting(self, fault: Fault) -> None:
+        """Fails all that waits; `refuse` first."""
+        with self._lock:
+            jobs = tuple(self._waiting)
+            self._waiting.clear()
+        for job in jobs:
+            self.finish(job, Answer.failed(fault.code, fault.message, job.task))
+            self.give_back(job)
+
+    def _free(self, borrowed: list[Bytes]) -> None:
+        while borrowed:
+            self.arena.free(borrowed.pop())
