@@ -1,0 +1,1 @@
+"""The checks of `./uio2 doctor`; standard library only, to run where nothing is installed."""
