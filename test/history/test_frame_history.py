@@ -142,6 +142,17 @@ def test_older_frames_come_oldest_first_with_their_own_keys() -> None:
         assert [frame.key for frame in snapshot.older] == first_keys, "the content keeps its key"
 
 
+def test_keys_differ_between_histories() -> None:
+    keys = []
+    for _ in range(2):
+        history = FrameHistory()
+        Camera(history).show(0)
+        with history.snapshot() as snapshot:
+            assert snapshot.newest is not None
+            keys.append(snapshot.newest.key)
+    assert keys[0] != keys[1]
+
+
 def test_snapshot_survives_overwriting_until_released() -> None:
     history = FrameHistory(FrameHistorySettings(count=2, period_s=1.0))
     camera = Camera(history)

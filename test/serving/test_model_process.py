@@ -30,6 +30,7 @@ from uio2_ros.serving import (
     Ticket,
     default_threads,
 )
+from uio2_ros.serving.faults import fault_of_exit
 from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
@@ -325,6 +326,49 @@ def test_restarts_back_off_until_an_instruction_is_answered(
         wait_until(lambda: process.status().counts["crashed"] == 4)
     waits = [record.args[1] for record in caplog.records if isinstance(record.args, tuple)]
     assert waits == [0.02, 0.04, 0.05, 0.02]
+
+
+def test_restarts_leave_no_descriptors(make_process: MakeProcess) -> None:
+    process = make_process(backoff_s=0.0)
+    process.wait_ready(WAIT_S)
+    before = len(os.listdir("/proc/self/fd"))
+    for restarts in range(1, 4):
+        ask(process, "die")
+        wait_until(lambda restarts=restarts: process.status().restarts == restarts)
+        process.wait_ready(WAIT_S)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_other_protocol_version_fails_with_both_versions(
+    make_process: MakeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uio2_ros.serving.supervisor.PROTOCOL_VERSION", 999)
+    status = make_process().wait_ready(WAIT_S)
+    assert status.state is ModelState.FAILED
+    assert "protocol 1, this one speaks 999" in status.reason
+
+
+def test_out_of_memory_kill_of_the_kernel_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uio2_ros.serving.faults.out_of_memory_kills", lambda: 5)
+    killed = fault_of_exit(-signal.SIGKILL, kills_before=4)
+    assert (killed.code, killed.broken) == (ErrorCode.OUT_OF_MEMORY, True)
+    assert "smaller model" in killed.message
+    assert fault_of_exit(-signal.SIGKILL, 5).code is ErrorCode.INFERENCE_FAILED
+    assert fault_of_exit(-signal.SIGSEGV, 4).code is ErrorCode.INFERENCE_FAILED
+
+
+def test_supervisor_that_fails_leaves_nobody_waiting(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    running = begun(process, "count 100000")
+    monkeypatch.setattr("uio2_ros.serving.supervisor.Life._hear", fail)
+    answer = running.result(WAIT_S)
+    assert answer.error_code is ErrorCode.UNKNOWN
+    assert "a bug" in answer.error_msg
+    assert process.status().state is ModelState.FAILED
 
 
 def test_bad_checkpoint_fails_with_its_message_and_is_not_tried_again(

@@ -21,6 +21,8 @@ from uio2_ros.tasks.instruction import Frame
 
 NS_PER_S = 1_000_000_000
 
+_KEYS = itertools.count(1)  # of all histories, so that one model can serve several
+
 Decode = Callable[[], npt.NDArray[np.uint8]]
 """Makes the (H, W, 3) RGB picture of a message. May return a view of the message: it is copied."""
 
@@ -168,7 +170,6 @@ class FrameHistory:
         self._max_span_ns = round(self.settings.max_span_s * NS_PER_S)
         self._reset_ns = round(self.settings.reset_tolerance_s * NS_PER_S)
         self._gap_ns = round(self.settings.gap_s * NS_PER_S)
-        self._keys = itertools.count(1)
         self._lock = threading.Lock()  # guards everything below, and `holders` of every frame
         self._pool = SlotPool(memory or HeapMemory(), self.settings.max_bytes)
         self._newest: _Held | None = None
@@ -191,7 +192,7 @@ class FrameHistory:
                 self._drops[verdict.value] += 1
                 return verdict
             displaced = self._newest
-            self._newest = _Held(stamp_ns, frame_id, next(self._keys), decode)
+            self._newest = _Held(stamp_ns, frame_id, next(_KEYS), decode)
             self._forget_older_than(stamp_ns - self._max_span_ns)
             due = displaced is not None and self._keep_if_due(displaced)
         if displaced is not None and due:

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from uio2_ros.errors import ErrorCode
 from uio2_ros.serving.arena import ArenaView
 from uio2_ros.serving.faults import InstructionCanceled, fault_of, is_out_of_memory
 from uio2_ros.serving.lifeline import die_with_parent
@@ -118,7 +119,7 @@ class Child:
             return Done(run.number, runner.run(run.instruction, run.observation, on_progress))
         except Exception as error:  # of any library: it becomes the answer
             fault = fault_of(error)
-            if fault.message.startswith("the model"):
+            if fault.code in (ErrorCode.INFERENCE_FAILED, ErrorCode.OUT_OF_MEMORY):
                 logger.exception("instruction %d failed", run.number)
             answer = Answer.failed(fault.code, fault.message, run.instruction.task)
             return Done(run.number, answer, fault.broken)

@@ -77,6 +77,7 @@ class ModelProcess:
             if self._supervisor is not None:
                 self._supervisor.stop()
                 self._supervisor = None
+                self._workload.refuse("it is stopped")
                 self._board.write_state(ModelState.STOPPED)
 
     def status(self) -> ModelStatus:

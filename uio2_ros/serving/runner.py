@@ -57,11 +57,13 @@ def make_runner(spec: ModelSpec) -> LoadedRunner:
     """The tasks on the model of the spec. Raises what the loading of engine or tokenizer raises."""
     import torch
 
-    from uio2_ros.tasks import TaskRunner
+    from uio2_ros.tasks import TaskRunner, load_action_spaces
 
     torch.set_num_threads(spec.cpu_threads)
+    action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
-    return LoadedRunner(TaskRunner(engine), engine.name, engine.synthetic_weights)
+    runner = TaskRunner(engine, action_spaces)
+    return LoadedRunner(runner, engine.name, engine.synthetic_weights)
 
 
 def _engine(spec: ModelSpec) -> Engine:

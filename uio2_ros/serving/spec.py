@@ -30,6 +30,8 @@ class ModelSpec:
     quantize: str | None = None
     threads: int = 0
     """CPU threads of the model; 0 is `default_threads()`."""
+    action_spaces: str = ""
+    """Folder of action-space files; "" is that of this package."""
     warm_up: bool = True
     """Answer one made-up instruction before READY, so that the first real one is not slow."""
 
