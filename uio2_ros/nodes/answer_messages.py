@@ -13,6 +13,16 @@ from geometry_msgs.msg import Pose, Quaternion, Vector3
 from rclpy.duration import Duration
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+from uio2_ros.msg import (
+    ActionStep,
+    AudioChunk,
+    InstructionResult,
+    Keypoint,
+    KeypointArray,
+    KeypointSet,
+    Plan,
+)
+from uio2_ros.msg import Timings as TimingsMessage
 from vision_msgs.msg import (
     BoundingBox2D,
     BoundingBox3D,
@@ -24,16 +34,6 @@ from vision_msgs.msg import (
 )
 
 from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.msg import (
-    ActionStep,
-    AudioChunk,
-    InstructionResult,
-    Keypoint,
-    KeypointArray,
-    KeypointSet,
-    Plan,
-)
-from uio2_ros.msg import Timings as TimingsMessage
 from uio2_ros.tasks.answer import (
     Answer,
     Cuboid,

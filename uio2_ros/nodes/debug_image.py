@@ -58,7 +58,7 @@ SKELETON = (
 
 @dataclass(frozen=True)
 class _Pen:
-    """Sizes in pixels, in proportion to the picture, and the scale from its pixels to drawn ones."""
+    """Sizes in drawn pixels, in proportion to the picture; `scale` turns its pixels into those."""
 
     scale: float
     line: int
