@@ -153,8 +153,8 @@ def test_rows_that_ended_early_keep_their_probabilities(symbols):
     rows = generate(constraint, lambda step: steps[step], 4, rows=2)
     assert rows == [[mug], [mug] * 3]
     own = [float(steps[0][row].softmax(-1)[mug]) for row in (0, 1)]
-    assert constraint.probabilities(rows[0], row=0) == pytest.approx(own[:1])
-    assert constraint.probabilities(rows[1], row=1) == pytest.approx(own[1:] * 3)
+    assert constraint.probabilities(rows[0], row=0) == pytest.approx(own[:1], rel=1e-3)
+    assert constraint.probabilities(rows[1], row=1) == pytest.approx(own[1:] * 3, rel=1e-3)
 
 
 def test_reordered_rows_keep_state_and_probabilities(symbols):
@@ -168,8 +168,8 @@ def test_reordered_rows_keep_state_and_probabilities(symbols):
     assert masked[:, END].isfinite().all()
     even = 1 / WIDTH
     going, stopping = (float(scores[row].softmax(-1).max()) for row in (1, 0))
-    assert constraint.probabilities([go, forward], row=0) == pytest.approx([going, even])
-    assert constraint.probabilities([stop], row=1) == pytest.approx([stopping])
+    assert constraint.probabilities([go, forward], row=0) == pytest.approx([going, even], rel=1e-3)
+    assert constraint.probabilities([stop], row=1) == pytest.approx([stopping], rel=1e-3)
 
 
 def test_dropped_rows_leave_the_others_as_they_were(symbols):

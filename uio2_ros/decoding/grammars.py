@@ -22,13 +22,7 @@ LEADING_BLANKS = 1  # the bare word boundary before a character that is spelled 
 
 def text_pattern(symbols: Symbols, longest: int) -> Pattern:
     """Some text that is not blank, up to `longest` tokens, without location or special tokens."""
-    if longest <= LEADING_BLANKS:
-        raise ValueError(f"a text needs room for {LEADING_BLANKS + 1} tokens, got {longest}")
-    return sequence(
-        repeat(tokens(symbols.blank), 0, LEADING_BLANKS),
-        tokens(symbols.visible),
-        repeat(tokens(symbols.text), 0, longest - LEADING_BLANKS - 1),
-    )
+    return _not_blank(symbols, tokens(symbols.visible), tokens(symbols.text), longest)
 
 
 def free_text(symbols: Symbols, longest: int) -> Grammar:
@@ -38,15 +32,24 @@ def free_text(symbols: Symbols, longest: int) -> Grammar:
 
 def free_form(symbols: Symbols, longest: int) -> Grammar:
     """Text and location tokens in any order, up to `longest` tokens, and not blank."""
-    anything = tokens(symbols.text | symbols.locations)
     something = tokens(symbols.visible | symbols.locations)
-    return Automaton(
-        symbols,
-        sequence(
-            repeat(tokens(symbols.blank), 0, LEADING_BLANKS),
-            something,
-            repeat(anything, 0, longest - LEADING_BLANKS - 1),
-        ),
+    anything = tokens(symbols.text | symbols.locations)
+    return Automaton(symbols, _not_blank(symbols, something, anything, longest))
+
+
+def _not_blank(symbols: Symbols, first: Pattern, following: Pattern, longest: int) -> Pattern:
+    """`first`, blanks before it or not, and then `following` up to `longest` tokens in all."""
+    if longest < 1:
+        raise ValueError(f"a text needs room for at least one token, got {longest}")
+    return either(
+        *(
+            sequence(
+                repeat(tokens(symbols.blank), blanks, blanks),
+                first,
+                repeat(following, 0, longest - blanks - 1),
+            )
+            for blanks in range(min(LEADING_BLANKS + 1, longest))
+        )
     )
 
 

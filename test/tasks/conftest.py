@@ -1,0 +1,134 @@
+"""What the tests of tasks share: an engine that writes what it is told to, and observations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import uio2_ros
+from uio2_ros.inference.generation import EngineTimings, Generation
+from uio2_ros.inference.sampling import Sampling
+from uio2_ros.model.config import ModelConfig
+from uio2_ros.processing import Example, Processor, Tokenizer
+from uio2_ros.tasks import Frame, Observation, TaskRunner
+
+WIDTH = 33280
+CERTAIN = 30.0
+
+
+@dataclass
+class ScriptedEngine:
+    """Writes the scripted texts, one per generated row, as far as logits processors let it.
+
+    Its probability for each scripted token is close to 1, its score for each option the number of
+    characters. It keeps the prompts, the examples and the settings that it was asked with.
+    """
+
+    processor: Processor
+    script: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
+    samplings: list[Sampling] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    frames: dict[int, Any] = field(default_factory=dict)
+    name: str = "scripted"
+    synthetic_weights: bool = True
+
+    def generate(
+        self,
+        examples: Sequence[Example],
+        modality: str = "text",
+        sampling: Sampling | None = None,
+        on_token: Callable[[Any], None] | None = None,
+    ) -> list[Generation]:
+        assert modality == "text"
+        assert sampling is not None
+        self._remember(examples)
+        self.samplings.append(sampling)
+        self.batches.append(len(examples))
+        plans = [self._plan(self.script.pop(0)) for _ in examples]
+        tokens = torch.zeros(len(examples), 1, dtype=torch.int64)
+        for step in range(sampling.max_new_tokens or 512):
+            scores = torch.zeros(len(examples), WIDTH)
+            for row, plan in enumerate(plans):
+                scores[row, plan[min(step, len(plan) - 1)]] = CERTAIN
+            for process in sampling.logits_processors:
+                scores = process(tokens, scores)
+            tokens = torch.cat([tokens, scores.argmax(-1, keepdim=True)], dim=1)
+            if on_token is not None:
+                on_token(tokens[:, 1:].numpy())
+            if (tokens == 1).any(-1).all():
+                break
+        return [self._generation(row) for row in tokens[:, 1:].tolist()]
+
+    def score(
+        self, example: Example, options: Sequence[str], reduction: str = "mean"
+    ) -> np.ndarray:
+        assert reduction == "mean"
+        self._remember([example])
+        return np.array([len(option) for option in options], np.float32)
+
+    def precompute_frame(self, key: int, pixels: np.ndarray) -> None:
+        self.frames[key] = pixels
+
+    def _remember(self, examples: Sequence[Example]) -> None:
+        self.examples.extend(examples)
+        decode = self.processor.tokenizer.decode
+        self.prompts.extend(
+            decode(example.text).removeprefix("[Text] [S] ") for example in examples
+        )
+
+    def _plan(self, text: str) -> list[int]:
+        return [*self.processor.tokenizer.encode(text), 1]
+
+    def _generation(self, row: list[int]) -> Generation:
+        kept = row[: row.index(1)] if 1 in row else row
+        timings = EngineTimings(encode=0.25, first_token=0.125, decode=0.5)
+        return Generation(kept, self.processor.tokenizer.decode(kept), None, None, None, timings)
+
+
+@pytest.fixture(scope="session")
+def processor() -> Processor:
+    path = Path(uio2_ros.__file__).parent / "assets" / "synthetic_tokenizer.model"
+    return Processor(ModelConfig.load("tiny"), Tokenizer(path))
+
+
+@pytest.fixture
+def engine(processor: Processor) -> ScriptedEngine:
+    return ScriptedEngine(processor)
+
+
+@pytest.fixture(scope="session")
+def shared_runner(processor: Processor) -> TaskRunner:
+    """One runner for all tests: sorting the vocabulary takes a moment."""
+    return TaskRunner(ScriptedEngine(processor))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def runner(shared_runner: TaskRunner, engine: ScriptedEngine) -> TaskRunner:
+    shared_runner.engine = engine  # type: ignore[assignment]
+    return shared_runner
+
+
+def _frame(key: int) -> Frame:
+    """A picture of 480 x 640 whose gray level is its key."""
+    return Frame(np.full((480, 640, 3), key, np.uint8), stamp_ns=key, frame_id="cam", key=key)
+
+
+@pytest.fixture
+def observation() -> Observation:
+    """A picture, two older ones and a second of sound."""
+    sound = np.sin(np.arange(16000) / 20).astype(np.float32) / 10
+    return Observation(_frame(30), (_frame(10), _frame(20)), sound)
+
+
+@pytest.fixture(scope="session")
+def locations() -> Callable[..., str]:
+    """The text of location tokens, by bin 0 to 999."""
+    return lambda *bins: " ".join(f"<extra_id_{200 + number}>" for number in bins)

@@ -1,0 +1,240 @@
+import numpy as np
+import pytest
+import torch
+
+from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage
+from uio2_ros.tasks.answer import ActionKind
+
+
+def failure(runner, instruction, observation):
+    with pytest.raises(InstructionError) as problem:
+        runner.run(instruction, observation)
+    return problem.value
+
+
+def test_progress_is_told_at_every_stage_and_token(runner, engine, observation):
+    engine.script = ["a red mug"]
+    told = []
+    runner.run(Instruction("", "caption"), observation, lambda *now: told.append(now))
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == [Stage.PREPROCESSING, Stage.ENCODING, Stage.GENERATING, Stage.FINISHING]
+    generating = [(text, count) for stage, text, count in told if stage is Stage.GENERATING]
+    assert generating[0][1] == 1
+    assert generating[-1][0] == "a red mug"
+    assert [count for _, count in generating] == list(range(1, len(generating) + 1))
+
+
+def test_what_progress_raises_ends_the_work(runner, engine, observation):
+    class Canceled(Exception):
+        pass
+
+    def cancel(stage, _text, tokens):
+        if stage is Stage.GENERATING and tokens == 2:
+            raise Canceled
+
+    engine.script = ["a very long answer that nobody waits for"]
+    with pytest.raises(Canceled):
+        runner.run(Instruction("", "caption"), observation, cancel)
+
+
+def test_answers_say_what_made_them_and_how_long_it_took(runner, engine, observation):
+    engine.script = ["a red mug"]
+    answer = runner.run(Instruction("", "caption"), observation)
+    assert (answer.task, answer.model, answer.synthetic_weights) == ("caption", "scripted", True)
+    timings = answer.timings
+    assert (timings.encode, timings.first_token, timings.decode) == (0.25, 0.125, 0.5)
+    assert timings.tokens == len(engine.processor.tokenizer.encode("a red mug"))
+    assert timings.preprocess > 0
+    assert timings.total >= timings.preprocess
+
+
+def test_timings_of_several_generations_add_up(runner, engine, observation, locations):
+    from uio2_ros.decoding import COCO_17
+
+    pose = " ".join(f"{locations(300, 400)} {name}" for name in COCO_17)
+    engine.script = [locations(200, 100, 700, 190) + " person", pose]
+    timings = runner.run(Instruction("", "keypoints"), observation).timings
+    assert (timings.encode, timings.first_token, timings.decode) == (0.5, 0.125, 1.0)
+
+
+def test_seed_zero_is_greedy_and_others_sample_with_that_seed(runner, engine, observation):
+    engine.script = ["a mug", "a mug"]
+    runner.run(Instruction("", "caption"), observation)
+    runner.run(Instruction("", "caption", seed=7), observation)
+    greedy, sampled = engine.samplings
+    assert greedy.greedy
+    assert (sampled.greedy, sampled.seed) == (False, 7)
+
+
+def test_grammars_are_compiled_once(runner, engine, observation, locations):
+    engine.script = [locations(1, 2, 3, 4)] * 2
+    for text in ("mug", "plate"):
+        runner.run(Instruction(text, "refexp"), observation)
+    first, second = (sampling.logits_processors[0]._grammar for sampling in engine.samplings)
+    assert first is second
+
+
+def test_frames_can_be_encoded_in_advance(runner, engine, observation):
+    runner.precompute(observation.image)
+    assert list(engine.frames) == [30]
+
+
+def test_a_frame_without_a_key_cannot_be_encoded_in_advance(runner):
+    with pytest.raises(ValueError, match="needs a key"):
+        runner.precompute(Frame(np.zeros((8, 8, 3), np.uint8), 0))
+
+
+def test_unknown_task_names_the_known_ones(runner, observation):
+    error = failure(runner, Instruction("mug", "levitate"), observation)
+    assert error.code is ErrorCode.UNKNOWN_TASK
+    assert "'levitate'" in error.message
+    assert "refexp, localize" in error.message
+
+
+@pytest.mark.parametrize("task", ["", "refexp", "localize", "vqa", "score", "plan", "navigate"])
+def test_empty_instruction_is_invalid_where_text_is_needed(runner, observation, task):
+    options = ("a",) if task == "score" else ()
+    error = failure(runner, Instruction("  ", task, options=options), observation)
+    assert error.code is ErrorCode.INVALID_REQUEST
+    assert "instruction is empty" in error.message
+
+
+@pytest.mark.parametrize(
+    ("task", "missing"),
+    [
+        ("", "a picture or sound"),
+        ("refexp", "a picture"),
+        ("detect", "a picture"),
+        ("keypoints", "a picture"),
+        ("navigate", "a picture"),
+        ("audio_caption", "sound"),
+    ],
+)
+def test_missing_senses_are_named(runner, task, missing):
+    error = failure(runner, Instruction("mug", task), Observation())
+    assert error.code is ErrorCode.NO_INPUT
+    assert f"needs {missing} and there is none" in error.message
+
+
+def test_a_video_needs_earlier_pictures(runner, observation):
+    error = failure(runner, Instruction("", "video_caption"), Observation(observation.image))
+    assert error.code is ErrorCode.NO_INPUT
+    assert "earlier pictures" in error.message
+
+
+def test_silence_of_no_samples_is_no_sound(runner):
+    silence = Observation(audio=np.zeros(0, np.float32))
+    assert failure(runner, Instruction("", "audio_caption"), silence).code is ErrorCode.NO_INPUT
+
+
+@pytest.mark.parametrize(
+    ("region", "problem"),
+    [
+        (Box(600, 10, 700, 20), "not inside the picture of 640 x 480"),
+        (Box(-1, 10, 70, 20), "not inside the picture"),
+        (Box(70, 10, 70, 20), "empty or inverted"),
+        (Box(10, 90, 70, 20), "empty or inverted"),
+        (Box(float("nan"), 10, 70, 20), "not finite"),
+    ],
+)
+def test_regions_must_lie_in_the_picture(runner, observation, region, problem):
+    error = failure(runner, Instruction("", "keypoints", region=region), observation)
+    assert error.code is ErrorCode.INVALID_REQUEST
+    assert problem in error.message
+
+
+def test_regions_of_the_whole_picture_are_fine(runner, engine, observation):
+    engine.script = ["a mug"]
+    region = Box(0, 0, 640, 480)
+    assert runner.run(Instruction("", "categorize", region=region), observation).text == "a mug"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "problem"),
+    [
+        (Instruction("", "caption", region=Box(0, 0, 9, 9)), "takes no region"),
+        (Instruction("what is it?", "vqa", region=Box(0, 0, 9, 9)), "write {box}"),
+        (Instruction("what is at {box}?", "vqa"), "there is no region"),
+        (Instruction("", "caption", options=("a",)), "takes no options"),
+        (Instruction("mug", "score"), "needs options"),
+        (Instruction("mug", "score", options=("a", " ")), "option 2 of 2 is empty"),
+        (Instruction("mug", "refexp", action_space="vima"), "takes no action space"),
+        (Instruction("mug", "plan", action_space="arm"), "no action space is called 'arm'"),
+        (Instruction("mug", "plan", action_space="arm"), "there are vima"),
+        (Instruction("mug", "plan", action_space="pointnav"), "needs pick_place: vima"),
+        (Instruction("mug " * 600, "vqa"), "shorten the instruction"),
+    ],
+)
+def test_requests_that_do_not_fit_their_task_say_why(runner, observation, instruction, problem):
+    error = failure(runner, instruction, observation)
+    assert error.code is ErrorCode.INVALID_REQUEST
+    assert problem in error.message
+
+
+def test_a_region_without_a_picture_needs_one(runner, observation):
+    heard = Observation(audio=observation.audio)
+    error = failure(runner, Instruction("what is {box}?", region=Box(0, 0, 9, 9)), heard)
+    assert error.code is ErrorCode.NO_INPUT
+
+
+def test_pixels_that_are_none_are_invalid_input(runner):
+    seen = Observation(Frame(np.zeros((0, 640, 3), np.uint8), 0))
+    assert failure(runner, Instruction("", "caption"), seen).code is ErrorCode.INVALID_INPUT
+
+
+def test_sound_that_is_not_finite_is_invalid_input(runner):
+    heard = Observation(audio=np.full(16000, np.nan, np.float32))
+    assert failure(runner, Instruction("", "audio_caption"), heard).code is ErrorCode.INVALID_INPUT
+
+
+def test_running_out_of_memory_has_its_own_code(runner, engine, observation, monkeypatch):
+    def explode(*_arguments, **_settings):
+        raise torch.OutOfMemoryError("needed 3 GiB")
+
+    monkeypatch.setattr(engine, "generate", explode)
+    error = failure(runner, Instruction("", "caption"), observation)
+    assert error.code is ErrorCode.OUT_OF_MEMORY
+    assert "needed 3 GiB" in error.message
+
+
+def test_settings_beyond_the_model_are_an_error(engine, observation):
+    from uio2_ros.tasks import TaskRunner, TaskSettings
+
+    runner = TaskRunner(engine, settings=TaskSettings(caption_tokens=600))
+    with pytest.raises(ValueError, match="may need 601 tokens but the model generates at most 512"):
+        runner.run(Instruction("", "caption"), observation)
+
+
+def test_sound_at_another_rate_is_accepted(runner, engine, observation):
+    engine.script = ["a bell"]
+    assert runner.audio_caption(observation.audio, rate_hz=44100) == "a bell"
+
+
+def test_methods_give_the_interesting_part(runner, engine, observation, locations):
+    picture = observation.image.pixels
+    box = locations(250, 100, 500, 400)
+    step = f"1: push from ( {locations(1, 2, 3)} ) and push to ( {locations(4, 5, 6)} )"
+    engine.script = [box, f"{box} mug", f"{box} mug", "yes", "a mug", "a video", "mug"]
+    engine.script += [step, step, "stop", "hello"]
+    assert runner.refexp(picture, "mug").label == "mug"
+    assert [found.label for found in runner.localize(picture, "mug")] == ["mug"]
+    assert [found.label for found in runner.detect(picture)] == ["mug"]
+    assert runner.vqa(picture, "Is it a mug?") == "yes"
+    assert runner.caption(picture) == "a mug"
+    assert runner.video_caption([picture, picture]) == "a video"
+    assert runner.categorize(picture) == "mug"
+    assert runner.next_action(picture, "push it").kind is ActionKind.PUSH
+    assert len(runner.plan(picture, "push it").steps) == 1
+    assert runner.navigate(picture, "go on").name == "stop"
+    assert runner.ask(picture, "Hello?").text == "hello"
+    assert runner.score(picture, "It is", ("full", "empty")) == (-4.0, -5.0)
+    assert runner.categorize(picture, ("plate", "mug")) == "mug"
+
+
+def test_pictures_may_be_files(runner, engine, tmp_path):
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "gray.png"), np.full((48, 64, 3), 99, np.uint8))
+    engine.script = ["gray"]
+    assert runner.caption(tmp_path / "gray.png") == "gray"
