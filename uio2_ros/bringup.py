@@ -7,6 +7,7 @@ Imports neither rclpy nor launch.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,8 @@ from typing import Any
 PACKAGE = "uio2_ros"
 ParameterValue = bool | float | int | str
 
+LAUNCHER_VARIABLE = "UIO2_LAUNCHER_PID"
+"""Tells a node who started the graph, so that it does not outlive that process."""
 DDS_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 DDS_TRANSPORT_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
 DDS_PROFILE_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
@@ -309,12 +312,17 @@ def _remappings(**topics: str) -> tuple[tuple[str, str], ...]:
 
 
 def environment(inherited: Mapping[str, str], folder: Path | None = None) -> dict[str, str]:
-    """Variables to add to `inherited`: the DDS profile, unless the user has one of their own.
+    """Variables to add to `inherited` for the processes that this one is going to start.
 
     `folder` is the working folder, where Fast DDS looks for profiles too.
     """
+    return {LAUNCHER_VARIABLE: str(os.getpid()), **_dds_profile(inherited, folder or Path())}
+
+
+def _dds_profile(inherited: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The profile of the package, unless the user has transports or a profile of their own."""
     own = [name for name in (*DDS_PROFILE_VARIABLES, DDS_TRANSPORT_VARIABLE) if inherited.get(name)]
-    own += [name for name in DDS_PROFILE_FILES if ((folder or Path()) / name).is_file()]
+    own += [name for name in DDS_PROFILE_FILES if (folder / name).is_file()]
     if own:
         return {}
     current, before_3 = DDS_PROFILE_VARIABLES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,12 +111,20 @@ def test_word_of_another_form_is_refused_with_the_right_form(word: str, suggesti
         split_arguments([word])
 
 
+def dds(inherited: dict[str, str], folder: Path) -> dict[str, str]:
+    """The variables of the environment that concern DDS."""
+    added = bringup.environment(inherited, folder)
+    return {name: value for name, value in added.items() if name.startswith("FAST")}
+
+
+def test_processes_are_told_who_started_them(tmp_path: Path) -> None:
+    assert bringup.environment({}, tmp_path)[bringup.LAUNCHER_VARIABLE] == str(os.getpid())
+
+
 def test_dds_profile_is_set_where_the_user_has_none(tmp_path: Path) -> None:
     profile = str(bringup.config_folder() / "fastdds.xml")
-    assert bringup.environment({}, tmp_path) == {"FASTDDS_DEFAULT_PROFILES_FILE": profile}
-    assert bringup.environment({"ROS_DISTRO": "jazzy"}, tmp_path) == {
-        "FASTRTPS_DEFAULT_PROFILES_FILE": profile
-    }
+    assert dds({}, tmp_path) == {"FASTDDS_DEFAULT_PROFILES_FILE": profile}
+    assert dds({"ROS_DISTRO": "jazzy"}, tmp_path) == {"FASTRTPS_DEFAULT_PROFILES_FILE": profile}
 
 
 @pytest.mark.parametrize(
@@ -127,12 +136,12 @@ def test_dds_profile_is_set_where_the_user_has_none(tmp_path: Path) -> None:
     ],
 )
 def test_dds_settings_of_the_user_are_left_alone(variable: str, tmp_path: Path) -> None:
-    assert bringup.environment({variable: "own"}, tmp_path) == {}
+    assert dds({variable: "own"}, tmp_path) == {}
 
 
 def test_dds_profile_in_the_working_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "DEFAULT_FASTDDS_PROFILES.xml").write_text("<profiles/>")
-    assert bringup.environment({}, tmp_path) == {}
+    assert dds({}, tmp_path) == {}
 
 
 def test_configuration_is_found_in_a_share_folder(

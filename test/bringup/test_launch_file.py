@@ -124,6 +124,12 @@ def test_nodes_are_the_processes_of_the_description(
         assert {key: plain(value) for key, value in parameters.items()} == process.parameters
 
 
+def variables(actions: list[Recorder]) -> dict[object, object]:
+    return dict(
+        action.arguments for action in actions if isinstance(action, SetEnvironmentVariable)
+    )
+
+
 def plain(value: object) -> object:
     """Texts come as ParameterValue of type str, the others as they are."""
     if isinstance(value, ParameterValue):
@@ -148,11 +154,12 @@ def test_signals_escalate_within_two_seconds(launch_file: ModuleType) -> None:
 def test_dds_profile_is_set_before_the_nodes_unless_the_user_has_one(
     launch_file: ModuleType,
 ) -> None:
-    first = start(launch_file, {})[0]
-    assert isinstance(first, SetEnvironmentVariable)
-    assert first.arguments[1] == str(bringup.config_folder() / "fastdds.xml")
+    kinds = [type(action) for action in start(launch_file, {})]
+    assert kinds == [SetEnvironmentVariable, SetEnvironmentVariable, Node, Node, Node]
+    profile = str(bringup.config_folder() / "fastdds.xml")
+    assert variables(start(launch_file, {}))["FASTDDS_DEFAULT_PROFILES_FILE"] == profile
     own = start(launch_file, {}, FASTDDS_BUILTIN_TRANSPORTS="LARGE_DATA")
-    assert all(isinstance(action, Node) for action in own)
+    assert list(variables(own)) == [bringup.LAUNCHER_VARIABLE]
 
 
 def test_configurations_of_an_including_launch_file_are_ignored(launch_file: ModuleType) -> None:

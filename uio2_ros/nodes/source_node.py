@@ -14,13 +14,14 @@ from types import FrameType
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
+from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
 from uio2_ros.nodes.source_error import SourceError
 
@@ -58,7 +59,7 @@ class SourceNode(Node):
         raise NotImplementedError
 
     def readings(self) -> dict[str, str]:
-        """What the diagnostics show while the source runs."""
+        """What the diagnostics show while the source runs; a "warning" among them is one."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -132,27 +133,18 @@ class SourceNode(Node):
         self.reopen.set()
 
     def _publish_diagnostics(self) -> None:
-        status = DiagnosticStatus(
-            name=f"{self.get_fully_qualified_name().lstrip('/')}: source",
-            hardware_id=self.text("source"),
-        )
-        problem = self._problem
-        if problem is None:
-            self._fill_readings(status)
-        else:
-            status.level = DiagnosticStatus.ERROR
-            status.message = problem.problem
-            status.values = [KeyValue(key="remedy", value=problem.remedy)]
-        report = DiagnosticArray(status=[status])
+        report = DiagnosticArray(status=[self._status()])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 
-    def _fill_readings(self, status: DiagnosticStatus) -> None:
+    def _status(self) -> DiagnosticStatus:
+        name = f"{self.get_fully_qualified_name().lstrip('/')}: source"
+        problem = self._problem
+        if problem is not None:
+            remedy = {"remedy": problem.remedy}
+            return status_message(name, problem.problem, remedy, severe=True)
         readings = self.readings()
-        warning = readings.pop("warning", "")
-        status.level = DiagnosticStatus.WARN if warning else DiagnosticStatus.OK
-        status.message = warning or "running"
-        status.values = [KeyValue(key=key, value=value) for key, value in readings.items()]
+        return status_message(name, readings.pop("warning", ""), readings)
 
 
 def run(make_node: Callable[[], SourceNode], args: list[str] | None) -> int:

@@ -1,0 +1,234 @@
+"""`./uio2 up` as a person meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from uio2_ros import bringup
+from uio2_ros.cli import up
+
+REPOSITORY = Path(__file__).parents[2]
+UP = (sys.executable, "-m", "uio2_ros.cli", "up")
+
+
+def test_help_lists_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert up.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    for argument in bringup.ARGUMENTS:
+        assert f"  {argument.name}:={argument.default}" in printed
+        assert argument.description in printed
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("modle:=x", "did you mean model:=?"),
+        ("model=x", "such as model:=x"),
+        ("autostart:=maybe", "expected one of: true, false"),
+    ],
+)
+def test_wrong_argument_ends_with_code_2_and_the_right_one(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert up.main([word]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_missing_rviz_is_said_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert up.main(["rviz:=true"]) == 2
+    assert "rviz2 is not installed; leave rviz:=true out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("section", "given", "says_synthetic"),
+    [
+        ("agent", {}, False),
+        ("/**", {}, False),
+        ("/**/agent", {}, False),
+        ("camera", {}, True),
+        ("agent", {"model": "synthetic:tiny"}, True),
+    ],
+)
+def test_banner_tells_synthetic_weights_from_a_checkpoint(
+    tmp_path: Path, section: str, given: dict[str, str], says_synthetic: bool
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(f'"{section}": {{ros__parameters: {{model: some/checkpoint}}}}')
+    settings = bringup.Settings.parse({**given, "params_file": str(file)})
+    banner = up._banner(settings)
+    assert ("synthetic: " in banner) is says_synthetic
+    assert ("some/checkpoint" in banner) is not says_synthetic
+    assert './uio2 ask "find the cup"' in banner
+
+
+def test_banner_names_the_topics_in_their_namespace() -> None:
+    banner = up._banner(bringup.Settings.parse({"namespace": "bot", "image_topic": "/eye"}))
+    assert "/bot/agent/instruct" in banner
+    assert " /eye\n" in banner
+    assert "/bot/audio" in banner
+
+
+class RunningGraph:
+    """`up` in a process, its output read as it comes."""
+
+    def __init__(self, environment: dict[str, str], *words: str) -> None:
+        self.process = subprocess.Popen(
+            [*UP, *words],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip() for line in self.process.stdout)
+
+    def wait_for(self, pattern: str, timeout_s: float = 60.0) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not any(re.search(pattern, line) for line in list(self.lines)):
+            assert self.process.poll() is None, self.text
+            assert time.monotonic() < deadline_s, f"no {pattern!r} in:\n{self.text}"
+            time.sleep(0.05)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def descendants(self) -> dict[int, str]:
+        """Process ids and command lines of all that was started, by their ROS domain."""
+        return {
+            pid: command
+            for pid, command in _commands()
+            if pid != self.process.pid and self._is_ours(pid)
+        }
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
+
+    _mark = b""
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, float]:
+        """Exit code, and seconds until `up` ended."""
+        began_s = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=20)
+        took_s = time.monotonic() - began_s
+        self._reader.join(timeout=5)
+        return code, took_s
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if command:
+            yield int(folder.name), command
+
+
+@pytest.fixture
+def start_graph(ros_environment: dict[str, str]) -> Iterator[Callable[..., RunningGraph]]:
+    graphs: list[RunningGraph] = []
+
+    def start(*words: str) -> RunningGraph:
+        mark = f"UIO2_TEST_GRAPH={os.getpid()}-{len(graphs)}-{time.monotonic_ns()}"
+        name, _, value = mark.partition("=")
+        graph = RunningGraph({**ros_environment, name: value}, *words)
+        graph._mark = mark.encode()
+        graphs.append(graph)
+        return graph
+
+    yield start
+    for graph in graphs:
+        for pid in graph.descendants():
+            os.kill(pid, signal.SIGKILL)
+        graph.process.kill()
+        graph.process.wait()
+
+
+def assert_all_ended(graph: RunningGraph, within_s: float) -> None:
+    deadline_s = time.monotonic() + within_s
+    while (left := graph.descendants()) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert not left
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_graph_comes_up_greets_and_ends_within_two_seconds(
+    start_graph: Callable[..., RunningGraph], number: int
+) -> None:
+    graph = start_graph("microphone:=off", "namespace:=bot", "camera:=uio2_ros/assets/demo.jpg")
+    graph.wait_for("uio2_ros is up")
+    graph.wait_for(r"camera \| .*on /bot/image")
+    modules = " ".join(graph.descendants().values())
+    assert "uio2_ros.nodes.camera" in modules
+    assert "uio2_ros.nodes.agent" in modules
+    assert "uio2_ros.nodes.microphone" not in modules
+    code, took_s = graph.end(number)
+    assert (code, took_s < 2.0) == (0, True), (took_s, graph.text)
+    assert_all_ended(graph, within_s=0.1)
+    assert "Traceback" not in graph.text
+
+
+@pytest.mark.ros
+def test_ctrl_c_while_everything_starts_ends_without_a_traceback(
+    start_graph: Callable[..., RunningGraph],
+) -> None:
+    graph = start_graph()
+    deadline_s = time.monotonic() + 30
+    while len(graph.descendants()) < 3 and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    code, took_s = graph.end()
+    assert (code, took_s < 2.0) == (0, True), (took_s, graph.text)
+    assert_all_ended(graph, within_s=0.1)
+    assert "Traceback" not in graph.text
+
+
+@pytest.mark.ros
+def test_process_that_dies_is_named_and_ends_the_graph(
+    start_graph: Callable[..., RunningGraph],
+) -> None:
+    graph = start_graph("microphone:=off", "autostart:=false")
+    graph.wait_for(r"camera \| .*on /image")
+    (camera,) = [
+        pid for pid, words in graph.descendants().items() if "uio2_ros.nodes.camera" in words
+    ]
+    os.kill(camera, signal.SIGKILL)
+    assert graph.process.wait(timeout=10) == 1
+    graph._reader.join(timeout=5)
+    assert "camera was ended by SIGKILL; its last lines were:" in graph.text
+    assert_all_ended(graph, within_s=0.1)
+
+
+@pytest.mark.ros
+def test_killed_supervisor_takes_its_nodes_along(
+    start_graph: Callable[..., RunningGraph],
+) -> None:
+    graph = start_graph("microphone:=off", "autostart:=false")
+    graph.wait_for(r"camera \| .*on /image")
+    graph.process.kill()
+    graph.process.wait()
+    assert_all_ended(graph, within_s=2.0)
