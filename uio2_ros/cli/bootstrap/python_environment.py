@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -121,7 +120,7 @@ def _make_venv(
     if layout.python.exists():
         return
     source = f"the sourced ROS 2 {ros.distro}" if ros.is_sourced else "ROS 2 wheels"
-    progress.note(f"setting up with Python {platform.python_version()} and {source}; once, minutes")
+    progress.note(f"setting up with {python} and {source}; once, minutes")
     see_system = ["--system-site-packages"] if ros.is_sourced else []
     title = "Making the virtual environment .venv"
     progress.run(title, [python, "-m", "venv", *see_system, layout.venv], os.environ)

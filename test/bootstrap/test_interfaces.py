@@ -1,0 +1,67 @@
+"""When the message types are built, and with which stand-ins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.interfaces import ensure_interfaces, stand_ins
+from uio2_ros.cli.bootstrap.layout import Layout
+from uio2_ros.cli.bootstrap.ros import Ros
+from uio2_ros.cli.bootstrap.stamp import write_stamp
+
+WHEELS = Ros("wheels")
+TITLE = "Building the message types"
+
+
+@pytest.fixture
+def built(with_venv: Layout, progress: Any) -> Layout:
+    write_stamp(with_venv.environment_stamp, {"root": str(with_venv.root), "ros": "wheels"})
+    ensure_interfaces(with_venv, WHEELS, progress)
+    with_venv.install.mkdir()
+    progress.commands.clear()
+    return with_venv
+
+
+def test_unchanged_sources_are_not_built_again(built: Layout, progress: Any) -> None:
+    (built.root / "config" / "agent.yaml").write_text("a: 1\n")
+    ensure_interfaces(built, WHEELS, progress)
+    progress.commands.clear()
+    (built.root / "config" / "agent.yaml").write_text("a: 2\n")  # linked, not copied
+    ensure_interfaces(built, WHEELS, progress)
+    assert progress.commands == []
+
+
+@pytest.mark.parametrize("name", ["msg/Keypoint.msg", "srv/New.srv", "CMakeLists.txt"])
+def test_changed_and_new_sources_are_built(built: Layout, progress: Any, name: str) -> None:
+    (built.root / name).write_text("float32 x\n")
+    ensure_interfaces(built, WHEELS, progress)
+    assert progress.titles == [TITLE]
+
+
+def test_a_failed_build_is_repeated(with_venv: Layout, progress: Any) -> None:
+    progress.failures[TITLE] = "no compiler"
+    with pytest.raises(SetupError, match="no compiler"):
+        ensure_interfaces(with_venv, WHEELS, progress)
+    progress.failures.clear()
+    ensure_interfaces(with_venv, WHEELS, progress)
+    assert progress.titles == [TITLE, TITLE]
+
+
+def test_another_ros_builds_from_scratch(built: Layout, progress: Any) -> None:
+    left = built.build / "uio2_ros" / "CMakeCache.txt"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    write_stamp(built.environment_stamp, {"root": str(built.root), "ros": "jazzy /opt/ros/jazzy"})
+    ensure_interfaces(built, WHEELS, progress)
+    assert not left.exists()
+
+
+def test_a_stand_in_is_built_only_without_the_original(layout: Layout, tmp_path: Path) -> None:
+    environ = {"AMENT_PREFIX_PATH": str(tmp_path)}
+    assert stand_ins(layout, environ) == [layout.root / "compat" / "vision_msgs"]
+    index = tmp_path / "share" / "ament_index" / "resource_index" / "packages"
+    index.mkdir(parents=True)
+    (index / "vision_msgs").touch()
+    assert stand_ins(layout, environ) == []

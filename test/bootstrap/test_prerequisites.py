@@ -1,0 +1,109 @@
+"""What the machine lacks is named together with the command that installs it."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uio2_ros.cli.bootstrap import prerequisites
+from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.prerequisites import (
+    PREREQUISITES,
+    Prerequisite,
+    check_platform,
+    ensure_prerequisites,
+    find_python,
+    install_commands,
+    missing_prerequisites,
+)
+from uio2_ros.cli.bootstrap.ros import Ros
+
+PYTHON = Path(sys.executable)
+
+
+def absent(name: str, required: bool = True) -> Prerequisite:
+    packages = {"apt-get": f"lib{name}", "dnf": name, "zypper": name, "pacman": name}
+    return Prerequisite(name, "does things", packages, lambda _: False, required)
+
+
+@pytest.fixture
+def debian(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with apt-get and no sudo, used by somebody who is not root."""
+    there = {"apt-get": "/usr/bin/apt-get"}
+    monkeypatch.setattr(shutil, "which", lambda name, **_: there.get(name))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+
+def test_this_machine_has_everything_it_takes() -> None:
+    assert [item.name for item in missing_prerequisites(PYTHON) if item.required] == []
+
+
+def test_every_prerequisite_has_a_package_for_every_known_manager() -> None:
+    for item in PREREQUISITES:
+        assert set(item.packages) == set(prerequisites.INSTALL_COMMANDS)
+
+
+@pytest.mark.usefixtures("debian")
+def test_the_command_updates_the_lists_and_asks_for_rights() -> None:
+    update, install = install_commands([absent("one"), absent("two")])
+    assert update == ["sudo", "apt-get", "update"]
+    assert install[:3] == ["sudo", "apt-get", "install"]
+    assert install[-2:] == ["libone", "libtwo"]
+
+
+@pytest.mark.usefixtures("debian")
+def test_what_is_required_and_missing_stops_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, progress: Any
+) -> None:
+    monkeypatch.setattr(prerequisites, "PREREQUISITES", (absent("g++"),))
+    with pytest.raises(SetupError, match=r"missing: g\+\+.*\n.*apt-get install .*libg\+\+"):
+        ensure_prerequisites(PYTHON, progress, assume_yes=True)
+
+
+@pytest.mark.usefixtures("debian")
+def test_what_is_optional_and_missing_is_a_note(
+    monkeypatch: pytest.MonkeyPatch, progress: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(prerequisites, "PREREQUISITES", (absent("portaudio", required=False),))
+    ensure_prerequisites(PYTHON, progress, assume_yes=False)
+    assert "missing: portaudio (optional; does things)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("debian")
+@pytest.mark.parametrize(("agreed", "runs"), [(True, 2), (False, 0)])
+def test_root_installs_only_what_was_agreed_to(
+    monkeypatch: pytest.MonkeyPatch, progress: Any, agreed: bool, runs: int
+) -> None:
+    executed: list[Sequence[str]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(prerequisites, "PREREQUISITES", (absent("sound", required=False),))
+    monkeypatch.setattr(prerequisites, "_install", lambda commands, _: executed.extend(commands))
+    ensure_prerequisites(PYTHON, progress, assume_yes=agreed)
+    assert len(executed) == runs
+
+
+@pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Linux", "aarch64")])
+def test_other_platforms_are_refused_with_a_way_out(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with pytest.raises(SetupError, match=f"{system} on {machine}, expected Linux on x86_64"):
+        check_platform()
+
+
+def test_an_old_c_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.17"))
+    with pytest.raises(SetupError, match=r"glibc 2\.17, expected 2\.28"):
+        check_platform()
+
+
+def test_a_missing_python_is_named(monkeypatch: pytest.MonkeyPatch, sourced_ros: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(SetupError, match=r"no Python 3\.99 found.*install python3\.99"):
+        find_python(Ros("jazzy", sourced_ros, "3.99"))
