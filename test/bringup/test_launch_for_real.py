@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,12 +36,13 @@ def test_launched_graph_ends_cleanly_within_two_seconds_of_ctrl_c(
     ros_environment: dict[str, str], tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    words = ["ros2", "launch", LAUNCH_FILE, "microphone:=off", "autostart:=false"]
+    words = ["ros2", "launch", LAUNCH_FILE, "microphone:=off"]
     with log.open("w") as output:
         launch = subprocess.Popen(
             words, env=ros_environment, stdout=output, stderr=output, start_new_session=True
         )
-    wait_for(log, "on /image", launch)
+    wait_for(log, r"^\[camera_node-\d+\] .* on /image", launch)
+    wait_for(log, r"^\[agent_node-\d+\] ", launch)
     began_s = time.monotonic()
     os.killpg(launch.pid, signal.SIGINT)
     assert launch.wait(timeout=20) == 0, log.read_text()
@@ -50,9 +52,9 @@ def test_launched_graph_ends_cleanly_within_two_seconds_of_ctrl_c(
         os.killpg(launch.pid, 0)
 
 
-def wait_for(log: Path, text: str, launch: subprocess.Popen[bytes]) -> None:
+def wait_for(log: Path, pattern: str, launch: subprocess.Popen[bytes]) -> None:
     deadline_s = time.monotonic() + 60
-    while text not in log.read_text():
+    while not re.search(pattern, log.read_text(), re.MULTILINE):
         assert launch.poll() is None, log.read_text()
         assert time.monotonic() < deadline_s, log.read_text()
         time.sleep(0.1)

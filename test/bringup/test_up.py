@@ -55,18 +55,20 @@ def test_missing_rviz_is_said_before_anything_starts(
 @pytest.mark.parametrize(
     ("section", "given", "says_synthetic"),
     [
-        ("agent", {}, False),
-        ("/**", {}, False),
-        ("/**/agent", {}, False),
-        ("camera", {}, True),
-        ("agent", {"model": "synthetic:tiny"}, True),
+        ("agent: {PARAMETERS}", {}, False),
+        ("/**: {PARAMETERS}", {}, False),
+        ("/**/agent: {PARAMETERS}", {}, False),
+        ("/**: {agent: {PARAMETERS}}", {}, False),
+        ("camera: {PARAMETERS}", {}, True),
+        ("", {}, True),
+        ("agent: {PARAMETERS}", {"model": "synthetic:tiny"}, True),
     ],
 )
 def test_banner_tells_synthetic_weights_from_a_checkpoint(
     tmp_path: Path, section: str, given: dict[str, str], says_synthetic: bool
 ) -> None:
     file = tmp_path / "own.yaml"
-    file.write_text(f'"{section}": {{ros__parameters: {{model: some/checkpoint}}}}')
+    file.write_text(section.replace("PARAMETERS", "ros__parameters: {model: some/checkpoint}"))
     settings = bringup.Settings.parse({**given, "params_file": str(file)})
     banner = up._banner(settings)
     assert ("synthetic: " in banner) is says_synthetic

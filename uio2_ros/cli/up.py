@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,15 +152,25 @@ def _model_line(settings: bringup.Settings) -> str:
 
 
 def _model_of_file(settings: bringup.Settings) -> str:
-    """The model that the parameter file names, or the default."""
+    """The model that the parameter file names for the agent, or the default."""
     document = yaml.safe_load(settings.parameter_file.read_text())
-    sections: Mapping[str, Any] = document if isinstance(document, Mapping) else {}
-    for name, section in sections.items():
-        if name.endswith("agent") or name == "/**":
-            model = section.get("ros__parameters", {}).get("model")
-            if model:
-                return str(model)
-    return settings.model
+    models = [
+        parameters["model"]
+        for node, parameters in _parameters_by_node(document, "")
+        if node.endswith(("agent", "**")) and "model" in parameters
+    ]
+    return str(models[-1]) if models else settings.model
+
+
+def _parameters_by_node(document: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Nodes may be named by one path or by nested mappings, see rcl_yaml_param_parser."""
+    if not isinstance(document, Mapping):
+        return
+    for name, section in document.items():
+        if name == "ros__parameters":
+            yield path, section or {}
+        else:
+            yield from _parameters_by_node(section, f"{path}/{name}")
 
 
 def _help() -> str:
