@@ -10,8 +10,9 @@ import json
 import os
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch import Tensor
 from uio2_ros.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
+INDEX_SUFFIX = ".index.json"
 WEIGHT_FILES = (
     "model.safetensors.index.json",
     "model.safetensors",
@@ -71,21 +73,15 @@ def _choose_files(folder: Path) -> CheckpointFiles:
     config = folder / CONFIG_FILE
     if not config.is_file():
         raise CheckpointError(f"{folder} has no {CONFIG_FILE}: it is not a checkpoint directory")
-    name = _preferred({path.name for path in folder.iterdir()}, str(folder))
-    path = folder / name
-    shards = _shards(path) if name.endswith(".index.json") else (path.name,)
+    present = [name for name in WEIGHT_FILES if (folder / name).is_file()]
+    if not present:
+        raise CheckpointError(f"{folder} has no weights: expected one of {', '.join(WEIGHT_FILES)}")
+    path = folder / present[0]
+    shards = _shards(path) if path.name.endswith(INDEX_SUFFIX) else (path.name,)
     missing = [shard for shard in shards if not (folder / shard).is_file()]
     if missing:
         raise CheckpointError(f"{path} names files that are missing: {', '.join(missing)}")
     return CheckpointFiles(config, tuple(folder / shard for shard in shards))
-
-
-def _preferred(names: Iterable[str], where: str) -> str:
-    present = set(names)
-    for name in WEIGHT_FILES:
-        if name in present:
-            return name
-    raise CheckpointError(f"{where} has no weights: expected one of {', '.join(WEIGHT_FILES)}")
 
 
 def _shards(index: Path) -> tuple[str, ...]:
@@ -98,31 +94,50 @@ def _shards(index: Path) -> tuple[str, ...]:
 
 
 def _download(
-    repository: str,
-    revision: str | None,
-    token: str | None,
-    cache_dir: str | Path | None,
+    repository: str, revision: str | None, token: str | None, cache_dir: str | Path | None
 ) -> Path:
-    """Bring a hub repository's configuration and weights into the cache; its folder there."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    """Bring a hub repository's configuration and weights into the cache; its folder there.
 
-    def fetch(name: str) -> Path:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                repository, name, revision=revision, token=token, cache_dir=cache_dir
-            )
+    What is in the cache already is used without the network where the hub cannot be reached.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    def fetch(name: str, commit: str | None) -> Path:
+        path = huggingface_hub.hf_hub_download(
+            repository, name, revision=commit, token=token, cache_dir=cache_dir
         )
+        return Path(path)
 
     try:
-        config = fetch(CONFIG_FILE)
-        names = huggingface_hub.list_repo_files(repository, revision=revision, token=token)
-        weights = fetch(_preferred(names, repository))
-        for shard in _shards(weights) if weights.name.endswith(".index.json") else ():
-            fetch(shard)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        config = fetch(CONFIG_FILE, revision)
+        commit = config.parent.name  # all files of one revision, whatever is pushed meanwhile
+        cached = [name for name in WEIGHT_FILES if (config.parent / name).is_file()]
+        weights = _fetch_first(cached or WEIGHT_FILES, repository, partial(fetch, commit=commit))
+        for shard in _shards(weights) if weights.name.endswith(INDEX_SUFFIX) else ():
+            fetch(shard, commit)
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise CheckpointError(f"cannot download {repository}: {error}") from error
     return config.parent
+
+
+def _fetch_first(names: Sequence[str], repository: str, fetch: Callable[[str], Path]) -> Path:
+    """The first of the names that the repository has."""
+    from huggingface_hub.errors import EntryNotFoundError
+
+    reasons: list[str] = []
+
+    def attempt(name: str) -> Path | None:
+        try:
+            return fetch(name)
+        except EntryNotFoundError as error:
+            reasons.append(f"{name}: {str(error).splitlines()[0]}")
+            return None
+
+    found = next(filter(None, map(attempt, names)), None)
+    if found is None:
+        raise CheckpointError(f"{repository} has no weights to be had; {'; '.join(reasons)}")
+    return found
 
 
 # ---- reading and writing ----

@@ -97,7 +97,7 @@ class Attention(nn.Module):
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, S, H * D) -> (B, H, S, D)."""
-    return x.view(*x.shape[:-1], heads, -1).transpose(1, 2)
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(1, 2)
 
 
 def scaled_cosine_attention(

@@ -1,0 +1,49 @@
+"""Norms and attention: float32 where it matters, masks, shared keys and values."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from uio2_ros.model.layers import (
+    Attention,
+    KeysValues,
+    RMSNorm,
+    scaled_cosine_attention,
+    split_heads,
+)
+
+
+def test_rms_norm_keeps_float32_statistics_in_bfloat16() -> None:
+    norm, x = RMSNorm(4096).bfloat16(), torch.randn(8, 4096).bfloat16() * 100
+    exact = x.double() / x.double().square().mean(-1, keepdim=True).sqrt()
+    assert ((norm(x).double() - exact).abs() <= 2**-8 * exact.abs() + 1e-6).all()
+
+
+def test_split_heads_keeps_channels_of_a_head_together() -> None:
+    x = torch.arange(24).view(1, 2, 12)
+    assert split_heads(x, 3)[0, 1].tolist() == [[4, 5, 6, 7], [16, 17, 18, 19]]
+
+
+def test_masked_keys_have_no_influence() -> None:
+    torch.manual_seed(0)
+    attention = Attention(16, 2, qk_norm=True)
+    x, context = torch.randn(1, 3, 16), torch.randn(1, 5, 16)
+    mask = torch.tensor([True, True, True, False, False])[None, None, None]
+    query = attention.project_query(x)
+    seen = attention.attend(query, attention.project_keys_values(context), mask)
+    shorter = attention.attend(query, attention.project_keys_values(context[:, :3]))
+    torch.testing.assert_close(seen, shorter)
+
+
+def test_scaled_cosine_attention_ignores_lengths_and_clamps_its_scale() -> None:
+    torch.manual_seed(0)
+    query, keys, values = torch.randn(3, 1, 2, 4, 8).unbind(0)
+    scale = torch.tensor([math.log(10.0), 50.0])
+    mixed = scaled_cosine_attention(query, KeysValues(keys, values), scale, None)
+    longer = scaled_cosine_attention(3 * query, KeysValues(7 * keys, values), scale, None)
+    torch.testing.assert_close(mixed, longer)
+    cosine = torch.nn.functional.cosine_similarity(query[:, :, :, None], keys[:, :, None], dim=-1)
+    factor = torch.tensor([10.0, 100.0]).view(1, 2, 1, 1)
+    torch.testing.assert_close(mixed, (cosine * factor).softmax(-1) @ values)
