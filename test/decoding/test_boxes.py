@@ -60,3 +60,9 @@ def test_a_later_box_that_repeats_an_earlier_one_is_dropped():
     other = LocatedBox(0, 0, 1, 0.5, "cup", 0.9)
     assert suppress_repeats([first, again, other], 0.8) == (first, other)
     assert suppress_repeats([first, again, other], 0.95) == (first, again, other)
+
+
+def test_boxes_that_overlap_exactly_as_much_as_allowed_are_kept():
+    whole, half = LocatedBox(0, 0, 1, 1), LocatedBox(0, 0, 1, 0.5)
+    assert suppress_repeats([whole, half], 0.5) == (whole, half)
+    assert suppress_repeats([whole, half], 0.49) == (whole,)

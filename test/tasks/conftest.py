@@ -16,7 +16,7 @@ from uio2_ros.inference.generation import EngineTimings, Generation
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.model.config import ModelConfig
 from uio2_ros.processing import Example, Processor, Tokenizer
-from uio2_ros.tasks import Frame, Observation, TaskRunner
+from uio2_ros.tasks import Frame, Observation, TaskRunner, load_action_spaces
 
 WIDTH = 33280
 CERTAIN = 30.0
@@ -107,7 +107,8 @@ def engine(processor: Processor) -> ScriptedEngine:
 @pytest.fixture(scope="session")
 def shared_runner(processor: Processor) -> TaskRunner:
     """One runner for all tests: sorting the vocabulary takes a moment."""
-    return TaskRunner(ScriptedEngine(processor))  # type: ignore[arg-type]
+    spaces = load_action_spaces(Path(__file__).parents[2] / "config" / "action_spaces")
+    return TaskRunner(ScriptedEngine(processor), spaces)  # type: ignore[arg-type]
 
 
 @pytest.fixture

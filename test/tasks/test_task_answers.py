@@ -61,7 +61,7 @@ def test_finding_nothing_is_an_answer(runner, engine, observation):
 
 
 def test_detect_lists_everything(runner, engine, observation, locations):
-    engine.script = [locations(250, 100, 500, 400) + " mug"]
+    engine.script = [" ".join([locations(250, 100, 500, 400) + " mug"] * 2)]
     answer = runner.run(Instruction("", "detect"), observation)
     assert engine.prompts == ["List all objects and their locations in the image"]
     assert [found.label for found in answer.detections] == ["mug"]
@@ -73,6 +73,17 @@ def test_detect_with_options_uses_no_other_label(runner, engine, observation, lo
     labels = {found.label for found in runner.run(instruction, observation).detections}
     assert labels <= {"green apple", "plate"}
     assert labels
+
+
+@pytest.mark.parametrize(
+    ("task", "threshold"),
+    [("localize", 0.3), ("detect", 0.5), ("keypoints", 0.5), ("refexp", None), ("", None)],
+)
+def test_locations_are_forced_as_the_model_needs_it(runner, engine, observation, task, threshold):
+    engine.script = [""]
+    runner.run(Instruction("mug", task), observation)
+    (constraint,) = engine.samplings[0].logits_processors
+    assert constraint.threshold == threshold
 
 
 def test_boxes_are_as_many_as_the_settings_allow(engine, observation, locations):

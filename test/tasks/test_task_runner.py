@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage
+from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, Stage
+from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.answer import ActionKind
+from uio2_ros.tasks.task import Use
 
 
 def failure(runner, instruction, observation):
@@ -71,7 +75,7 @@ def test_grammars_are_compiled_once(runner, engine, observation, locations):
     engine.script = [locations(1, 2, 3, 4)] * 2
     for text in ("mug", "plate"):
         runner.run(Instruction(text, "refexp"), observation)
-    first, second = (sampling.logits_processors[0]._grammar for sampling in engine.samplings)
+    first, second = (sampling.logits_processors[0].grammar for sampling in engine.samplings)
     assert first is second
 
 
@@ -164,12 +168,19 @@ def test_regions_of_the_whole_picture_are_fine(runner, engine, observation):
         (Instruction("mug", "plan", action_space="arm"), "there are vima"),
         (Instruction("mug", "plan", action_space="pointnav"), "needs pick_place: vima"),
         (Instruction("mug " * 600, "vqa"), "shorten the instruction"),
+        (Instruction("", "detect", options=("mug " * 600,)), "shorten the options"),
     ],
 )
 def test_requests_that_do_not_fit_their_task_say_why(runner, observation, instruction, problem):
     error = failure(runner, instruction, observation)
     assert error.code is ErrorCode.INVALID_REQUEST
     assert problem in error.message
+
+
+def test_a_task_may_require_a_region(observation):
+    task = replace(TASKS["categorize"], region=Use.REQUIRED)
+    with pytest.raises(InstructionError, match="needs a region of the picture"):
+        admit(task, Instruction("", "categorize"), observation, {})
 
 
 def test_a_region_without_a_picture_needs_one(runner, observation):

@@ -90,8 +90,8 @@ class ConstrainedDecoding:
     def __init__(self, grammar: Grammar, force_locations: float | None = None) -> None:
         if force_locations is not None and not 0.0 <= force_locations <= 1.0:
             raise ValueError(f"force_locations is a probability in [0, 1], got {force_locations}")
-        self._grammar = grammar
-        self._threshold = force_locations
+        self.grammar = grammar
+        self.threshold = force_locations
         self._states: dict[Prefix, Hashable] = {(): grammar.initial()}
         self._last: _Step | None = None
         self._recorded: list[torch.Tensor] = []  # one (B,) of log-probabilities per token so far
@@ -129,10 +129,10 @@ class ConstrainedDecoding:
         if prefix in self._states:
             return self._states[prefix]
         if prefix[:-1] in self._states:
-            return self._grammar.advance(self._states[prefix[:-1]], prefix[-1])
-        state = self._grammar.initial()
+            return self.grammar.advance(self._states[prefix[:-1]], prefix[-1])
+        state = self.grammar.initial()
         for token in prefix:
-            state = self._grammar.advance(state, token)
+            state = self.grammar.advance(state, token)
         return state
 
     def _record(self, last: _Step, prefixes: Sequence[Prefix], chosen: torch.Tensor) -> None:
@@ -153,17 +153,17 @@ class ConstrainedDecoding:
         self, prefixes: Sequence[Prefix], scores: torch.Tensor, log_total: torch.Tensor
     ) -> torch.Tensor:
         """(B, V), or (1, V) where all rows agree."""
-        masks = _device_masks(self._grammar, scores)
-        rows = [masks.of(self._grammar, self._states[prefix]) for prefix in prefixes]
+        masks = _device_masks(self.grammar, scores)
+        rows = [masks.of(self.grammar, self._states[prefix]) for prefix in prefixes]
         forbidden = _stack([row.forbidden for row in rows])
-        if self._threshold is None or all(row.unless_location is None for row in rows):
+        if self.threshold is None or all(row.unless_location is None for row in rows):
             return forbidden
         forced = _stack(
             [row.forbidden if row.unless_location is None else row.unless_location for row in rows]
         )
-        places = self._grammar.symbols.vocabulary.location_ids
+        places = self.grammar.symbols.vocabulary.location_ids
         log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
-        certain = (log_locations - log_total).exp() > self._threshold  # (B,)
+        certain = (log_locations - log_total).exp() > self.threshold  # (B,)
         return torch.where(certain[:, None], forced, forbidden)
 
 

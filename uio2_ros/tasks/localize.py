@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from uio2_ros.decoding import Grammar, labelled_boxes
+from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.answer import Answer, Detection
 from uio2_ros.tasks.placing import detections, listed
 from uio2_ros.tasks.task import Session, Task, with_text
@@ -18,6 +19,12 @@ def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
         default=settings.label_tokens,
     )
     fitting = (session.token_limit - 1) // (4 + longest_label)
+    if fitting < 1:
+        raise InstructionError(
+            ErrorCode.INVALID_REQUEST,
+            f"a label of {longest_label} tokens leaves the model no room for a box; shorten the "
+            "options",
+        )
     return session.grammar(
         labelled_boxes,
         at_most=min(settings.max_boxes, fitting),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Picture = npt.NDArray[np.uint8] | str | os.PathLike[str] | Frame  # RGB (H, W, 3), a file, a frame
 Samples = npt.NDArray[np.float32]  # mono
 
-_REMEMBERED_GRAMMARS = 64
+_REMEMBERED_GRAMMARS = 32
 
 
 class TaskRunner:
