@@ -346,6 +346,17 @@ def test_change_of_resolution_keeps_old_frames_and_reallocates() -> None:
     assert history.state().bytes <= 4 * 8 * 12 * 3, "no buffer of the old size is left"
 
 
+def test_spare_buffers_of_another_size_are_not_reused() -> None:
+    history = FrameHistory(FrameHistorySettings(count=0))
+    for second, size in enumerate([(4, 6), (8, 12), (4, 6)]):
+        Camera(history, *size).show(second, value=second)
+        with history.snapshot() as snapshot:
+            assert snapshot.newest is not None
+            np.testing.assert_array_equal(snapshot.newest.pixels, picture(second, *size))
+        assert history.state().bytes <= 3 * 3 * size[0] * size[1] + 8 * 12 * 3
+    assert history.state().events == {"format_change": 2}
+
+
 def test_memory_bound_costs_the_oldest_frames_and_is_counted() -> None:
     size = picture(0).nbytes
     history = FrameHistory(FrameHistorySettings(count=8, period_s=1.0, max_bytes=3 * size))
@@ -376,6 +387,7 @@ def test_pinned_frames_are_never_taken_for_newer_ones() -> None:
         camera.show(3, value=3)
         with pytest.raises(InvalidInputError, match="running requests"):
             history.snapshot()
+        assert seconds_of(history.state().stamps_ns) == [1, 2, 3], "nothing was lost in vain"
         assert [int(frame.pixels.max()) for frame in snapshot.older] == [0, 1]
     camera.show(4, value=4)
     with history.snapshot() as snapshot:
