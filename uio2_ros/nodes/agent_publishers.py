@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNodeMixin
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from uio2_ros.msg import InstructionResult, KeypointArray, Plan
@@ -33,14 +34,15 @@ class AnswerPublishers:
     """The topics of an agent's answers. They speak while the node is active; any thread."""
 
     def __init__(self, node: LifecycleNodeMixin) -> None:
-        def create(message_type: type[Any], topic: str) -> Any:
-            return node.create_lifecycle_publisher(message_type, topic, DEPTH)
+        def create(message_type: type[Any], topic: str, qos: QoSProfile | int = DEPTH) -> Any:
+            return node.create_lifecycle_publisher(message_type, topic, qos)
 
         self._result = create(InstructionResult, "~/result")
         self._fields = {name: create(kind, name) for name, kind in FIELD_TYPES.items()}
         self._pictures = {role: create(Image, role) for role in PICTURE_ROLES}
         self._markers = create(MarkerArray, "markers")
-        self._debug_image = create(Image, "debug_image")
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._debug_image = create(Image, "debug_image", latched)
 
     def publish(
         self,

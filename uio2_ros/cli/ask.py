@@ -1,0 +1,344 @@
+"""`./uio2 ask "find the cup"`: asks the running agent and shows its answer."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+
+from uio2_ros.client import AgentClient, AgentUnavailableError
+from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.msg import ActionStep, InstructionResult
+from uio2_ros.nodes.image_conversion import image_to_rgb
+from uio2_ros.tasks.instruction import Box
+from uio2_ros.tasks.registry import TASKS
+from uio2_ros.tasks.routing import Suggestion, suggest
+from uio2_ros.tasks.task import Use
+
+DEFAULT_PICTURE = Path("uio2_answer.png")
+WAIT_S = 20.0
+QUIET_WAIT_S = 3.0
+ASK_AGAIN_PERIOD_S = 0.5
+DRAWING_WAIT_S = 3.0
+SYNTHETIC_NOTICE = (
+    "SYNTHETIC WEIGHTS: nobody trained this model, the answer means nothing. For a real one start "
+    "with\n          ./uio2 up model:=<hub id or directory> tokenizer:=<file>"
+)
+TIMINGS = ("queue", "preprocess", "encode", "first_token", "decode", "postprocess", "total")
+
+EXIT_ANSWERED, EXIT_FAILED, EXIT_NO_AGENT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: answered; 1: the agent's error; 2: no agent, or wrong arguments; 130: interrupted."""
+    arguments = _parser().parse_args(argv)
+    choice = _choose_task(arguments)
+    try:
+        with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
+            return _ask(agent, arguments, choice)
+    except AgentUnavailableError as error:
+        print(f"uio2 ask: {error}", file=sys.stderr)
+        return EXIT_NO_AGENT
+    except KeyboardInterrupt:
+        print("uio2 ask: cancelled", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="uio2 ask", description="Ask the running agent.")
+    parser.add_argument("instruction", help='what to ask, such as "find the cup"')
+    parser.add_argument(
+        "--task", help="one of " + ", ".join(filter(None, TASKS)) + ', or "" for free form'
+    )
+    parser.add_argument("--region", type=_region, help="box in pixels: x1,y1,x2,y2")
+    parser.add_argument("--option", action="append", default=[], help="answer to score; repeat")
+    parser.add_argument("--action-space", default="", help="of the plan; default: the task's")
+    parser.add_argument("--timeout", type=float, default=0.0, help="seconds; default: the agent's")
+    parser.add_argument("--max-age", type=float, default=0.0, help="of the picture, seconds")
+    parser.add_argument("--seed", type=int, default=0, help="other than 0: sample")
+    parser.add_argument("--namespace", default="", help="of the agent")
+    parser.add_argument("--name", default="agent", help="of the agent's node")
+    parser.add_argument("--wait", type=float, default=WAIT_S, help="seconds to wait for the agent")
+    parser.add_argument(
+        "--image", type=Path, default=DEFAULT_PICTURE, help="where the picture goes"
+    )
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    return parser
+
+
+def _region(text: str) -> Box:
+    try:
+        x1, y1, x2, y2 = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not x1,y1,x2,y2") from None
+    return Box(x1, y1, x2, y2)
+
+
+def _choose_task(arguments: argparse.Namespace) -> Suggestion:
+    """The task asked for, or the one that the sentence suggests and that takes what was given."""
+    whole = arguments.instruction
+    if arguments.task is not None:
+        return Suggestion(arguments.task, whole, "as asked")
+    suggestion = suggest(whole)
+    task = TASKS[suggestion.task]
+    if arguments.option and task.options is Use.NONE:
+        return Suggestion("", whole, "it comes with options")
+    if arguments.region is not None and task.region is Use.NONE:
+        return Suggestion("", whole, "it comes with a region")
+    return suggestion
+
+
+def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) -> int:
+    end_s = time.monotonic() + arguments.wait
+    _await_agent(agent, arguments.wait)
+    with _Drawings(agent) as drawings:
+        try:
+            result = _answer(agent, arguments, choice, end_s)
+        except InstructionError as error:
+            _show_error(error, choice, as_json=arguments.json)
+            return EXIT_FAILED
+        drawing = drawings.of(result)
+    picture = _save(drawing, arguments.image) if drawing is not None else None
+    show = _show_json if arguments.json else _show
+    show(result, choice, picture)
+    return EXIT_ANSWERED
+
+
+def _await_agent(agent: AgentClient, wait_s: float) -> None:
+    if agent.wait_for_agent(min(QUIET_WAIT_S, wait_s)):
+        return
+    print(f"waiting for {agent.agent}; start it with ./uio2 up", file=sys.stderr)
+    if not agent.wait_for_agent(max(0.0, wait_s - QUIET_WAIT_S)):
+        raise AgentUnavailableError(
+            f"no {agent.agent} after {wait_s:g} s. Start it with ./uio2 up in another terminal; if "
+            "it runs, compare ROS_DOMAIN_ID and --namespace"
+        )
+
+
+def _answer(
+    agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion, end_s: float
+) -> InstructionResult:
+    """The answer; while the model is not ready, asks again until `end_s`."""
+    told = ""
+    while True:
+        outcome = _try(agent, arguments, choice)
+        if isinstance(outcome, InstructionResult):
+            return outcome
+        if time.monotonic() > end_s:
+            raise outcome
+        if outcome.message != told:
+            told = outcome.message
+            print(f"waiting: {told}", file=sys.stderr)
+        time.sleep(ASK_AGAIN_PERIOD_S)
+
+
+def _try(
+    agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion
+) -> InstructionResult | InstructionError:
+    """The answer, or that the model is not ready; raises every other error."""
+    try:
+        return agent.ask(
+            choice.instruction,
+            task=choice.task,
+            options=arguments.option,
+            region=arguments.region,
+            action_space=arguments.action_space,
+            max_age_s=arguments.max_age,
+            timeout_s=arguments.timeout,
+            seed=arguments.seed,
+        )
+    except InstructionError as error:
+        if error.code is not ErrorCode.MODEL_NOT_READY:
+            raise
+        return error
+
+
+class _Drawings:
+    """Keeps the agent's last debug image while it is open."""
+
+    def __init__(self, agent: AgentClient) -> None:
+        self._agent = agent
+        self._arrived = threading.Condition()  # guards the one below
+        self._last: Image | None = None
+
+    def __enter__(self) -> _Drawings:
+        namespace = self._agent.agent.rpartition("/")[0]
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._subscription = self._agent.node.create_subscription(
+            Image, f"{namespace}/debug_image", self._keep, latched
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._agent.node.destroy_subscription(self._subscription)
+
+    def of(self, result: InstructionResult) -> Image | None:
+        """The drawing of an answer, which comes after it; None if it has no picture."""
+        if not result.header.stamp.sec and not result.header.stamp.nanosec:
+            return None
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._shows(result), DRAWING_WAIT_S)
+            return self._last if self._shows(result) else None
+
+    def _keep(self, drawing: Image) -> None:
+        with self._arrived:
+            self._last = drawing
+            self._arrived.notify_all()
+
+    def _shows(self, result: InstructionResult) -> bool:
+        return self._last is not None and self._last.header.stamp == result.header.stamp
+
+
+def _save(drawing: Image, path: Path) -> Path | None:
+    """The path, once written; None, with a message, if it cannot be."""
+    rgb = image_to_rgb(drawing)
+    try:
+        written = cv2.imwrite(str(path), np.ascontiguousarray(rgb[:, :, ::-1]))
+    except cv2.error as error:
+        print(f"uio2 ask: {path} cannot be written: {error.msg}", file=sys.stderr)
+        return None
+    if not written:
+        print(f"uio2 ask: {path} cannot be written; is its folder there?", file=sys.stderr)
+    return path if written else None
+
+
+def _show(result: InstructionResult, choice: Suggestion, picture: Path | None) -> None:
+    print(f"task      {choice.task or 'free form'}: {choice.instruction!r} ({choice.reason})")
+    print(f"answer    {result.text or '(nothing)'}")
+    for line in _findings(result):
+        print(f"          {line}")
+    for option, score in zip(result.options, result.scores, strict=True):
+        print(f"          {score:9.3f}  {option}")
+    print(f"model     {result.model}")
+    _show_timings(result)
+    if picture is not None:
+        print(f"picture   {picture}")
+    if result.synthetic_weights:
+        print(f"warning   {SYNTHETIC_NOTICE}")
+
+
+def _findings(result: InstructionResult) -> list[str]:
+    """Boxes, points and steps, one line each."""
+    lines = []
+    for found in _detections(result):
+        corners = ", ".join(f"{number:.0f}" for number in found.corners)
+        lines.append(f"box {found.label!r} ({found.score:.2f}): {corners}")
+    for points in result.keypoints.sets:
+        for point in points.keypoints:
+            where = f"{point.x:.0f}, {point.y:.0f}" if point.visible else "not visible"
+            lines.append(f"point {point.name!r} ({point.score:.2f}): {where}")
+    for number, step in enumerate(result.plan.steps, start=1):
+        lines.append(f"step {number}: {_step_text(step)} [{result.plan.header.frame_id}]")
+    return lines
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A box in pixels: x1, y1, x2, y2."""
+
+    label: str
+    score: float
+    corners: tuple[float, float, float, float]
+
+
+def _detections(result: InstructionResult) -> list[_Found]:
+    found = []
+    for detection in result.detections.detections:
+        hypothesis = detection.results[0].hypothesis
+        center, box = detection.bbox.center.position, detection.bbox
+        half_x, half_y = box.size_x / 2, box.size_y / 2
+        corners = (center.x - half_x, center.y - half_y, center.x + half_x, center.y + half_y)
+        found.append(_Found(hypothesis.class_id, hypothesis.score, corners))
+    return found
+
+
+def _step_text(step: ActionStep) -> str:
+    if step.kind in (ActionStep.PICK_PLACE, ActionStep.PUSH):
+        start, end = step.start.position, step.end.position
+        return f"{step.name} ({start.x:.3f}, {start.y:.3f}) m -> ({end.x:.3f}, {end.y:.3f}) m"
+    values = zip(step.dimension_names, step.values, strict=True)
+    return " ".join([step.name, *(f"{name}={value:.3f}" for name, value in values)])
+
+
+def _show_timings(result: InstructionResult) -> None:
+    """A table of milliseconds."""
+    timings = result.timings
+    print("timings   " + "".join(f"{name:>12}" for name in TIMINGS))
+    print("       ms " + "".join(f"{getattr(timings, name) * 1e3:12.1f}" for name in TIMINGS))
+    print(f"          {timings.tokens} tokens")
+
+
+def _show_json(result: InstructionResult, choice: Suggestion, picture: Path | None) -> None:
+    stamp = result.header.stamp
+    answer: dict[str, Any] = {
+        "error_code": result.error_code,
+        "task": choice.task,
+        "instruction": choice.instruction,
+        "text": result.text,
+        "stamp": stamp.sec + stamp.nanosec * 1e-9,
+        "frame_id": result.header.frame_id,
+        "detections": [vars(found) for found in _detections(result)],
+        "keypoints": [
+            {
+                "label": points.label,
+                "points": [
+                    {
+                        "name": point.name,
+                        "x": point.x,
+                        "y": point.y,
+                        "score": point.score,
+                        "visible": point.visible,
+                    }
+                    for point in points.keypoints
+                ],
+            }
+            for points in result.keypoints.sets
+        ],
+        "plan": [_step_json(step) for step in result.plan.steps],
+        "plan_frame_id": result.plan.header.frame_id,
+        "options": dict(zip(result.options, map(float, result.scores), strict=True)),
+        "timings": {name: getattr(result.timings, name) for name in (*TIMINGS, "tokens")},
+        "model": result.model,
+        "synthetic_weights": result.synthetic_weights,
+        "picture": str(picture) if picture is not None else None,
+    }
+    print(json.dumps(answer, indent=2))
+
+
+def _step_json(step: ActionStep) -> dict[str, Any]:
+    return {
+        "kind": step.kind,
+        "name": step.name,
+        "start": [step.start.position.x, step.start.position.y],
+        "end": [step.end.position.x, step.end.position.y],
+        "values": dict(zip(step.dimension_names, step.values, strict=True)),
+    }
+
+
+def _show_error(error: InstructionError, choice: Suggestion, *, as_json: bool) -> None:
+    if as_json:
+        answer = {
+            "error_code": int(error.code),
+            "error": error.code.name,
+            "error_msg": error.message,
+            "task": choice.task,
+            "instruction": choice.instruction,
+        }
+        print(json.dumps(answer, indent=2))
+    else:
+        print(f"uio2 ask: {error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
