@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -174,11 +175,19 @@ def test_node_ends_with_its_parent(ros_environment) -> None:
     parent.kill()
     parent.wait()
     deadline_s = time.monotonic() + 2.0
-    while Path(f"/proc/{child}/stat").exists() and time.monotonic() < deadline_s:
-        if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+    while is_alive(child) and time.monotonic() < deadline_s:
         time.sleep(0.02)
-    assert not Path(f"/proc/{child}").exists()
+    survived = is_alive(child)
+    if survived:
+        os.kill(child, signal.SIGKILL)
+    assert not survived
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 COUNT_FRAMES = """
