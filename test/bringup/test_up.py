@@ -81,6 +81,8 @@ def test_banner_names_the_topics_in_their_namespace() -> None:
     assert "/bot/agent/instruct" in banner
     assert " /eye\n" in banner
     assert "/bot/audio" in banner
+    assert './uio2 ask "find the cup" --namespace /bot' in banner
+    assert "-r __ns:=/bot" in banner
 
 
 class RunningGraph:

@@ -134,8 +134,9 @@ def _banner(settings: bringup.Settings) -> str:
         + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "plan")),
         f"  shows     {prefix}/debug_image {prefix}/markers",
         "Now type in another terminal:",
-        '  ./uio2 ask "find the cup"',
-        f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}",
+        '  ./uio2 ask "find the cup"' + (f" --namespace {prefix}" if prefix else ""),
+        f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}"
+        + (f" --ros-args -r __ns:={prefix}" if prefix else ""),
         "Ctrl-C here ends everything.",
         "",
     ]
