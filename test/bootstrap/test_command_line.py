@@ -51,7 +51,9 @@ def test_every_command_explains_itself(name: str) -> None:
 
 
 @pytest.mark.ros
-def test_the_environment_is_printed_from_any_folder_without_installing_again(tmp_path: Path) -> None:
+def test_the_environment_is_printed_from_any_folder_without_installing_again(
+    tmp_path: Path,
+) -> None:
     uio2(["env"])  # whatever had to be updated is now
     done = uio2(["env"], folder=tmp_path, PYTHONPATH="")
     assert f"export PYTHONPATH={ROOT}" in done.stdout

@@ -22,9 +22,8 @@ assert uio2_ros.msg.InstructionResult.TIMEOUT == uio2_ros.errors.ErrorCode.TIMEO
 """
 
 
-def without_checkout(prefix: Path) -> dict[str, str]:
-    """The environment with this prefix in place of the checkout and its own build."""
-    own = (str(ROOT), str(ROOT / ".colcon"))
+def overlaid_with(prefix: Path) -> dict[str, str]:
+    """The environment without the checkout's sources, and with this prefix before all others."""
     environ = dict(os.environ)
     folders = [*prefix.glob("lib/python3*/site-packages")]
     for name, first in (
@@ -33,7 +32,7 @@ def without_checkout(prefix: Path) -> dict[str, str]:
         ("LD_LIBRARY_PATH", [prefix / "lib"]),
     ):
         inherited = environ.get(name, "").split(os.pathsep)
-        kept = [e for e in inherited if e and e != own[0] and not e.startswith(own[1])]
+        kept = [entry for entry in inherited if entry and entry != str(ROOT)]
         environ[name] = os.pathsep.join([*map(str, first), *kept])
     return environ
 
@@ -72,10 +71,10 @@ def copied_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_workspace_build_has_sources_and_messages_in_one_package(
     copied_install: Path, tmp_path: Path
 ) -> None:
-    environ = without_checkout(copied_install)
-    code = f"{IMPORTS}\nprint(uio2_ros.__file__)"
-    where = run_python(code, environ, tmp_path, Path(sys.executable))
-    assert where.startswith(str(copied_install))
+    environ = overlaid_with(copied_install)
+    code = f"{IMPORTS}\nprint(uio2_ros.errors.__file__, uio2_ros.msg.__file__, sep='\\n')"
+    for file in run_python(code, environ, tmp_path, Path(sys.executable)).splitlines():
+        assert file.startswith(str(copied_install))
 
 
 @pytest.mark.ros
@@ -92,7 +91,7 @@ def test_a_workspace_build_has_what_ros2_launch_and_run_look_for(copied_install:
 @pytest.mark.ros
 def test_the_checkouts_own_build_works_without_its_sources_on_the_path(tmp_path: Path) -> None:
     own = ROOT / ".colcon" / "install"
-    run_python(IMPORTS, without_checkout(own), tmp_path, Path(sys.executable))
+    run_python(IMPORTS, overlaid_with(own), tmp_path, Path(sys.executable))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,26 @@
+"""`./uio2 bench SUITE`: measurements against their limits."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+SUITES = {"ros": "uio2_ros.cli.bench_ros"}
+USAGE = f"""\
+usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
+
+  ros   the agent over real DDS: callbacks, lost pictures, service overhead, memory
+
+./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    if argv and argv[0] in SUITES:
+        module = importlib.import_module(SUITES[argv[0]])
+        code: int = module.main(list(argv[1:]))
+        return code
+    asked = bool(argv) and argv[0] in ("-h", "--help")
+    print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2
