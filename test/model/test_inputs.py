@@ -42,9 +42,8 @@ def sequences(model: UnifiedIO, batch: Batch) -> dict[str, InputSequence]:
 
 
 def in_official_layout(rotary: torch.Tensor) -> npt.NDArray[np.float32]:
-    """(S, 2, D) -> (S, D) as cosine and sine of every pair in turn."""
-    cos, sin = rotary[:, 0, ::2], rotary[:, 1, 1::2]
-    return torch.stack([cos, sin], dim=-1).flatten(1).numpy()
+    """(S, D / 2) complex -> (S, D) as cosine and sine of every pair in turn."""
+    return torch.view_as_real(rotary).flatten(1).numpy()
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

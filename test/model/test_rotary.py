@@ -34,8 +34,7 @@ def test_products_depend_on_the_distance() -> None:
 
 
 def test_half_of_the_pairs_follow_the_row_and_half_the_column() -> None:
-    table = table_2d(3, 5, DIM).view(3, 5, 2, DIM)
-    rows, columns = table[..., : DIM // 2], table[..., DIM // 2 :]
+    rows, columns = table_2d(3, 5, DIM).view(3, 5, DIM // 2).chunk(2, dim=-1)
     assert torch.equal(rows, rows[:, :1].expand_as(rows))
     assert torch.equal(columns, columns[:1].expand_as(columns))
     assert torch.equal(rows[:, 0], columns[0, :3])
@@ -54,4 +53,4 @@ def test_low_precision_is_turned_in_float32() -> None:
 
 def test_a_table_that_was_cast_is_refused() -> None:
     with pytest.raises(AssertionError, match="cast_"):
-        rotate(torch.zeros(1, 1, 1, DIM), table_1d(1, DIM)[None].bfloat16())
+        rotate(torch.zeros(1, 1, 1, DIM), table_1d(1, DIM)[None].real)

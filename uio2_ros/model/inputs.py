@@ -27,7 +27,7 @@ class InputSequence:
 
     embed: Tensor  # (B, S, E)
     mask: Tensor  # (B, S) bool, true where there is something
-    rotary: Tensor  # (B, S, 2, D)
+    rotary: Tensor  # (B, S, D / 2) complex
 
     def __post_init__(self) -> None:
         assert self.embed.ndim == 3
@@ -72,7 +72,7 @@ class TextEmbedder(nn.Module):
         length = embed.shape[1]
         if length > len(self.rotary):
             raise ValueError(f"text of {length} tokens exceeds the maximum of {len(self.rotary)}")
-        rotary = self.rotary[:length].expand(len(embed), -1, -1, -1)
+        rotary = self.rotary[:length].expand(len(embed), -1, -1)
         return InputSequence(embed + self.modality_embedding, mask, rotary)
 
 
@@ -115,8 +115,8 @@ class HistoryEmbedder(nn.Module):
         self.post_projection = nn.Linear(resampler.emb_dim, config.emb_dim, bias=False)
         self.modality_embedding = nn.Parameter(torch.randn(config.emb_dim) * 0.02)
         table = table_2d(resampler.max_frames, resampler.latents_size, config.head_dim)
-        table = table.view(resampler.max_frames, resampler.latents_size, *table.shape[1:])
-        self.register_buffer("rotary", table, persistent=False)  # (F, L, 2, D)
+        table = table.view(resampler.max_frames, resampler.latents_size, -1)
+        self.register_buffer("rotary", table, persistent=False)  # (F, L, D / 2)
 
     def encode(self, vit: ViT, frames: PatchBatch, frozen: bool) -> Tensor:
         """Frames (N, P, dim), each with a patch that is there -> (N, L, E)."""
@@ -141,7 +141,7 @@ class HistoryEmbedder(nn.Module):
             raise ValueError(f"{count} history frames exceed the maximum of {len(self.rotary)}")
         embed = (frames.latents + self.modality_embedding).flatten(1, 2)  # (B, F x L, E)
         mask = frames.mask.repeat_interleave(latents, dim=1)
-        rotary = self.rotary[:count].flatten(0, 1).expand(batch, -1, -1, -1)
+        rotary = self.rotary[:count].flatten(0, 1).expand(batch, -1, -1)
         return InputSequence(embed, mask, rotary)
 
 

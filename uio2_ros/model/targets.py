@@ -20,7 +20,7 @@ class TargetSequence:
     """What the decoder reads and should write for one modality."""
 
     embed: Tensor  # (B, T, E), of the inputs: the targets shifted right behind the start token
-    rotary: Tensor  # (1, T, 2, D)
+    rotary: Tensor  # (1, T, D / 2)
     targets: Tensor  # (B, T) int64
     loss_mask: Tensor  # (B, T) bool
 
@@ -34,14 +34,14 @@ class TargetEmbedder(nn.Module):
         super().__init__()
         self.modality_embedding = nn.Parameter(torch.randn(emb_dim) * 0.02)
         self.vqgan = vqgan
-        self.register_buffer("rotary", rotary, persistent=False)  # (max T, 2, D)
+        self.register_buffer("rotary", rotary, persistent=False)  # (max T, D / 2)
 
     @property
     def max_length(self) -> int:
         return len(self.rotary)
 
     def forward(self, embed: Tensor, start: int = 0) -> tuple[Tensor, Tensor]:
-        """Token embeddings (B, T, E) of positions from `start` -> (B, T, E) and (1, T, 2, D)."""
+        """Token embeddings (B, T, E) of positions from `start` -> (B, T, E) and (1, T, D / 2)."""
         end = start + embed.shape[1]
         if end > self.max_length:
             raise ValueError(f"{end} target tokens exceed the maximum of {self.max_length}")

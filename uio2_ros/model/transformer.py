@@ -39,7 +39,7 @@ class Encoder(nn.Module):
         self.encoder_norm = RMSNorm(config.emb_dim)
 
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
-        """x (B, S, E), rotary (B, S, 2, D), mask (B, 1, 1 or S, S) or None -> (B, S, E)."""
+        """x (B, S, E), rotary (B, S, D / 2), mask (B, 1, 1 or S, S) or None -> (B, S, E)."""
         for layer in self.layers:
             x = layer(x, rotary, mask)
         return self.encoder_norm(x)  # type: ignore[no-any-return]
@@ -155,7 +155,7 @@ class Decoder(nn.Module):
     def forward(
         self, x: Tensor, rotary: Tensor, memory: Memory, self_mask: Tensor | None = None
     ) -> Tensor:
-        """Whole target sequences (B, T, E) -> (B, T, E); rotary is (B or 1, T, 2, D)."""
+        """Whole target sequences (B, T, E) -> (B, T, E); rotary is (B or 1, T, D / 2)."""
         for layer, layer_memory in zip(self.layers, memory.layers, strict=True):
             x = layer(x, rotary, layer_memory, memory.mask, self_mask)
         return self.decoder_norm(x)  # type: ignore[no-any-return]

@@ -44,7 +44,7 @@ class Encoded:
 
     hidden: Tensor  # (B, S, E)
     mask: Tensor  # (B, S) bool
-    rotary: Tensor  # (B, S, 2, D)
+    rotary: Tensor  # (B, S, D / 2) complex
 
 
 class TargetLogits(NamedTuple):
@@ -240,7 +240,7 @@ class UnifiedIO(nn.Module):
         return self.logits(hidden[:, 0], modality)
 
     def embed_targets(self, tokens: Tensor, modality: str, start: int = 0) -> tuple[Tensor, Tensor]:
-        """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, 2, D)."""
+        """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, D / 2)."""
         embed = self.token_embedder(modality)(tokens)
         embedded: tuple[Tensor, Tensor] = self.target_embedder(modality)(embed, start)
         return embedded
