@@ -12,11 +12,11 @@ from uio2_ros.decoding import (
     Symbols,
     free_form,
     labelled_boxes,
+    locations,
     named_points,
     options,
     parse_boxes,
     parse_keypoints,
-    single_box,
 )
 from uio2_ros.inference.constraint import ConstrainedDecoding
 from uio2_ros.processing import Tokenizer
@@ -55,14 +55,14 @@ def start(rows=1):
 
 def test_disallowed_tokens_and_rows_beyond_the_vocabulary_become_impossible(symbols):
     scores = torch.zeros(1, WIDTH)
-    masked = ConstrainedDecoding(single_box(symbols))(start(), scores)
+    masked = ConstrainedDecoding(locations(symbols, 4))(start(), scores)
     assert masked.isfinite()[0].nonzero()[:, 0].tolist() == list(range(32000, 33000))
 
 
 def test_allowed_scores_are_kept_and_the_given_ones_untouched(symbols):
     scores = torch.randn(2, WIDTH)
     before = scores.clone()
-    masked = ConstrainedDecoding(single_box(symbols))(start(2), scores)
+    masked = ConstrainedDecoding(locations(symbols, 4))(start(2), scores)
     assert torch.equal(scores, before)
     assert torch.equal(masked[:, 32000:33000], before[:, 32000:33000])
 
@@ -126,7 +126,7 @@ def test_forcing_in_a_batch_is_a_matter_of_each_row(symbols):
 
 
 def test_the_recorded_probability_is_the_models_own(symbols):
-    constraint = ConstrainedDecoding(single_box(symbols))
+    constraint = ConstrainedDecoding(locations(symbols, 4))
     scores = torch.full((1, WIDTH), -50.0)
     scores[:, [5, 32000]] = torch.log(torch.tensor([0.75, 0.25]))
     (tokens,) = generate(constraint, lambda _step: scores, 5)
@@ -135,7 +135,7 @@ def test_the_recorded_probability_is_the_models_own(symbols):
 
 
 def test_probabilities_of_a_text_cut_before_its_end_are_complete(symbols):
-    constraint = ConstrainedDecoding(single_box(symbols))
+    constraint = ConstrainedDecoding(locations(symbols, 4))
     scores = torch.full((1, WIDTH), -50.0)
     scores[:, [5, 32000]] = torch.log(torch.tensor([0.75, 0.25]))
     (tokens,) = generate(constraint, lambda _step: scores, 3)
@@ -182,7 +182,7 @@ def test_dropped_rows_leave_the_others_as_they_were(symbols):
 
 
 def test_half_precision_scores_stay_half_precision(symbols):
-    masked = ConstrainedDecoding(single_box(symbols), 0.5)(
+    masked = ConstrainedDecoding(locations(symbols, 4), 0.5)(
         start(), torch.zeros(1, WIDTH, dtype=torch.bfloat16)
     )
     assert masked.dtype == torch.bfloat16
@@ -192,7 +192,7 @@ def test_half_precision_scores_stay_half_precision(symbols):
 def test_masks_are_shared_by_all_generations_of_a_grammar(symbols):
     from uio2_ros.inference import constraint as module
 
-    grammar = single_box(symbols)
+    grammar = locations(symbols, 4)
     for _ in range(2):
         generate(ConstrainedDecoding(grammar), random_scores(0), 5)
     (device_masks,) = module._CACHE[grammar].values()
@@ -200,14 +200,14 @@ def test_masks_are_shared_by_all_generations_of_a_grammar(symbols):
 
 
 def test_a_second_generation_with_the_same_constraint_is_an_error(symbols):
-    constraint = ConstrainedDecoding(single_box(symbols))
+    constraint = ConstrainedDecoding(locations(symbols, 4))
     constraint(start(), torch.zeros(1, WIDTH))
     with pytest.raises(ValueError, match="make a new ConstrainedDecoding"):
         constraint(start(), torch.zeros(1, WIDTH))
 
 
 def test_a_token_the_grammar_forbids_is_an_error(symbols):
-    constraint = ConstrainedDecoding(single_box(symbols))
+    constraint = ConstrainedDecoding(locations(symbols, 4))
     constraint(start(), torch.zeros(1, WIDTH))
     with pytest.raises(ValueError, match="token 5 breaks the grammar"):
         constraint(torch.tensor([[0, 5]]), torch.zeros(1, WIDTH))
@@ -215,16 +215,16 @@ def test_a_token_the_grammar_forbids_is_an_error(symbols):
 
 def test_scores_of_another_vocabulary_are_an_error(symbols):
     with pytest.raises(ValueError, match="33225 tokens, the scores only 100"):
-        ConstrainedDecoding(single_box(symbols))(start(), torch.zeros(1, 100))
+        ConstrainedDecoding(locations(symbols, 4))(start(), torch.zeros(1, 100))
 
 
 def test_a_threshold_that_is_no_probability_is_an_error(symbols):
     with pytest.raises(ValueError, match=r"in \[0, 1\], got 30"):
-        ConstrainedDecoding(single_box(symbols), 30)
+        ConstrainedDecoding(locations(symbols, 4), 30)
 
 
 def test_probabilities_of_other_texts_are_errors(symbols):
-    constraint = ConstrainedDecoding(single_box(symbols))
+    constraint = ConstrainedDecoding(locations(symbols, 4))
     with pytest.raises(ValueError, match="nothing was generated"):
         constraint.probabilities([5])
     (tokens,) = generate(constraint, random_scores(0), 5)

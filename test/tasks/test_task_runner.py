@@ -168,7 +168,7 @@ def test_regions_of_the_whole_picture_are_fine(runner, engine, observation):
         (Instruction("mug", "plan", action_space="arm"), "there are vima"),
         (Instruction("mug", "plan", action_space="pointnav"), "needs pick_place: vima"),
         (Instruction("mug " * 600, "vqa"), "shorten the instruction"),
-        (Instruction("", "detect", options=("mug " * 600,)), "shorten the options"),
+        (Instruction("", "detect", options=("mug " * 600,)), "shorten it"),
     ],
 )
 def test_requests_that_do_not_fit_their_task_say_why(runner, observation, instruction, problem):

@@ -14,6 +14,8 @@ from uio2_ros.decoding.automaton import (
     sequence,
     tokens,
 )
+from uio2_ros.decoding.boxes import CORNERS
+from uio2_ros.decoding.corners import OrderedCorners
 from uio2_ros.decoding.template import continuation, location_text, template
 from uio2_ros.decoding.vocabulary import Symbols
 
@@ -61,8 +63,8 @@ def locations(symbols: Symbols, count: int) -> Grammar:
 
 
 def single_box(symbols: Symbols) -> Grammar:
-    """One box: y1 x1 y2 x2."""
-    return locations(symbols, 4)
+    """One box with an area: y1 x1 y2 x2."""
+    return OrderedCorners(locations(symbols, CORNERS))
 
 
 def labelled_boxes(
@@ -73,14 +75,17 @@ def labelled_boxes(
     labels: Sequence[str] = (),
     at_least: int = 0,
 ) -> Grammar:
-    """Boxes, each followed by its label: one of `labels`, or free text of up to `label_tokens`."""
+    """Boxes, each followed by its label: one of `labels`, or free text of up to `label_tokens`.
+
+    A box has an area: its second corner lies below and right of its first.
+    """
     label = (
         _one_of(symbols, labels, before=location_text(symbols))
         if labels
         else text_pattern(symbols, label_tokens)
     )
-    box = sequence(_places(symbols, 4), label)
-    return Automaton(symbols, repeat(box, at_least, at_most))
+    box = sequence(_places(symbols, CORNERS), label)
+    return OrderedCorners(Automaton(symbols, repeat(box, at_least, at_most)))
 
 
 def named_points(symbols: Symbols, names: Sequence[str]) -> Grammar:

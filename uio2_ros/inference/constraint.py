@@ -5,6 +5,7 @@ The rules are those of model.md section 8. torch and decoding only.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
@@ -29,12 +30,15 @@ class _Masks:
     unless_location: torch.Tensor | None
 
 
+KEPT_MASKS = 512  # per grammar and device, 33 kB each for the released vocabulary
+
+
 class _DeviceMasks:
-    """The masks of one grammar on one device, made when a state is first reached."""
+    """The masks of one grammar on one device, made when a state is reached; the newest are kept."""
 
     def __init__(self, grammar: Grammar, like: torch.Tensor) -> None:
         self._device, self._width = like.device, like.shape[-1]
-        self._masks: dict[Hashable, _Masks] = {}
+        self._masks: OrderedDict[Hashable, _Masks] = OrderedDict()
         symbols = grammar.symbols
         if self._width < symbols.vocabulary.vocab_size:
             raise ValueError(
@@ -45,6 +49,9 @@ class _DeviceMasks:
     def of(self, grammar: Grammar, state: Hashable) -> _Masks:
         if state not in self._masks:
             self._masks[state] = self._make(grammar, state)
+            if len(self._masks) > KEPT_MASKS:
+                self._masks.popitem(last=False)
+        self._masks.move_to_end(state)
         return self._masks[state]
 
     def _make(self, grammar: Grammar, state: Hashable) -> _Masks:

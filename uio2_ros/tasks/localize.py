@@ -1,4 +1,4 @@
-"""Localisation: every instance of a class, each with the category the model gives it."""
+"""Localisation: every instance of a class."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
     if fitting < 1:
         raise InstructionError(
             ErrorCode.INVALID_REQUEST,
-            f"a label of {longest_label} tokens leaves the model no room for a box; shorten the "
-            "options",
+            f"a label of {longest_label} tokens leaves the model no room for a box; shorten it",
         )
     return session.grammar(
         labelled_boxes,
@@ -34,10 +33,9 @@ def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
 
 
 def find(session: Session, what: str, force_locations: float) -> tuple[Detection, ...]:
-    """The instances of a class."""
-    reply = session.generate(
-        PROMPT.replace("{}", what), boxes_grammar(session), force_locations=force_locations
-    )
+    """The instances of a class, labelled with it."""
+    grammar = boxes_grammar(session, labels=(what,))
+    reply = session.generate(PROMPT.replace("{}", what), grammar, force_locations=force_locations)
     return detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
 
 
