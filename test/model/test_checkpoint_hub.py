@@ -141,7 +141,12 @@ def test_token_and_revision_are_used(hub: HubServer, locate: Locate) -> None:
 @pytest.mark.parametrize(
     ("source", "options", "files", "message"),
     [
-        ("someone/else", {}, FILES, "cannot download someone/else"),
+        (
+            "someone/else",
+            {},
+            FILES,
+            "cannot download someone/else, which is no directory here either",
+        ),
         (REPOSITORY, {"revision": "v9"}, FILES, "cannot download"),
         (REPOSITORY, {}, {"config.json": b"{}"}, "has no weights to be had"),
         (REPOSITORY, {}, {"pytorch_model.bin": b""}, "config.json"),

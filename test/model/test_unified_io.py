@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from uio2_ros.errors import CheckpointError
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.transformer import causal_segments
+from uio2_ros.model.transformer import Memory, causal_segments
 from uio2_ros.processing import Example, Processor
 
 PROMPT = "Pick up the red mug and place it on the tray."
@@ -97,9 +97,11 @@ def test_shared_memory_gives_the_logits_of_separate_memories(
 ) -> None:
     example = processor(PROMPT, image(90, 120, 1))
     targets = torch.tensor([[40, 50, 1], [60, 1, 0]])
-    encode = lambda count: model.remember(  # noqa: E731
-        model.encode(model.embed_inputs(processor.collate([example] * count)))
-    )
+
+    def encode(count: int) -> Memory:
+        batch = processor.collate([example] * count)
+        return model.remember(model.encode(model.embed_inputs(batch)))
+
     shared = model.decode_targets(encode(1), targets)
     torch.testing.assert_close(
         shared, model.decode_targets(encode(2), targets), atol=1e-4, rtol=1e-4

@@ -117,7 +117,9 @@ def _download(
         for shard in _shards(weights) if weights.name.endswith(INDEX_SUFFIX) else ():
             fetch(shard, commit)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise CheckpointError(f"cannot download {repository}: {error}") from error
+        raise CheckpointError(
+            f"cannot download {repository}, which is no directory here either: {error}"
+        ) from error
     return config.parent
 
 

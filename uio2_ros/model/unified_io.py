@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from uio2_ros.errors import CheckpointError
 from uio2_ros.model import checkpoint
 from uio2_ros.model.config import ModelConfig
 from uio2_ros.model.inputs import (
@@ -25,7 +24,6 @@ from uio2_ros.model.inputs import (
     HistoryFrames,
     InputSequence,
     PatchEmbedder,
-    ViT,
     build_input_embedders,
     concatenate,
 )
@@ -287,6 +285,3 @@ def _key_mask(mask: Tensor) -> Tensor | None:
 
 def _dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if any(part in name for part in FLOAT32_PARTS) else dtype
-
-
-__all__ = ["CheckpointError", "Encoded", "TargetLogits", "UnifiedIO", "ViT"]
