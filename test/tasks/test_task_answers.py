@@ -60,6 +60,12 @@ def test_finding_nothing_is_an_answer(runner, engine, observation):
     assert (answer.error_code, answer.text) == (ErrorCode.NONE, "nothing found")
 
 
+def test_a_box_in_the_padding_around_the_picture_is_no_detection(runner, engine, locations):
+    wide = Observation(Frame(np.zeros((100, 400, 3), np.uint8), 1))
+    engine.script = [f"{locations(200, 300, 250, 500)} mug {locations(600, 300, 700, 500)} mug"]
+    assert len(runner.run(Instruction("mug", "localize"), wide).detections) == 1
+
+
 def test_detect_lists_everything(runner, engine, observation, locations):
     engine.script = [" ".join([locations(250, 100, 500, 400) + " mug"] * 2)]
     answer = runner.run(Instruction("", "detect"), observation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.localize import boxes_grammar
-from uio2_ros.tasks.placing import detections, listed
+from uio2_ros.tasks.placing import detections, listed, within_picture
 from uio2_ros.tasks.task import Session, Task, Use
 
 PROMPT = "List all objects and their locations in the image"
@@ -17,7 +17,8 @@ def answer(session: Session) -> Answer:
         boxes_grammar(session, session.instruction.options),
         force_locations=session.settings.force_everything,
     )
-    found = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+    boxes = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+    found = within_picture(boxes)
     return Answer(text=listed(found), detections=found)
 
 

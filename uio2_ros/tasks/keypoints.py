@@ -22,7 +22,7 @@ def answer(session: Session) -> Answer:
         people: Sequence[Box] = (region,)
     else:
         found = find(session, WHO, session.settings.force_people)
-        people = [detection.box for detection in found if min(detection.box.size) > 0]
+        people = [detection.box for detection in found]
     grammar = session.grammar(named_points, names=COCO_17)
     replies = session.generate_each(PROMPT, grammar, people)
     sets = tuple(_joints(session, reply, box) for reply, box in zip(replies, people, strict=True))

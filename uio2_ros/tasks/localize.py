@@ -5,7 +5,7 @@ from __future__ import annotations
 from uio2_ros.decoding import Grammar, labelled_boxes
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.answer import Answer, Detection
-from uio2_ros.tasks.placing import detections, listed
+from uio2_ros.tasks.placing import detections, listed, within_picture
 from uio2_ros.tasks.task import Session, Task, with_text
 
 PROMPT = 'Return the bounding boxes and categories of region matching "{}"'
@@ -36,7 +36,8 @@ def find(session: Session, what: str, force_locations: float) -> tuple[Detection
     """The instances of a class, labelled with it."""
     grammar = boxes_grammar(session, labels=(what,))
     reply = session.generate(PROMPT.replace("{}", what), grammar, force_locations=force_locations)
-    return detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+    boxes = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
+    return within_picture(boxes)
 
 
 def answer(session: Session) -> Answer:

@@ -26,6 +26,11 @@ def detections(
     return place_boxes(boxes, reply)
 
 
+def within_picture(found: Sequence[Detection]) -> tuple[Detection, ...]:
+    """Those that show something of the picture, not only of the padding around it."""
+    return tuple(detection for detection in found if min(detection.box.size) > 0)
+
+
 def place_boxes(boxes: Sequence[LocatedBox], reply: Reply) -> tuple[Detection, ...]:
     """Detections in pixels, corners put in order (x1 <= x2, y1 <= y2)."""
     if not boxes:
