@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from uio2_ros import bringup
 from uio2_ros.cli.bootstrap.environment import (
     WHEELS_GUARD,
     outer_environment,
@@ -68,6 +69,11 @@ def test_entering_twice_changes_nothing(built: Layout) -> None:
 def test_the_mark_of_the_wheels_is_not_inherited(built: Layout) -> None:
     outer = {WHEELS_GUARD: "1", "LD_LIBRARY_PATH": f"{built.venv}/lib", "PYTHONHOME": "/x"}
     assert outer_environment(outer, built, WHEELS) == {}
+
+
+def test_nodes_are_not_tied_to_the_life_of_the_set_up(built: Layout) -> None:
+    outer = {bringup.LAUNCHER_VARIABLE: "12345"}
+    assert bringup.LAUNCHER_VARIABLE not in run_environment(outer, built, WHEELS)
 
 
 def test_the_dds_profile_is_set_unless_the_user_has_one(built: Layout) -> None:

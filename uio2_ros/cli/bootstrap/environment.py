@@ -33,6 +33,7 @@ def outer_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> d
     result = dict(environ)
     result.pop(WHEELS_GUARD, None)
     result.pop("PYTHONHOME", None)
+    result.pop(bringup.LAUNCHER_VARIABLE, None)
     for variable in PATH_VARIABLES:
         entries = _entries(result.pop(variable, ""))
         kept = [entry for entry in entries if not _lies_in(Path(entry), unwanted)]
@@ -61,8 +62,11 @@ def run_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> dic
     _prepend(result, "CMAKE_PREFIX_PATH", [layout.install])
     _prepend(result, "LD_LIBRARY_PATH", [layout.install / "lib"])
     _prepend(result, "PYTHONPATH", [layout.root, *layout.installed_python_folders()])
-    result.update(bringup.environment(result))
-    return result
+    launching = bringup.environment(result)
+    del launching[
+        bringup.LAUNCHER_VARIABLE
+    ]  # the process that prepares is not the one that launches
+    return {**result, **launching}
 
 
 def shell_exports(environ: Mapping[str, str], wanted: Mapping[str, str]) -> str:
