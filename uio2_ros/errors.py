@@ -1,4 +1,4 @@
-"""Error codes of the interface and the exceptions that carry them. Imports nothing of the package."""
+"""Error codes of the interface and the exceptions that carry them. Imports nothing of ours."""
 
 from __future__ import annotations
 

@@ -63,9 +63,7 @@ def run_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> dic
     _prepend(result, "LD_LIBRARY_PATH", [layout.install / "lib"])
     _prepend(result, "PYTHONPATH", [layout.root, *layout.installed_python_folders()])
     launching = bringup.environment(result)
-    del launching[
-        bringup.LAUNCHER_VARIABLE
-    ]  # the process that prepares is not the one that launches
+    del launching[bringup.LAUNCHER_VARIABLE]  # who prepares is not who launches
     return {**result, **launching}
 
 
