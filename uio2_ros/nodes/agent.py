@@ -204,7 +204,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._model.start()
         status = self._wait_for_model(self._model, settings.load_timeout_s)
         if status.state is not ModelState.READY:
-            raise RuntimeError(f"the model is {status.state.value}: {status.reason}")
+            raise RuntimeError(status.reason)
         if status.synthetic_weights:
             self.get_logger().warning(
                 f"{status.model} has SYNTHETIC WEIGHTS: nobody trained them, its answers mean "

@@ -1,0 +1,75 @@
+"""Starts agent_node as ./uio2 up does, and watches its log."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+START_S = 60.0
+"""On a busy machine the synthetic model may take this long to load."""
+DOMAINS = range(1, 102)
+
+
+def private_domain(patch: pytest.MonkeyPatch) -> None:
+    """Puts this process and its children into a DDS domain of their own."""
+    patch.setenv("ROS_DOMAIN_ID", str(random.SystemRandom().choice(DOMAINS)))
+    patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    patch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
+    patch.setenv("OMP_NUM_THREADS", "1")
+    patch.delenv("UIO2_LAUNCHER_PID", raising=False)
+    paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+class AgentProcess:
+    """agent_node with these parameters; `with` ends it."""
+
+    def __init__(self, folder: Path, **parameters: object) -> None:
+        self.log = folder / "agent.log"
+        self._command = [sys.executable, "-m", "uio2_ros.nodes.agent", "--ros-args"]
+        for name, value in parameters.items():
+            self._command += ["-p", f"{name.replace('__', '.')}:={value}"]
+
+    def __enter__(self) -> AgentProcess:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=subprocess.STDOUT)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def wait_until_logged(self, text: str, count: int = 1) -> None:
+        """Waits until the log has `text` `count` times."""
+        end_s = time.monotonic() + START_S
+        while time.monotonic() < end_s:
+            content = self.log.read_text()
+            if content.count(text) >= count:
+                return
+            assert self.process.poll() is None, f"the agent ended:\n{content}"
+            time.sleep(0.05)
+        raise AssertionError(f"{text!r} was not logged within {START_S} s:\n{content}")
+
+    def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
+        """Exit code and seconds after a signal."""
+        began_s = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        return code, time.monotonic() - began_s

@@ -1,0 +1,215 @@
+"""What stands around an agent: a camera, a microphone, and someone who asks. Real DDS, one node."""
+
+from __future__ import annotations
+
+import array
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rclpy
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.task import Future
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from uio2_ros.action import Instruct as InstructAction
+from uio2_ros.msg import AudioChunk, InstructionResult
+from uio2_ros.srv import Instruct
+
+WAIT_S = 30.0
+FRAME_ID = "camera_optical_frame"
+
+
+class Robot:
+    """Publishes what tests give it, asks the agent, and keeps what topics say."""
+
+    def __init__(self) -> None:
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self.node = rclpy.create_node("robot", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._arrived = threading.Condition()
+        self._messages: dict[str, list[Any]] = defaultdict(list)
+        self._publishers: dict[str, Any] = {}
+        self._clients: dict[str, Any] = {}
+        self._over = False
+        self.action = ActionClient(self.node, InstructAction, "/agent/instruct")
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+
+    def __enter__(self) -> Robot:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
+        self._thread.join()
+        self._executor.shutdown()
+        self.action.destroy()
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        while not self._over:
+            self._executor.spin_once(timeout_sec=0.05)
+
+    # Topics.
+
+    def publish(self, topic: str, message: Any, qos: QoSProfile = qos_profile_sensor_data) -> None:
+        """Publishes once the agent listens."""
+        if topic not in self._publishers:
+            self._publishers[topic] = self.node.create_publisher(type(message), topic, qos)
+        publisher = self._publishers[topic]
+        wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscription to {topic}")
+        publisher.publish(message)
+
+    def unpublish(self, topic: str) -> None:
+        """Ends the publisher of a topic."""
+        self.node.destroy_publisher(self._publishers.pop(topic))
+
+    def listen(self, topic: str, message_type: type, qos: QoSProfile | int = 10) -> None:
+        """Begins to keep a topic's messages."""
+
+        def keep(message: Any) -> None:
+            with self._arrived:
+                self._messages[topic].append(message)
+                self._arrived.notify_all()
+
+        self.node.create_subscription(message_type, topic, keep, qos)
+        wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
+
+    def heard(
+        self, topic: str, fits: Callable[[Any], bool] = lambda _: True, timeout_s: float = WAIT_S
+    ) -> Any:
+        """The first kept message that fits."""
+        with self._arrived:
+            found = self._arrived.wait_for(
+                lambda: any(fits(message) for message in self._messages[topic]), timeout_s
+            )
+            last = self._messages[topic][-1:]
+            assert found, f"nothing that fits on {topic}; last: {last}"
+            return next(message for message in self._messages[topic] if fits(message))
+
+    def forget(self) -> None:
+        """Forgets the messages kept so far."""
+        with self._arrived:
+            self._messages.clear()
+
+    # Senses.
+
+    def show(
+        self,
+        pixels: npt.NDArray[np.uint8] | None = None,
+        *,
+        age_s: float = 0.0,
+        topic: str = "image",
+        **changes: Any,
+    ) -> Image:
+        """Publishes a picture, with some of its fields changed, and waits until it is taken."""
+        pixels = pixels if pixels is not None else picture()
+        height, width = pixels.shape[:2]
+        stamp_ns = self.now_ns() - round(age_s * 1e9)
+        message = Image(
+            header=header(stamp_ns),
+            height=height,
+            width=width,
+            encoding="rgb8",
+            step=width * 3,
+            data=as_bytes(pixels),
+        )
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.publish(topic, message)
+        time.sleep(0.1)  # best effort has no acknowledgement to wait for
+        return message
+
+    def say(
+        self, samples: npt.NDArray[Any], rate: int = 16000, encoding: str = "F32LE"
+    ) -> AudioChunk:
+        """Publishes sound that ends now. samples: (n,) or (n, channels)."""
+        duration_ns = round(len(samples) / rate * 1e9)
+        message = AudioChunk(
+            header=header(self.now_ns() - duration_ns),
+            sample_rate=rate,
+            channels=1 if samples.ndim == 1 else samples.shape[1],
+            encoding=encoding,
+            data=as_bytes(samples),
+        )
+        self.publish("audio", message)
+        time.sleep(0.1)
+        return message
+
+    def now_ns(self) -> int:
+        return int(self.node.get_clock().now().nanoseconds)
+
+    # Calls.
+
+    def call(self, kind: type, name: str, request: Any) -> Any:
+        """The response of a service."""
+        return done(self.call_async(kind, name, request))
+
+    def call_async(self, kind: type, name: str, request: Any) -> Future:
+        """The same without waiting."""
+        if name not in self._clients:
+            self._clients[name] = self.node.create_client(kind, name)
+        client = self._clients[name]
+        assert client.wait_for_service(WAIT_S), f"no service {name}"
+        return client.call_async(request)
+
+    def ask(self, instruction: str = "hello", **fields: Any) -> InstructionResult:
+        """The result of ~/instruct."""
+        return done(self.ask_async(instruction, **fields)).result
+
+    def ask_async(self, instruction: str = "hello", **fields: Any) -> Future:
+        """The same without waiting."""
+        request = Instruct.Request(instruction=instruction, **fields)
+        return self.call_async(Instruct, "/agent/instruct", request)
+
+    def order(
+        self, instruction: str, on_feedback: Callable[[Any], None] | None = None, **fields: Any
+    ) -> Any:
+        """The goal handle of an accepted goal of the action."""
+        assert self.action.wait_for_server(WAIT_S)
+        goal = InstructAction.Goal(instruction=instruction, **fields)
+        handle = done(self.action.send_goal_async(goal, feedback_callback=on_feedback))
+        assert handle.accepted
+        return handle
+
+
+def done(future: Future, timeout_s: float = 2 * WAIT_S) -> Any:
+    """The result of an rclpy future that another thread completes."""
+    finished = threading.Event()
+    future.add_done_callback(lambda _: finished.set())
+    assert finished.wait(timeout_s), "no answer"
+    return future.result()
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
+    """Waits until a condition holds."""
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s, f"waited {timeout_s} s for {what}"
+        time.sleep(0.02)
+
+
+def header(stamp_ns: int, frame_id: str = FRAME_ID) -> Header:
+    message = Header(frame_id=frame_id)
+    message.stamp.sec, message.stamp.nanosec = divmod(stamp_ns, 10**9)
+    return message
+
+
+def picture(height: int = 48, width: int = 64, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """(height, width, 3) random pixels."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def as_bytes(values: npt.NDArray[Any]) -> array.array[int]:
+    content = array.array("B")
+    content.frombytes(np.ascontiguousarray(values).tobytes())
+    return content
