@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -58,6 +59,10 @@ def test_the_environment_is_printed_from_any_folder_without_installing_again(
     done = uio2(["env"], folder=tmp_path, PYTHONPATH="")
     assert f"export PYTHONPATH={ROOT}" in done.stdout
     assert done.stderr == ""
+
+
+def test_the_executable_compiles_for_pythons_too_old_to_run_it() -> None:
+    ast.parse((ROOT / "uio2").read_text(), feature_version=(3, 6))
 
 
 def test_an_unsupported_sourced_ros_is_explained_without_a_traceback(tmp_path: Path) -> None:
