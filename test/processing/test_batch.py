@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -92,3 +95,40 @@ def test_a_batch_moves_to_a_device_as_a_whole(processor: Processor) -> None:
 def test_an_empty_batch_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="at least one"):
         collate([])
+
+
+def test_hidden_parts_of_targets_are_stacked(processor: Processor) -> None:
+    hidden = np.zeros((256, 256), np.bool_)
+    hidden[:128] = True
+    plain = processor("a", image_target=image(256, 256, 1))
+    batch = collate([plain, dataclasses.replace(plain, image_target_hidden=hidden)])
+    assert batch.image_target_hidden is not None
+    assert batch.image_target_hidden.sum((1, 2)).tolist() == [0, 128 * 256]
+    assert collate([plain]).image_target_hidden is None
+    wrong = dataclasses.replace(plain, image_target_hidden=hidden[:10])
+    with pytest.raises(InvalidInputError, match=r"\(10, 256\)\] do not fit targets"):
+        collate([wrong])
+
+
+def test_rows_say_which_examples_are_packed(processor: Processor) -> None:
+    examples = [processor("a")] * 3
+    assert collate(examples).rows is None
+    batch = collate(examples, rows=[0, 1, 0])
+    assert batch.rows is not None
+    assert batch.rows.tolist() == [0, 1, 0]
+    for rows in ([0, 1], [0, 2, 2], [-1, 0, 1], []):
+        with pytest.raises(InvalidInputError, match="counted from 0 without gaps"):
+            collate(examples, rows=rows)
+
+
+def test_examples_of_different_processors_are_no_batch(processor: Processor) -> None:
+    example = processor("a", image_target=image(256, 256, 1))
+    assert example.image_target is not None
+    assert example.image_target_mask is not None
+    other = dataclasses.replace(
+        example,
+        image_target=example.image_target[:192],
+        image_target_mask=example.image_target_mask[:192],
+    )
+    with pytest.raises(InvalidInputError, match=r"targets of shapes .* cannot be one batch"):
+        collate([example, other])

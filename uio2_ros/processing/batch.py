@@ -8,15 +8,23 @@ import numpy as np
 import torch
 
 from uio2_ros.errors import InvalidInputError
-from uio2_ros.processing.example import Batch, Example, Floats, Ints, PatchBatch, PatchInput
+from uio2_ros.processing.example import Batch, Bools, Example, Floats, Ints, PatchBatch, PatchInput
 
 
-def collate(examples: Sequence[Example], *, history_frames: int | None = None) -> Batch:
+def collate(
+    examples: Sequence[Example],
+    *,
+    history_frames: int | None = None,
+    rows: Sequence[int] | None = None,
+) -> Batch:
     """Stack examples: text right-padded with 0, absent pictures, sounds and targets masked.
 
     Histories are padded with masked frames to the longest of the batch, or to `history_frames`
     where that is given (for shapes that never change). A modality that no example has is None.
-    Raises InvalidInputError for no examples, or for a history longer than `history_frames`.
+    rows: the packed row of every example, see `Batch`.
+
+    Raises InvalidInputError for no examples, a history longer than `history_frames`, pictures or
+    sounds that cannot be stacked, or rows that are not one per example, counted from 0.
     """
     if not examples:
         raise InvalidInputError("a batch needs at least one example")
@@ -40,6 +48,13 @@ def collate(examples: Sequence[Example], *, history_frames: int | None = None) -
         image_target_mask=image_target_mask,
         audio_target=audio_target,
         audio_target_mask=audio_target_mask,
+        image_target_hidden=_hidden(
+            [example.image_target_hidden for example in examples], image_target_mask
+        ),
+        audio_target_hidden=_hidden(
+            [example.audio_target_hidden for example in examples], audio_target_mask
+        ),
+        rows=None if rows is None else _packed_rows(rows, len(examples)),
         examples=tuple(examples),
     )
 
@@ -78,6 +93,7 @@ def _histories(histories: Sequence[Sequence[PatchInput]], frames: int | None) ->
         raise InvalidInputError(
             f"a history has {longest} frames, more than history_frames={frames}"
         )
+    _check_alike("patches", [one.patches for history in histories for one in history])
     first = next(history[0] for history in histories if history)
     shape = (len(histories), frames or longest)
     patches = np.zeros((*shape, *first.patches.shape), np.float32)
@@ -97,7 +113,41 @@ def _stacked_targets(
     given = [(values, mask) for values, mask in targets if values is not None and mask is not None]
     if not given:
         return None, None
+    _check_alike("targets", [values for values, _ in given])
     blank = tuple(np.zeros_like(part) for part in given[0])
     rows = [blank if values is None or mask is None else (values, mask) for values, mask in targets]
     values, masks = (np.stack(parts) for parts in zip(*rows, strict=True))
     return torch.from_numpy(values), torch.from_numpy(masks)
+
+
+def _hidden(masks: Sequence[Bools | None], target_mask: torch.Tensor | None) -> torch.Tensor | None:
+    """Hidden pixels (B, H, W) of picture or sound targets, none where an example says nothing."""
+    given = [mask for mask in masks if mask is not None]
+    if not given:
+        return None
+    shape = None if target_mask is None else tuple(target_mask.shape[1:])
+    if any(mask.shape != shape for mask in given):
+        raise InvalidInputError(
+            f"hidden masks of shapes {[mask.shape for mask in given]} do not fit targets of {shape}"
+        )
+    blank = np.zeros(given[0].shape, np.bool_)
+    rows = [blank if mask is None else mask for mask in masks]
+    return torch.from_numpy(np.stack(rows).astype(np.bool_))
+
+
+def _packed_rows(rows: Sequence[int], count: int) -> torch.Tensor:
+    if len(rows) != count or set(rows) != set(range(max(rows, default=0) + 1)):
+        raise InvalidInputError(
+            f"rows must name a packed row for each of {count} examples, counted from 0 without "
+            f"gaps, got {list(rows)}"
+        )
+    return torch.tensor(list(rows))
+
+
+def _check_alike(what: str, arrays: Sequence[Floats]) -> None:
+    shapes = sorted({array.shape for array in arrays})
+    if len(shapes) > 1:
+        raise InvalidInputError(
+            f"{what} of shapes {', '.join(map(str, shapes))} cannot be one batch: make all "
+            "examples with the same processor"
+        )

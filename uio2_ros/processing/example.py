@@ -35,7 +35,8 @@ class Example:
     `history_keys` names image-history frames for the engine's cache (None = do not cache).
     image_info is the (11,) record of model.md section 2 that maps boxes back to the picture.
     Targets: text ids with the end token; image target (S, S, 3) in [0, 1] with its (S, S) mask;
-    audio target a normalised spectrogram (256, 128) with its mask.
+    audio target a normalised spectrogram (256, 128) with its mask. Where a target is also an
+    input with parts of it masked, the `..._hidden` masks say which of its pixels the input lacks.
     """
 
     text: Ints  # (T,)
@@ -51,6 +52,8 @@ class Example:
     audio_target: Floats | None = None
     audio_target_mask: Floats | None = None
     target: str = "text"  # modality to generate
+    image_target_hidden: Bools | None = None
+    audio_target_hidden: Bools | None = None
 
 
 @dataclass
@@ -68,7 +71,11 @@ class PatchBatch:
 
 @dataclass
 class Batch:
-    """A batch for `UnifiedIO`: right-padded text, stacked modalities, None where none has one."""
+    """A batch for `UnifiedIO`: right-padded text, stacked modalities, None where none has one.
+
+    With `rows`, examples are packed: those with the same number share one row of the transformer,
+    where they never attend to each other. What goes in and comes out stays one row per example.
+    """
 
     text: torch.Tensor  # (B, T) int64
     text_mask: torch.Tensor  # (B, T) bool
@@ -81,6 +88,9 @@ class Batch:
     image_target_mask: torch.Tensor | None = None
     audio_target: torch.Tensor | None = None  # (B, 256, 128)
     audio_target_mask: torch.Tensor | None = None
+    image_target_hidden: torch.Tensor | None = None  # (B, S, S) bool, true where masked as input
+    audio_target_hidden: torch.Tensor | None = None  # (B, 256, 128) bool, likewise
+    rows: torch.Tensor | None = None  # (B,) int64, 0 to the number of packed rows - 1
     examples: tuple[Example, ...] = field(default=())
 
     def to(self, device: torch.device | str) -> Batch:

@@ -68,8 +68,8 @@ def fit(pixels: Pixels, canvas: tuple[int, int]) -> tuple[Floats, ImageInfo]:
 
 
 def _resize(picture: Floats, shape: tuple[int, int]) -> Floats:
-    """Antialiased bilinear: (H, W, 3) in [0, 1] to (*shape, 3)."""
-    planes = torch.from_numpy(picture).permute(2, 0, 1)[None]  # (1, 3, H, W), channels last
+    """Antialiased bilinear: (H, W, C) in [0, 1] to (*shape, C)."""
+    planes = torch.from_numpy(picture).permute(2, 0, 1)[None]  # (1, C, H, W), channels last
     resized = interpolate(planes, shape, mode="bilinear", align_corners=False, antialias=True)
     return resized[0].permute(1, 2, 0).clamp_(0, 1).numpy()
 
@@ -126,6 +126,35 @@ def dense_target(
     scaled = _nearest(pixels, info.scaled_shape).astype(np.float32) * np.float32(1 / 255)
     mask = canvas_mask(info, canvas).astype(np.float32)
     return _nearest(_place(scaled, info, canvas), size), _nearest(mask, size)
+
+
+def to_picture(
+    dense: Floats | npt.NDArray[np.uint8], info: ImageInfo, *, nearest: bool = False
+) -> Floats:
+    """A dense output for an input picture (depth, normals, mask) put back on that picture.
+
+    dense: (S, S) or (S, S, C), in [0, 1] or uint8, generated on the letterboxed canvas. It is
+    resized to the square of the picture's longer side, of which the picture is the centre band;
+    bilinear, or by nearest neighbours for masks. Gives (H, W) or (H, W, C) in [0, 1].
+    Raises ValueError for an output that is not square and for a picture that the training
+    augmentation cropped.
+    """
+    if dense.ndim not in (2, 3) or dense.shape[0] != dense.shape[1]:
+        raise ValueError(f"a dense output must be (S, S) or (S, S, channels), got {dense.shape}")
+    if info.offset_y or info.offset_x:
+        raise ValueError("a dense output of a randomly cropped picture cannot be put back on it")
+    scale = np.float32(1 / 255 if dense.dtype == np.uint8 else 1)
+    values: Floats = np.multiply(dense, scale, dtype=np.float32)
+    height, width = int(info.height), int(info.width)
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    band = slice(top, top + height), slice(left, left + width)
+    if nearest:
+        sources = _sources(len(values), side)
+        placed: Floats = values[sources[band[0], None], sources[band[1]]]
+        return placed
+    planes = values.reshape(*values.shape[:2], -1)
+    return _resize(planes, (side, side))[band].reshape(height, width, *dense.shape[2:])
 
 
 def _nearest(values: npt.NDArray[_T], shape: tuple[int, int]) -> npt.NDArray[_T]:

@@ -72,6 +72,7 @@ class Processor:
         *,
         image_history_keys: Sequence[int | None] | None = None,
         audio_rate: int | None = None,
+        audio_until_now: bool = False,
         video_frame: int = -1,
         video_sound: bool = True,
     ) -> Example:
@@ -86,7 +87,9 @@ class Processor:
             used unless `audio` is given or `video_sound` is False.
         audio: mono samples in [-1, 1] at `audio_rate` Hz (None: 16 kHz), a file, or mel segments
             (N, 128, 256). The last segment is the audio input, those before it the history, of
-            which the newest that the model takes are kept.
+            which the newest that the model takes are kept. Samples are cut into segments from
+            their start, as in training, or with `audio_until_now` so that the last one ends with
+            them: what is too short to be a segment is then the oldest sound, not the newest.
         region: x1, y1, x2, y2 in pixels of the image, cut to it.
         target: the modality to generate, text, image or audio; None follows the targets.
         text_target, image_target, audio_target: what it should generate, for training. An image
@@ -103,7 +106,7 @@ class Processor:
         else:
             seen, heard = self._look(image, image_history, image_history_keys), ()
         if audio is not None:
-            heard = self._listen(self._mels(audio, audio_rate))
+            heard = self._listen(self._mels(audio, audio_rate, until_now=audio_until_now))
         example = Example(
             text=self._prompt(text, target, region, seen.info),
             image=seen.image,
@@ -118,9 +121,15 @@ class Processor:
             example, seen.info, text_target, image_target, audio_target, audio_rate
         )
 
-    def collate(self, examples: Sequence[Example], *, history_frames: int | None = None) -> Batch:
+    def collate(
+        self,
+        examples: Sequence[Example],
+        *,
+        history_frames: int | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Batch:
         """A batch of examples; see `uio2_ros.processing.batch.collate`."""
-        return collate(examples, history_frames=history_frames)
+        return collate(examples, history_frames=history_frames, rows=rows)
 
     def to_pixels(
         self, values_yx: npt.ArrayLike, image_info: npt.NDArray[np.float32]
@@ -131,6 +140,19 @@ class Processor:
         image_info: the example's.
         """
         return to_pixels(values_yx, ImageInfo.from_array(image_info), self.config.image.size)
+
+    def to_picture(
+        self,
+        dense: Floats | Pixels,
+        image_info: npt.NDArray[np.float32],
+        *,
+        nearest: bool = False,
+    ) -> Floats:
+        """A dense output put back on the original picture.
+
+        See `uio2_ros.processing.image.to_picture`; image_info: the example's.
+        """
+        return picture.to_picture(dense, ImageInfo.from_array(image_info), nearest=nearest)
 
     def history_frame(self, pixels: Pixels | Source) -> PatchInput:
         """The patches of one image-history frame."""
@@ -219,12 +241,21 @@ class Processor:
         )
         return self._listen(sound.mel_spectrogram(windows, self.config.audio))
 
-    def _mels(self, audio: Samples | Source, rate_hz: int | None, name: str = "audio") -> Floats:
+    def _mels(
+        self,
+        audio: Samples | Source,
+        rate_hz: int | None,
+        name: str = "audio",
+        *,
+        until_now: bool = False,
+    ) -> Floats:
         """Mel segments (N, mels, frames) of anything that `audio=` takes."""
         settings = self.config.audio
         if isinstance(audio, np.ndarray) and audio.ndim == 3:
             return sound.checked_mels(audio, settings, name)
         samples = sound.read_sound(audio, rate_hz, settings, name)
+        if until_now:
+            samples = sound.newest_segments(samples, self.config.history_frames + 1, settings)
         return sound.mel_spectrogram(sound.cut_segments(samples, settings), settings)
 
     def _listen(self, mels: Floats) -> tuple[PatchInput, ...]:
