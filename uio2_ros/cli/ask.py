@@ -61,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--task", help="one of " + ", ".join(filter(None, TASKS)) + ', or "" for free form'
     )
-    parser.add_argument("--region", type=_region, help="box in pixels: x1,y1,x2,y2")
+    parser.add_argument(
+        "--region", type=_region, help="box in pixels: x1,y1,x2,y2; {box} in the instruction"
+    )
     parser.add_argument("--option", action="append", default=[], help="answer to score; repeat")
     parser.add_argument("--action-space", default="", help="of the plan; default: the task's")
     parser.add_argument("--timeout", type=float, default=0.0, help="seconds; default: the agent's")

@@ -79,7 +79,7 @@ def mismatches(
             )
             continue
         compatibility, reason = qos_check_compatible(publisher.qos_profile, profile)
-        if compatibility is QoSCompatibility.ERROR:
+        if compatibility == QoSCompatibility.ERROR:
             problems.append(f"{name} cannot be heard with this QoS: {reason}")
     offers = {str(Offer.of([publisher])) for publisher in publishers}
     if len(offers) > 1:

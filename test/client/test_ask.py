@@ -1,0 +1,97 @@
+"""`./uio2 ask`: what it prints, what it saves, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+from nodes.agent_process import AgentProcess
+
+from uio2_ros.cli.ask import _choose_task, _parser
+
+pytestmark = pytest.mark.ros
+
+
+def ask(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "uio2_ros.cli", "ask", *words]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def chosen(*words: str) -> tuple[str, str]:
+    choice = _choose_task(_parser().parse_args(words))
+    return choice.task, choice.instruction
+
+
+def test_a_sentence_finds_its_task() -> None:
+    assert chosen("find the cup") == ("localize", "cup")
+    assert chosen("find the cup", "--task", "refexp") == ("refexp", "find the cup")
+    assert chosen("find the cup", "--task", "") == ("", "find the cup")
+
+
+def test_a_task_that_takes_no_options_is_not_chosen_with_them() -> None:
+    assert chosen("find the cup", "--option", "a") == ("", "find the cup")
+    assert chosen("pick it up", "--region", "1,2,3,4") == ("", "pick it up")
+    assert chosen("what is it?", "--option", "a", "--region", "1,2,3,4")[0] == "vqa"
+
+
+def test_answer_is_shown_and_drawn(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    shown = ask(tmp_path, "find the cup")
+    assert shown.returncode == 0, shown.stderr
+    assert "localize: 'cup' (it asks where something is)" in shown.stdout
+    assert "answer" in shown.stdout
+    assert "first_token" in shown.stdout
+    assert "SYNTHETIC WEIGHTS" in shown.stdout
+    assert "uio2_answer.png" in shown.stdout
+    drawing = cv2.imread(str(tmp_path / "uio2_answer.png"))
+    assert drawing is not None
+    assert drawing.shape[1] == 480
+
+
+def test_json_and_the_drawing_elsewhere(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    path = tmp_path / "drawing.png"
+    words = ("put it away", "--task", "next_action", "--json", "--image", str(path))
+    shown = ask(tmp_path, *words)
+    assert shown.returncode == 0, shown.stderr
+    answer = json.loads(shown.stdout)
+    assert (answer["error_code"], answer["task"]) == (0, "next_action")
+    assert (len(answer["plan"]), answer["plan_frame_id"]) == (1, "base_link")
+    assert answer["synthetic_weights"] is True
+    assert answer["timings"]["total"] > 0
+    assert (answer["picture"], path.exists()) == (str(path), True)
+
+
+def test_a_place_that_cannot_be_written_is_said(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    shown = ask(tmp_path, "the cup", "--task", "refexp", "--image", "no/such/folder.png")
+    assert shown.returncode == 0
+    assert "no/such/folder.png cannot be written" in shown.stderr
+
+
+def test_the_agents_error_is_printed(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    shown = ask(tmp_path, "look", "--task", "nope")
+    assert shown.returncode == 1
+    assert "UNKNOWN_TASK 9102" in shown.stderr
+    shown = ask(tmp_path, "look", "--task", "nope", "--json")
+    assert (shown.returncode, json.loads(shown.stdout)["error"]) == (1, "UNKNOWN_TASK")
+
+
+def test_no_agent(tmp_path: Path) -> None:
+    shown = ask(tmp_path, "look", "--name", "nobody", "--wait", "1")
+    assert shown.returncode == 2
+    assert "no /nobody after 1 s" in shown.stderr
+    assert "./uio2 up" in shown.stderr
+
+
+def test_a_region_that_is_none(tmp_path: Path) -> None:
+    shown = ask(tmp_path, "look", "--region", "1,2,3")
+    assert shown.returncode == 2
+    assert "'1,2,3' is not x1,y1,x2,y2" in shown.stderr
