@@ -96,6 +96,26 @@ def test_the_newest_history_frames_are_kept_oldest_first(processor: Processor, g
         )
 
 
+@pytest.mark.parametrize(("seconds", "segments"), [(5.9, 1), (6.5, 2), (40.0, 5)])
+def test_audio_until_now_ends_with_its_last_segment(
+    processor: Processor, seconds: float, segments: int
+) -> None:
+    sound = waveform(seconds, 3)
+    example = processor(audio=sound, audio_until_now=True)
+    assert 1 + len(example.audio_history) == segments
+    newest = processor(audio=sound[-65280:])
+    assert example.audio is not None
+    assert newest.audio is not None
+    np.testing.assert_array_equal(example.audio.patches, newest.audio.patches)
+
+
+def test_audio_until_now_completes_its_oldest_segment_with_silence(processor: Processor) -> None:
+    example = processor(audio=waveform(6.5, 3), audio_until_now=True)
+    heard = example.audio_history[0].mask.reshape(16, 8).any(axis=1)  # 16 parts of 0.255 s
+    assert not heard[:6].any()
+    assert heard[7:].all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 8))
 def test_the_newest_audio_segments_are_kept(processor: Processor, segments: int) -> None:

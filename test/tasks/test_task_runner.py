@@ -222,6 +222,15 @@ def test_sound_at_another_rate_is_accepted(runner, engine, observation):
     assert runner.audio_caption(observation.audio, rate_hz=44100) == "a bell"
 
 
+def test_the_last_sound_before_the_instruction_is_heard(runner, engine):
+    """Of 5.9 s, 1.8 s are too short to be a segment: not those just before the instruction."""
+    sound = np.zeros(94400, np.float32)
+    sound[-16000:] = np.sin(np.arange(16000) / 20)
+    engine.script = ["a bell"]
+    runner.audio_caption(sound)
+    assert engine.examples[0].audio.mask.any()
+
+
 def test_methods_give_the_interesting_part(runner, engine, observation, locations):
     picture = observation.image.pixels
     box = locations(250, 100, 500, 400)

@@ -106,6 +106,18 @@ def cut_segments(samples: Floats, settings: SpectrogramSettings) -> Floats:
     return cut.reshape(count, settings.segment_samples)
 
 
+def newest_segments(samples: Floats, most: int, settings: SpectrogramSettings) -> Floats:
+    """The end of a sound, up to `most` segments of it, the oldest completed with silence before it.
+
+    The segments then end with the sound, and a rest too short to be one is its oldest part. (Cut
+    from its start, it would be the newest.) A sound of one segment is left as it is.
+    """
+    count = min(count_segments(samples.size, settings), most)
+    newest = samples[-count * settings.segment_samples :]
+    missing = count * settings.segment_samples - newest.size
+    return np.pad(newest, (missing, 0)) if count > 1 else newest
+
+
 def mel_spectrogram(segments: Floats, settings: SpectrogramSettings) -> Floats:
     """Mel power spectrograms (N, mels, frames) of segments (N, samples)."""
     margin = settings.fft_samples // 2

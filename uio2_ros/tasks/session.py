@@ -110,6 +110,7 @@ class EngineSession:
                 image_history_keys=[frame.key for frame in history],
                 audio=seen.audio if hearing else None,
                 audio_rate=seen.audio_rate,
+                audio_until_now=True,
                 region=None if region is None else (region.x1, region.y1, region.x2, region.y2),
                 target="text",
             )
