@@ -18,7 +18,7 @@ from uio2_ros.decoding import (
     parse_boxes,
     parse_keypoints,
 )
-from uio2_ros.inference.constraint import ConstrainedDecoding
+from uio2_ros.inference.constraint import KEPT_STATES, ConstrainedDecoding, _masks
 from uio2_ros.processing import Tokenizer
 
 WIDTH = 33280  # rows of the released embedding table: more than the tokenizer has pieces
@@ -189,14 +189,20 @@ def test_half_precision_scores_stay_half_precision(symbols):
     assert int(masked.isfinite().sum()) == 1000
 
 
-def test_masks_are_shared_by_all_generations_of_a_grammar(symbols):
-    from uio2_ros.inference import constraint as module
+def test_masks_are_shared_by_all_generations_of_a_grammar(symbols, monkeypatch):
+    grammar, asked = locations(symbols, 4), []
+    allowed = grammar.allowed
+    monkeypatch.setattr(grammar, "allowed", lambda state: asked.append(state) or allowed(state))
+    for seed in range(2):
+        generate(ConstrainedDecoding(grammar), random_scores(seed), 5)
+    assert len(asked) == len(set(asked)) == 5
 
-    grammar = locations(symbols, 4)
-    for _ in range(2):
+
+def test_the_masks_of_all_grammars_together_are_bounded(symbols):
+    for number in range(KEPT_STATES // 4):
+        grammar = locations(symbols, 5 + number % 3)
         generate(ConstrainedDecoding(grammar), random_scores(0), 5)
-    (device_masks,) = module._CACHE[grammar].values()
-    assert len(device_masks._masks) == 5
+    assert _masks.cache_info().currsize == KEPT_STATES
 
 
 def test_a_second_generation_with_the_same_constraint_is_an_error(symbols):

@@ -2,8 +2,8 @@
 
 A pattern is put together from `tokens`, `literal`, `sequence`, `either` and `repeat`; an
 `Automaton` accepts the pattern followed by the end token. States are numbered as they are first
-reached and each computes its mask once, so a compiled grammar costs a dictionary look-up per token.
-numpy only.
+reached; masks and steps are computed when asked for (some 10 us) and not kept, so that a grammar
+does not grow with the texts it has seen. numpy only.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ _FINISHED = -1
 class Automaton:
     """A `Grammar` that accepts a pattern and then the end token. States are integers.
 
-    Not thread-safe: states and masks are made on first use.
+    Not thread-safe: states are made on first use.
     """
 
     def __init__(self, symbols: Symbols, pattern: Pattern) -> None:
@@ -183,8 +183,6 @@ class Automaton:
         start = pattern.before(_Node(((_One(self._end), self._finished),)))
         self._numbers: dict[frozenset[_Node], int] = {}
         self._states: list[_Node] = []
-        self._masks: dict[int, Mask] = {}
-        self._next: dict[tuple[int, int], int] = {}
         self._initial = self._number([start])
 
     def initial(self) -> int:
@@ -194,20 +192,6 @@ class Automaton:
     def allowed(self, state: Hashable) -> Mask:
         """(vocab_size,) read-only: the tokens that may come next."""
         assert isinstance(state, int)
-        if state not in self._masks:
-            self._masks[state] = self._mask(state)
-        return self._masks[state]
-
-    def advance(self, state: Hashable, token: int) -> int:
-        """The state after one more token."""
-        assert isinstance(state, int)
-        if state == _FINISHED:
-            return state
-        if (state, token) not in self._next:
-            self._next[state, token] = self._step(state, token)
-        return self._next[state, token]
-
-    def _mask(self, state: int) -> Mask:
         mask = np.zeros(self.symbols.vocabulary.vocab_size, np.bool_)
         if state == _FINISHED:
             mask[self._end] = True
@@ -217,7 +201,11 @@ class Automaton:
         mask.setflags(write=False)
         return mask
 
-    def _step(self, state: int, token: int) -> int:
+    def advance(self, state: Hashable, token: int) -> int:
+        """The state after one more token; ValueError for one that is not allowed."""
+        assert isinstance(state, int)
+        if state == _FINISHED:
+            return state
         reached = [node for among, node in self._states[state].edges if token in among]
         if not reached:
             allowed = int(self.allowed(state).sum())

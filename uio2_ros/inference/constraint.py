@@ -5,10 +5,9 @@ The rules are those of model.md section 8. torch and decoding only.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 import torch
 
@@ -30,56 +29,33 @@ class _Masks:
     unless_location: torch.Tensor | None
 
 
-KEPT_MASKS = 512  # per grammar and device, 33 kB each for the released vocabulary
+KEPT_STATES = 512
+"""States, of all grammars together, whose masks are kept; each has up to two masks of 33 kB for the
+released vocabulary."""
 
 
-class _DeviceMasks:
-    """The masks of one grammar on one device, made when a state is reached; the newest are kept."""
-
-    def __init__(self, grammar: Grammar, like: torch.Tensor) -> None:
-        self._device, self._width = like.device, like.shape[-1]
-        self._masks: OrderedDict[Hashable, _Masks] = OrderedDict()
-        symbols = grammar.symbols
-        if self._width < symbols.vocabulary.vocab_size:
-            raise ValueError(
-                f"the grammar's vocabulary has {symbols.vocabulary.vocab_size} tokens, the scores "
-                f"only {self._width}: give the engine the tokenizer its model was made for"
-            )
-
-    def of(self, grammar: Grammar, state: Hashable) -> _Masks:
-        if state not in self._masks:
-            self._masks[state] = self._make(grammar, state)
-            if len(self._masks) > KEPT_MASKS:
-                self._masks.popitem(last=False)
-        self._masks.move_to_end(state)
-        return self._masks[state]
-
-    def _make(self, grammar: Grammar, state: Hashable) -> _Masks:
-        allowed, locations = grammar.allowed(state), grammar.symbols.locations
-        choice = bool((allowed & locations).any() and (allowed & ~locations).any())
-        return _Masks(
-            self._on_device(~allowed),
-            self._on_device(~(allowed & locations)) if choice else None,
+@lru_cache(KEPT_STATES)
+def _masks(grammar: Grammar, state: Hashable, device: torch.device, width: int) -> _Masks:
+    """The masks of a state for scores of a width on a device."""
+    symbols = grammar.symbols
+    if width < symbols.vocabulary.vocab_size:
+        raise ValueError(
+            f"the grammar's vocabulary has {symbols.vocabulary.vocab_size} tokens, the scores "
+            f"only {width}: give the engine the tokenizer its model was made for"
         )
-
-    def _on_device(self, forbidden: Mask) -> torch.Tensor:
-        """The mask at the width of the scores; table rows beyond the vocabulary are forbidden."""
-        padded = torch.ones(self._width, dtype=torch.bool)
-        padded[: len(forbidden)] = torch.tensor(forbidden)
-        return padded.to(self._device)
-
-
-_CACHE: WeakKeyDictionary[Grammar, dict[tuple[torch.device, int], _DeviceMasks]] = (
-    WeakKeyDictionary()
-)
+    allowed, locations = grammar.allowed(state), symbols.locations
+    choice = bool((allowed & locations).any() and (allowed & ~locations).any())
+    return _Masks(
+        _on_device(~allowed, device, width),
+        _on_device(~(allowed & locations), device, width) if choice else None,
+    )
 
 
-def _device_masks(grammar: Grammar, like: torch.Tensor) -> _DeviceMasks:
-    per_device = _CACHE.setdefault(grammar, {})
-    key = (like.device, like.shape[-1])
-    if key not in per_device:
-        per_device[key] = _DeviceMasks(grammar, like)
-    return per_device[key]
+def _on_device(forbidden: Mask, device: torch.device, width: int) -> torch.Tensor:
+    """The mask at the width of the scores; table rows beyond the vocabulary are forbidden."""
+    padded = torch.ones(width, dtype=torch.bool)
+    padded[: len(forbidden)] = torch.from_numpy(forbidden)
+    return padded.to(device)
 
 
 class ConstrainedDecoding:
@@ -91,7 +67,7 @@ class ConstrainedDecoding:
     stops a text from ending early because probability is spread over many similar locations.
 
     It also records the probability the model itself (before any constraint) gave each token, see
-    `probabilities`. Serves one generation; the masks it makes are shared by all of one grammar.
+    `probabilities`. Serves one generation; all of one grammar share their masks.
     """
 
     def __init__(self, grammar: Grammar, force_locations: float | None = None) -> None:
@@ -160,8 +136,8 @@ class ConstrainedDecoding:
         self, prefixes: Sequence[Prefix], scores: torch.Tensor, log_total: torch.Tensor
     ) -> torch.Tensor:
         """(B, V), or (1, V) where all rows agree."""
-        masks = _device_masks(self.grammar, scores)
-        rows = [masks.of(self.grammar, self._states[prefix]) for prefix in prefixes]
+        device, width = scores.device, scores.shape[-1]
+        rows = [_masks(self.grammar, self._states[prefix], device, width) for prefix in prefixes]
         forbidden = _stack([row.forbidden for row in rows])
         if self.threshold is None or all(row.unless_location is None for row in rows):
             return forbidden

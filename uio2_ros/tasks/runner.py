@@ -232,7 +232,7 @@ def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object
 
 
 def _remember(compile_grammar: Callable[..., Grammar]) -> Callable[..., Grammar]:
-    """Grammars by what made them, the newest few; each keeps the masks it has computed."""
+    """Grammars by what made them, the newest few."""
     return lru_cache(_REMEMBERED_GRAMMARS)(compile_grammar)
 
 
