@@ -18,7 +18,7 @@ import numpy as np
 from uio2_ros.decoding.vocabulary import Mask, Symbols
 
 
-class Grammar(Protocol):
+class Grammar(Hashable, Protocol):
     """The tokens a text may continue with, after the tokens so far.
 
     `allowed` returns a read-only mask over the vocabulary; `advance` raises ValueError for a token
