@@ -22,9 +22,14 @@ DOMAIN = 30 + os.getpid() % 60
 
 
 def test_overhead_is_what_the_model_did_not_take() -> None:
-    calls = [Call(latency_s=1.0, model_s=0.99), Call(1.0, 0.98), Call(1.0, 0.995)]
-    measurement = overhead_of(calls)
+    calls = [
+        Call(latency_s=1.0, agent_s=0.997, model_s=0.99),
+        Call(1.0, 0.988, 0.98),
+        Call(1.0, 0.999, 0.995),
+    ]
+    measurement = overhead_of(calls, empty_call_s=0.002)
     assert math.isclose(measurement.value, 10.0, abs_tol=1e-6)
+    assert "7.0 ms of it in the agent, 2.0 ms an empty call" in measurement.note
     assert "longest 20.0 ms" in measurement.note
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import GetState
 
 from uio2_ros.cli.measurement import Measurement, table
 from uio2_ros.srv import Instruct
@@ -40,9 +41,11 @@ GROWTH_LIMIT_PERCENT = 1.0  # of the agent's memory after it has warmed up
 
 @dataclass(frozen=True)
 class Call:
-    """One instruction: seconds until its result was here, and those the model took of them."""
+    """One instruction: seconds until its result was here, and those of them that passed from its
+    arrival at the agent to its result, and in the model."""
 
     latency_s: float
+    agent_s: float
     model_s: float
 
     @property
@@ -56,6 +59,7 @@ class Observer:
     def __init__(self) -> None:
         self._node = rclpy.create_node("bench", enable_rosout=False)
         self._client = self._node.create_client(Instruct, f"{NAMESPACE}/agent/instruct")
+        self._state = self._node.create_client(GetState, f"{NAMESPACE}/agent/get_state")
         self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         self.pictures: dict[str, str] = {}
 
@@ -88,7 +92,18 @@ class Observer:
         if result.error_code:
             raise RuntimeError(f"the agent answered {result.error_code}: {result.error_msg}")
         t = result.timings
-        return Call(latency_s, t.queue + t.preprocess + t.encode + t.decode)
+        return Call(latency_s, t.total, t.queue + t.preprocess + t.encode + t.decode)
+
+    def empty_call_s(self, calls: int = 25) -> float:
+        """The median seconds of a service call that does next to nothing in the agent."""
+        durations_s = []
+        for _ in range(calls):
+            start = time.perf_counter()
+            future = self._state.call_async(GetState.Request())
+            rclpy.spin_until_future_complete(self._node, future)
+            durations_s.append(time.perf_counter() - start)
+            self.spin(0.05)
+        return statistics.median(durations_s)
 
     def ask_for(self, seconds: float) -> list[Call]:
         """Instruction after instruction."""
@@ -202,6 +217,7 @@ def measure_streaming(observer: Observer, agent: Agent, minutes: float) -> list[
         observer.wait_until(lambda: observer.received > 0, "pictures", agent)
         observer.ask()
         observer.spin(QUIET_S)
+        empty_call_s = observer.empty_call_s()
         not_due = Measurement(
             "picture not due", observer.callback_ms("p50"), NOT_DUE_LIMIT_MS, "ms", "p50, idle"
         )
@@ -216,19 +232,21 @@ def measure_streaming(observer: Observer, agent: Agent, minutes: float) -> list[
             f"p99 while {len(calls)} instructions ran; longest {longest} ms",
         )
         growth = measure_memory(observer, agent, minutes)
-    return [callback, not_due, overhead_of(calls), growth]
+    return [callback, not_due, overhead_of(calls, empty_call_s), growth]
 
 
-def overhead_of(calls: Sequence[Call]) -> Measurement:
+def overhead_of(calls: Sequence[Call], empty_call_s: float) -> Measurement:
     overheads_ms = sorted(call.overhead_s * 1e3 for call in calls)
     latency_ms = statistics.median(call.latency_s for call in calls) * 1e3
+    agent_ms = statistics.median(call.agent_s - call.model_s for call in calls) * 1e3
     return Measurement(
         "service overhead",
         statistics.median(overheads_ms),
         OVERHEAD_LIMIT_MS,
         "ms",
-        f"median of {len(calls)}, longest {overheads_ms[-1]:.1f} ms; "
-        f"an answer takes {latency_ms:.0f} ms",
+        f"median of {len(calls)}, {agent_ms:.1f} ms of it in the agent, "
+        f"{empty_call_s * 1e3:.1f} ms an empty call; "
+        f"longest {overheads_ms[-1]:.1f} ms; an answer takes {latency_ms:.0f} ms",
     )
 
 
