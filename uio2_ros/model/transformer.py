@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from uio2_ros.model.config import TransformerConfig
@@ -53,7 +52,7 @@ class Memory:
     """
 
     layers: tuple[KeysValues | None, ...]  # (B, H, S, D) each; None where a layer has no cross
-    mask: Tensor | None  # (B, 1, 1, S) bool; None when all of it is there
+    mask: Tensor | None  # (B, 1, 1 or T, S) bool; None when all of it is there
 
 
 @dataclass
@@ -194,13 +193,3 @@ def _attend_shared(
     )
     folded = query.transpose(0, 1).reshape(1, heads, batch * length, dim)
     return attention.attend(folded, memory, mask).view(batch, length, -1)
-
-
-def causal_segments(segments: Tensor) -> Tensor:
-    """Segments (B, T) -> (B, 1, T, T): true where a position may attend to another.
-
-    Targets of one example that are decoded together carry different segments and never attend to
-    each other.
-    """
-    same = segments[:, :, None] == segments[:, None, :]
-    return torch.tril(same)[:, None]

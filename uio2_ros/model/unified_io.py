@@ -29,10 +29,24 @@ from uio2_ros.model.inputs import (
 )
 from uio2_ros.model.official_names import by_official_name, official_name
 from uio2_ros.model.synthetic import synthetic_state_dict
-from uio2_ros.model.targets import TargetEmbedder, build_target_embedders, shift_right
+from uio2_ros.model.targets import (
+    TargetEmbedder,
+    TargetTokens,
+    build_target_embedders,
+    shift_right,
+)
+from uio2_ros.model.teacher_forcing import (
+    DecoderInputs,
+    Packing,
+    decoder_mask,
+    same_segment,
+    used,
+    visible,
+)
 from uio2_ros.model.transformer import Decoder, DecoderState, Encoder, Memory, empty_cache
 from uio2_ros.processing.example import Batch, PatchBatch
 
+MODALITIES = ("text", "image", "audio")  # that can be written, in the order of the decoder
 FLOAT32_PARTS = (".vit.", ".vqgan.")  # kept in float32 whatever the dtype of the transformer
 
 
@@ -263,19 +277,90 @@ class UnifiedIO(nn.Module):
         x, rotary = self.embed_targets(shift_right(targets), modality)
         return self.logits(self.decoder(x, rotary, memory), modality)
 
-    def forward(self, batch: Batch) -> dict[str, TargetLogits]:
+    def forward(self, batch: Batch, *, dynamic_masking: bool = False) -> dict[str, TargetLogits]:
         """Logits, targets and loss mask of every target modality in the batch.
 
-        Raises ValueError for a batch without targets and for image and audio targets.
+        dynamic_masking: a target token whose place is hidden in the input is not read by the
+            tokens after it (released weights learnt without). What is hidden is said by
+            `image_target_hidden` and `audio_target_hidden`; nothing is where they are None.
+
+        Logits of positions that the loss mask leaves out mean nothing. Raises ValueError for a
+        batch without targets and for targets that this model does not write.
         """
-        for name in ("image_target", "audio_target"):
-            if getattr(batch, name) is not None:
-                raise ValueError(f"{name}: only text targets are supported")
-        if batch.text_target is None:
-            raise ValueError("the batch has no target: give text_target to the processor")
-        memory = self.remember(self.encode(self.embed_inputs(batch)))
-        logits = self.decode_targets(memory, batch.text_target)
-        return {"text": TargetLogits(logits, batch.text_target, batch.text_target > 0)}
+        targets = self.tokenize_targets(batch)
+        reading = self._decoder_inputs(targets, dynamic_masking)
+        inputs = self.embed_inputs(batch)
+        if batch.rows is None:
+            memory = self.remember(self.encode(inputs))
+            hidden = self.decoder(reading.embed, reading.rotary, memory, reading.self_mask())
+        else:
+            hidden = self._forward_packed(inputs, reading, batch.rows)
+        lengths = [part.tokens.shape[1] for part in targets.values()]
+        return {
+            name: TargetLogits(self.logits(part, name), targets[name].tokens, targets[name].mask)
+            for name, part in zip(targets, hidden.split(lengths, dim=1), strict=True)
+        }
+
+    def tokenize_targets(self, batch: Batch) -> dict[str, TargetTokens]:
+        """The target tokens of every modality in the batch; VQGANs turn pictures and sound to them.
+
+        Raises ValueError as `forward` does.
+        """
+        given = {name for name in MODALITIES if getattr(batch, f"{name}_target") is not None}
+        dropped = sorted(given - set(self.target_embedders))
+        if dropped:
+            raise ValueError(
+                f"the batch has targets of {', '.join(dropped)}, which this model does not write: "
+                f"it writes {', '.join(self.target_embedders)}"
+            )
+        if not given:
+            raise ValueError(
+                "the batch has no target: give text_target, image_target or audio_target to the "
+                "processor"
+            )
+        written = [name for name in MODALITIES if name in given]
+        tokens = ((name, self.target_embedder(name).tokenize(batch)) for name in written)
+        return {name: part for name, part in tokens.items() if part is not None}
+
+    def _decoder_inputs(
+        self, targets: Mapping[str, TargetTokens], dynamic_masking: bool
+    ) -> DecoderInputs:
+        """All targets of every example, one after another."""
+        embedded = [self.embed_targets(shift_right(t.tokens), name) for name, t in targets.items()]
+        parts = list(targets.values())
+        lengths = [part.tokens.shape[1] for part in parts]
+        segments = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+        return DecoderInputs(
+            embed=torch.cat([embed for embed, _ in embedded], dim=1),
+            rotary=torch.cat([rotary for _, rotary in embedded], dim=1),
+            segments=segments.to(self.device),
+            mask=torch.cat([part.mask for part in parts], dim=1),
+            used=used(parts),
+            visible=visible(parts) if dynamic_masking else None,
+        )
+
+    def _forward_packed(
+        self, inputs: InputSequence, reading: DecoderInputs, rows: Tensor
+    ) -> Tensor:
+        """Encoder and decoder over rows that examples share -> hidden states (N, T, E)."""
+        source, target = Packing.plan(inputs.mask, rows), Packing.plan(reading.used, rows)
+        rotary = source.pack(inputs.rotary)
+        own = same_segment(source.examples, source.examples)
+        encoded = self.encoder(source.pack(inputs.embed), rotary, own)
+        cross = same_segment(target.examples, source.examples)
+        memory = self.decoder.remember(encoded, rotary, cross)
+        modalities = target.pack(reading.segments[None])
+        hidden = self.decoder(
+            target.pack(reading.embed),
+            target.pack(reading.rotary),
+            memory,
+            decoder_mask(
+                target.examples * len(MODALITIES) + modalities,
+                target.pack(reading.mask),
+                None if reading.visible is None else target.pack(reading.visible),
+            ),
+        )
+        return target.unpack(hidden)
 
 
 def _key_mask(mask: Tensor) -> Tensor | None:
