@@ -320,7 +320,7 @@ class UnifiedIO(nn.Module):
             )
         written = [name for name in MODALITIES if name in given]
         tokens = ((name, self.target_embedder(name).tokenize(batch)) for name in written)
-        return {name: part for name, part in tokens.items() if part is not None}
+        return {name: part for name, part in tokens if part is not None}
 
     def _decoder_inputs(
         self, targets: Mapping[str, TargetTokens], dynamic_masking: bool
