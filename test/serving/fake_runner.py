@@ -105,6 +105,8 @@ def make(spec: ModelSpec) -> LoadedRunner:
         os.kill(os.getpid(), signal.SIGKILL)
     if spec.model == "slow":
         time.sleep(1.0)
+    if spec.model == "endless":
+        threading.Event().wait()
     if spec.model == "too-large":
         raise MemoryError("no room for the weights")
     return LoadedRunner(FakeRunner(), f"fake {spec.model}", spec.is_synthetic)

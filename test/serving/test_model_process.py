@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -357,6 +356,12 @@ def test_out_of_memory_kill_of_the_kernel_is_told_apart(monkeypatch: pytest.Monk
     assert fault_of_exit(-signal.SIGSEGV, 4).code is ErrorCode.INFERENCE_FAILED
 
 
+def test_any_signal_that_ends_the_process_is_told() -> None:
+    assert "ended by SIGSEGV" in fault_of_exit(-signal.SIGSEGV, 0).message
+    nameless = int(signal.SIGRTMIN) + 1
+    assert f"ended by signal {nameless}" in fault_of_exit(-nameless, 0).message
+
+
 def test_supervisor_that_fails_leaves_nobody_waiting(
     process: ModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -568,40 +573,64 @@ def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPa
     assert default_threads() == 5
 
 
-def test_killed_parent_takes_its_child_and_its_memory_along() -> None:
-    program = textwrap.dedent("""
-        import sys, time
-        from uio2_ros.serving import ModelProcess, ModelSpec
-        from uio2_ros.tasks.instruction import Instruction, Observation
-        process = ModelProcess(ModelSpec(warm_up=False), runner_factory="fake_runner:make")
-        process.start()
-        process.arena.allocate(1 << 20)[:] = 1
-        status = process.wait_ready(30)
-        process.submit(Instruction("hold 1000"), Observation(), timeout_s=100)
-        print(status.pid, flush=True)
-        time.sleep(1000)
-    """)
-    shared = set(os.listdir("/dev/shm"))
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program],
+PARENT = """
+import sys, time
+from uio2_ros.serving import ModelProcess, ModelSpec
+from uio2_ros.tasks.instruction import Instruction, Observation
+model, text = sys.argv[1:]
+process = ModelProcess(ModelSpec(model, warm_up=False), runner_factory="fake_runner:make")
+process.start()
+process.arena.allocate(1 << 20)[:] = 1
+while process.status().pid is None:
+    time.sleep(0.001)
+if model != "endless":
+    process.wait_ready(30)
+if text:
+    process.submit(Instruction(text), Observation(), timeout_s=100)
+    while process._workload.running is None:
+        time.sleep(0.001)
+print(process.status().pid, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "wait_s"),
+    [
+        pytest.param("endless", "", 0.0, id="starting"),
+        pytest.param("endless", "", 1.0, id="loading"),
+        pytest.param("synthetic", "", 0.0, id="idle"),
+        pytest.param("synthetic", "count 100000", 0.1, id="running"),
+        pytest.param("synthetic", "hold 1000", 0.1, id="running without letting others run"),
+    ],
+)
+def test_killed_parent_takes_its_child_and_its_memory_along(
+    model: str, text: str, wait_s: float
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, model, text],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path.cwd()}"},
-    )
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    assert psutil.pid_exists(child)
-    parent.kill()
-    parent.wait()
-    wait_until(lambda: not psutil.pid_exists(child) or _is_zombie(child))
-    assert set(os.listdir("/dev/shm")) <= shared
-    parent.stdout.close()
-
-
-def _is_zombie(pid: int) -> bool:
-    """Dead, but nobody in this container reaps orphans."""
+    ) as parent:
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        time.sleep(wait_s)
+        assert child.is_running()
+        maps = Path(f"/proc/{parent.pid}/maps").read_text()
+        assert "/memfd:uio2_ros (deleted)" in maps, "shared memory without a name ends with them"
+        parent.kill()
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        wait_until(lambda: _is_gone(child))
+    finally:
+        if not _is_gone(child):
+            child.kill()
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """A zombie is dead, but nobody in this container reaps orphans."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 

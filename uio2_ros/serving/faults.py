@@ -60,7 +60,8 @@ def fault_of_exit(returncode: int, kills_before: int) -> Fault:
     if returncode >= 0:
         message = f"the inference process ended with exit code {returncode}; its log says why"
         return Fault(ErrorCode.INFERENCE_FAILED, message, broken=True)
-    name = signal.Signals(-returncode).name
+    names = {known.value: known.name for known in signal.Signals}  # not all signals have one
+    name = names.get(-returncode, f"signal {-returncode}")
     if -returncode == signal.SIGKILL and out_of_memory_kills() > kills_before:
         message = (
             "the kernel killed the inference process because memory ran out; use a smaller model "
