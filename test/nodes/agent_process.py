@@ -16,6 +16,8 @@ REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0
 """On a busy machine the synthetic model may take this long to load."""
 DOMAINS = range(1, 102)
+REPORT_PERIOD_S = 0.1
+"""The robot looks at the agent's reports to see whether its messages came."""
 
 
 def private_domain(patch: pytest.MonkeyPatch) -> None:
@@ -35,7 +37,7 @@ class AgentProcess:
     def __init__(self, folder: Path, **parameters: object) -> None:
         self.log = folder / "agent.log"
         self._command = [sys.executable, "-m", "uio2_ros.nodes.agent", "--ros-args"]
-        for name, value in parameters.items():
+        for name, value in {"diagnostics_period": REPORT_PERIOD_S, **parameters}.items():
             self._command += ["-p", f"{name.replace('__', '.')}:={value}"]
 
     def __enter__(self) -> AgentProcess:

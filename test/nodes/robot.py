@@ -14,15 +14,20 @@ import numpy.typing as npt
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from uio2_ros.action import Instruct as InstructAction
-from uio2_ros.msg import AudioChunk, InstructionResult
+from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
 from uio2_ros.srv import Instruct
 
 WAIT_S = 30.0
+TAKEN_S = 2.0
+"""A message that changes nothing in the histories is not waited for any longer."""
+SETTLING_S = 0.3
+"""A writer may know its reader before the reader knows it; best effort is lost until then."""
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FRAME_ID = "camera_optical_frame"
 
 
@@ -41,6 +46,8 @@ class Robot:
         self._clients: dict[str, Any] = {}
         self._over = False
         self.action = ActionClient(self.node, InstructAction, "/agent/instruct")
+        self._history: HistoryState | None = None
+        self.node.create_subscription(HistoryState, "/history_state", self._remember, LATCHED)
         self._thread = threading.Thread(target=self._spin, daemon=True)
 
     def __enter__(self) -> Robot:
@@ -59,6 +66,11 @@ class Robot:
         while not self._over:
             self._executor.spin_once(timeout_sec=0.05)
 
+    def _remember(self, state: HistoryState) -> None:
+        with self._arrived:
+            self._history = state
+            self._arrived.notify_all()
+
     # Topics.
 
     def publish(self, topic: str, message: Any, qos: QoSProfile = qos_profile_sensor_data) -> None:
@@ -66,8 +78,18 @@ class Robot:
         if topic not in self._publishers:
             self._publishers[topic] = self.node.create_publisher(type(message), topic, qos)
         publisher = self._publishers[topic]
-        wait_until(lambda: publisher.get_subscription_count() > 0, f"a subscription to {topic}")
+        if publisher.get_subscription_count() == 0:
+            wait_until(lambda: publisher.get_subscription_count() > 0, f"a reader of {topic}")
+            time.sleep(SETTLING_S)
         publisher.publish(message)
+
+    def publish_and_wait(self, topic: str, message: Any) -> None:
+        """Publishes, and waits until the agent's histories say that something came."""
+        with self._arrived:
+            before = _content(self._history)
+        self.publish(topic, message)
+        with self._arrived:
+            self._arrived.wait_for(lambda: _content(self._history) != before, TAKEN_S)
 
     def unpublish(self, topic: str) -> None:
         """Ends the publisher of a topic."""
@@ -125,8 +147,7 @@ class Robot:
         )
         for name, value in changes.items():
             setattr(message, name, value)
-        self.publish(topic, message)
-        time.sleep(0.1)  # best effort has no acknowledgement to wait for
+        self.publish_and_wait(topic, message)
         return message
 
     def say(
@@ -141,8 +162,7 @@ class Robot:
             encoding=encoding,
             data=as_bytes(samples),
         )
-        self.publish("audio", message)
-        time.sleep(0.1)
+        self.publish_and_wait("audio", message)
         return message
 
     def now_ns(self) -> int:
@@ -180,6 +200,13 @@ class Robot:
         handle = done(self.action.send_goal_async(goal, feedback_callback=on_feedback))
         assert handle.accepted
         return handle
+
+
+def _content(state: HistoryState | None) -> tuple[Any, ...]:
+    """What changes in a history when a picture or sound comes, taken or not."""
+    if state is None:
+        return ()
+    return state.frame_stamps, list(state.drops), state.audio_end, state.audio_span
 
 
 def done(future: Future, timeout_s: float = 2 * WAIT_S) -> Any:

@@ -11,8 +11,8 @@ from action_msgs.msg import GoalStatus
 from audio_common_msgs.msg import AudioDataStamped
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nodes.agent_process import AgentProcess
-from nodes.robot import Robot, as_bytes, done, header, wait_until
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from nodes.robot import LATCHED, Robot, as_bytes, done, header, wait_until
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 from uio2_ros.msg import HistoryState, InstructionResult, KeypointArray, Plan
@@ -24,8 +24,6 @@ from uio2_ros.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
 
 @pytest.fixture(autouse=True)
 def clean_history(agent: AgentProcess, robot: Robot) -> None:
@@ -35,6 +33,10 @@ def clean_history(agent: AgentProcess, robot: Robot) -> None:
 
 def status(message: DiagnosticArray, name: str) -> DiagnosticStatus | None:
     return next((status for status in message.status if status.name == f"agent: {name}"), None)
+
+
+def shows(heard: MarkerArray, picture: Image) -> bool:
+    return bool(heard.markers[0].header == picture.header)
 
 
 def reading(message: DiagnosticArray, name: str, key: str) -> str:
@@ -56,15 +58,15 @@ def test_detection_carries_the_header_of_its_picture(robot: Robot) -> None:
     assert result.synthetic_weights
     assert result.model
     assert result.header == shown.header
-    detections = robot.heard("/detections")
+    detections = robot.heard("/detections", lambda heard: heard.header == shown.header)
     assert detections == result.detections
     assert detections.header == shown.header
     (found,) = detections.detections
     assert (found.results[0].hypothesis.class_id, found.header) == ("the cup", shown.header)
     assert 0 <= found.bbox.center.position.x <= 64
-    assert robot.heard("/agent/result") == result
+    assert robot.heard("/agent/result", lambda heard: heard.header == shown.header) == result
 
-    markers = robot.heard("/markers").markers
+    markers = robot.heard("/markers", lambda heard: shows(heard, shown)).markers
     assert markers[0].action == Marker.DELETEALL
     assert {marker.type for marker in markers[1:]} == {Marker.LINE_STRIP, Marker.TEXT_VIEW_FACING}
     assert len({marker.id for marker in markers}) == len(markers)
@@ -90,14 +92,15 @@ def test_plan_is_in_the_frame_of_its_action_space(robot: Robot) -> None:
     robot.listen("/markers", MarkerArray)
     shown = robot.show()
     result = robot.ask("put the cup on the tray", task="next_action")
-    plan = robot.heard("/plan")
+    plan = robot.heard("/plan", lambda heard: heard.header.stamp == shown.header.stamp)
     assert plan == result.plan
     assert plan.header.stamp == shown.header.stamp
     assert plan.header.frame_id == "base_link"
     assert plan.instruction == "put the cup on the tray"
     (step,) = plan.steps
     assert 0.25 <= step.start.position.x <= 0.75
-    drawn = [marker for marker in robot.heard("/markers").markers if marker.ns == "plan"]
+    markers = robot.heard("/markers", lambda heard: shows(heard, shown)).markers
+    drawn = [marker for marker in markers if marker.ns == "plan"]
     assert [marker.type for marker in drawn].count(Marker.ARROW) == 1
     assert {marker.header.frame_id for marker in drawn} == {"base_link"}
 
@@ -106,16 +109,16 @@ def test_keypoints_are_published(robot: Robot) -> None:
     robot.listen("/keypoints", KeypointArray)
     shown = robot.show()
     robot.ask("", task="keypoints")
-    assert robot.heard("/keypoints").header == shown.header
+    robot.heard("/keypoints", lambda heard: heard.header == shown.header)
 
 
 def test_a_failed_answer_is_no_empty_detection(robot: Robot) -> None:
     robot.listen("/detections", Detection2DArray)
     robot.listen("/agent/result", InstructionResult)
-    robot.show(encoding="rgb9")
+    shown = robot.show(encoding="rgb9")
     robot.ask("the cup", task="refexp")
     with pytest.raises(AssertionError):
-        robot.heard("/detections", timeout_s=0.5)
+        robot.heard("/detections", lambda heard: heard.header == shown.header, timeout_s=0.5)
 
 
 def test_history_state_is_latched_and_counts(robot: Robot) -> None:
