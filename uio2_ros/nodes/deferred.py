@@ -3,9 +3,9 @@
 The agent runs on a SingleThreadedExecutor: with 30 pictures of 640 x 480 a second,
 MultiThreadedExecutor took seven times the CPU, lost a quarter of the pictures and delivered the
 rest 30 ms late instead of 2 (rclpy 9, two cores); EventsExecutor is experimental, delivered
-nothing there, and is absent from Jazzy. So nothing on the executor's thread may block: callbacks that take long are coroutines that
-await a `concurrent.futures.Future`, filled by some other thread. They must be in a
-ReentrantCallbackGroup, as a waiting coroutine keeps an exclusive group closed.
+nothing there, and is absent from Jazzy. So nothing on the executor's thread may block: callbacks
+that take long are coroutines that await a `concurrent.futures.Future`, filled by some other thread.
+They must be in a ReentrantCallbackGroup, as a waiting coroutine keeps an exclusive group closed.
 """
 
 from __future__ import annotations
