@@ -8,7 +8,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,11 +196,3 @@ def _install(commands: Sequence[Sequence[str]], progress: Progress) -> None:
         if subprocess.run(command, env=env, stdout=sys.stderr, check=False).returncode != 0:
             progress.note(f"{' '.join(command)} failed; going on with what is there")
             return
-
-
-def python_include(python: Path) -> Path:
-    code = "import sysconfig; print(sysconfig.get_path('include'))"
-    if python == Path(sys.executable):
-        return Path(sysconfig.get_path("include"))
-    output = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True)
-    return Path(output.stdout.strip())
