@@ -58,6 +58,11 @@ def test_arena_without_room_is_refused(capacity: int) -> None:
         SharedArena(capacity)
 
 
+def test_buffer_without_bytes_is_refused() -> None:
+    with pytest.raises(ValueError, match="buffer of 0 bytes"):
+        SharedArena(PAGE).allocate(0)
+
+
 def test_what_the_arena_did_not_give_is_not_taken_back() -> None:
     arena = SharedArena(4 * PAGE)
     buffer = arena.allocate(10)
@@ -79,7 +84,7 @@ def test_arena_leaves_no_file_and_no_descriptor() -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5 * PAGE)), max_size=60))
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 5 * PAGE)), max_size=60))
 def test_buffers_never_overlap_and_all_room_comes_back(steps: list[tuple[bool, int]]) -> None:
     arena = SharedArena(20 * PAGE)
     held: list[tuple[int, np.ndarray]] = []

@@ -49,8 +49,13 @@ class SharedArena:
         self._taken: dict[int, int] = {}  # offset -> size in whole pages
 
     def allocate(self, size: int) -> Bytes:
-        """A writable (size,) uint8 buffer; MemoryError when the arena has no room for it."""
-        pages = max(_whole_pages(size), mmap.PAGESIZE)
+        """A writable (size,) uint8 buffer; MemoryError when the arena has no room for it.
+
+        ValueError for a size of 0: an empty array has no place by which to take it back.
+        """
+        if size <= 0:
+            raise ValueError(f"a buffer of {size} bytes was asked for; give > 0")
+        pages = _whole_pages(size)
         with self._lock:
             for index, (offset, room) in enumerate(self._free):
                 if room >= pages:
