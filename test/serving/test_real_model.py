@@ -12,6 +12,7 @@ import pytest
 from uio2_ros.errors import ErrorCode
 from uio2_ros.history import AudioHistory, FrameHistory, FrameHistorySettings
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState
+from uio2_ros.tasks import TaskSettings
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 WAIT_S = 120.0
@@ -20,7 +21,8 @@ S = 10**9
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[ModelProcess]:
-    with ModelProcess(ModelSpec(threads=1)) as process:
+    spec = ModelSpec(threads=1, tasks=TaskSettings(caption_tokens=3))
+    with ModelProcess(spec) as process:
         status = process.wait_ready(WAIT_S)
         assert status.state is ModelState.READY, status.reason
         yield process
@@ -73,6 +75,12 @@ def test_free_form_answer_can_be_cancelled(real: ModelProcess) -> None:
     assert generating.wait(WAIT_S)
     ticket.cancel()
     assert ticket.result(WAIT_S).error_code is ErrorCode.CANCELED
+
+
+def test_bounds_of_the_tasks_are_those_of_the_spec(real: ModelProcess) -> None:
+    grey = Frame(np.full((48, 64, 3), 127, np.uint8), stamp_ns=S)
+    ticket = real.submit(Instruction("", "caption"), Observation(grey), timeout_s=WAIT_S)
+    assert 1 <= ticket.result(WAIT_S).timings.tokens <= 3
 
 
 def test_unknown_task_is_named(real: ModelProcess) -> None:

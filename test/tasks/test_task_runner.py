@@ -217,6 +217,17 @@ def test_settings_beyond_the_model_are_an_error(engine, observation):
         runner.run(Instruction("", "caption"), observation)
 
 
+@pytest.mark.parametrize(
+    "senseless",
+    [{"max_boxes": 0}, {"force_class": 1.5}, {"sampling_temperature": 0.0}, {"overlap": -0.1}],
+)
+def test_settings_that_make_no_sense_are_refused_by_name(senseless):
+    from uio2_ros.tasks import TaskSettings
+
+    with pytest.raises(ValueError, match=next(iter(senseless))):
+        TaskSettings(**senseless)
+
+
 def test_sound_at_another_rate_is_accepted(runner, engine, observation):
     engine.script = ["a bell"]
     assert runner.audio_caption(observation.audio, rate_hz=44100) == "a bell"

@@ -62,7 +62,7 @@ def make_runner(spec: ModelSpec) -> LoadedRunner:
     torch.set_num_threads(spec.cpu_threads)
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
-    runner = TaskRunner(engine, action_spaces)
+    runner = TaskRunner(engine, action_spaces, spec.tasks)
     return LoadedRunner(runner, engine.name, engine.synthetic_weights)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from uio2_ros.tasks.task import TaskSettings
 
 
 def default_threads() -> int:
@@ -32,6 +34,7 @@ class ModelSpec:
     """CPU threads of the model; 0 is `default_threads()`."""
     action_spaces: str = ""
     """Folder of action-space files; "" is that of this package."""
+    tasks: TaskSettings = field(default_factory=TaskSettings)
     warm_up: bool = True
     """Answer one made-up instruction before READY, so that the first real one is not slow."""
 
