@@ -62,6 +62,8 @@ class _Asked:
     on_progress: OnProgress | None = None
     arrived: float = field(default_factory=time.perf_counter)
     result: Future[InstructionResult] = field(default_factory=Future)
+    afterwards: Callable[[], None] | None = None
+    """What is left to do once the caller has the result; set before the result is."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ticket: Ticket | None = None
     _canceled: bool = False
@@ -127,7 +129,9 @@ class Instructions:
     async def _on_request(
         self, request: InstructService.Request, response: InstructService.Response
     ) -> InstructService.Response:
-        response.result = await result_of(self._ask(_Asked(request)), self._node)
+        asked = _Asked(request)
+        response.result = await result_of(self._ask(asked), self._node)
+        self._go_on(asked)
         return response
 
     async def _on_goal(self, goal: ServerGoalHandle) -> InstructAction.Result:
@@ -140,6 +144,7 @@ class Instructions:
         result = await result_of(self._ask(asked), self._node)
         del self._of_goal[key]
         _conclude(goal, result.error_code)
+        self._go_on(asked)
         return InstructAction.Result(result=result)
 
     def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
@@ -147,6 +152,11 @@ class Instructions:
         if asked is not None:
             asked.cancel()
         return CancelResponse.ACCEPT
+
+    def _go_on(self, asked: _Asked) -> None:
+        """Starts what comes after the reply: the reply does not wait for topics and drawing."""
+        if asked.afterwards is not None:
+            self._pool.submit(asked.afterwards)
 
     def _ask(self, asked: _Asked) -> Future[InstructionResult]:
         with self._lock:
@@ -205,20 +215,21 @@ class Instructions:
     def _finish(
         self, asked: _Asked, answer: Answer, ready: Ready, sight: Sight, release: _Countdown
     ) -> None:
-        """Makes the result, then what goes to topics, then the drawing."""
+        """Makes the result; what goes to topics and the drawing come after the reply."""
         try:
             answer = self._complete(asked, answer, ready)
             message = result_message(answer, asked.request.instruction, _header(sight))
             self._stop_clock(asked, message)
-            asked.result.set_result(message)
-            self._publish(asked, replace(answer), message, ready, sight)
         except Exception as error:  # whatever it is, the caller gets an answer
-            self._node.get_logger().error(traceback.format_exc())
-            if not asked.result.done():
-                problem = f"{type(error).__name__}: {error}; see the log"
-                self._refuse(asked, ErrorCode.UNKNOWN, problem)
-        finally:
             release()
+            self._node.get_logger().error(traceback.format_exc())
+            problem = f"{type(error).__name__}: {error}; see the log"
+            self._refuse(asked, ErrorCode.UNKNOWN, problem)
+            return
+        asked.afterwards = functools.partial(
+            self._publish, asked, answer, message, ready, sight, release
+        )
+        asked.result.set_result(message)
 
     def _complete(self, asked: _Asked, answer: Answer, ready: Ready) -> Answer:
         """With the model's name also where the model had no say, as in a failed answer."""
@@ -246,15 +257,21 @@ class Instructions:
         message: InstructionResult,
         ready: Ready,
         sight: Sight,
+        release: _Countdown,
     ) -> None:
-        answer = answer.timed(total=message.timings.total)
-        outputs = task_named(asked.request.task).outputs
-        ready.publishers.publish(answer, message, outputs, sight.observation.camera)
-        frame = sight.observation.image
-        if ready.draws and frame is not None and not answer.error_code:
-            ready.publishers.publish_drawing(
-                frame, asked.request.instruction, answer, message.header
-            )
+        try:
+            answer = answer.timed(total=message.timings.total)
+            outputs = task_named(asked.request.task).outputs
+            ready.publishers.publish(answer, message, outputs, sight.observation.camera)
+            frame = sight.observation.image
+            if ready.draws and frame is not None and not answer.error_code:
+                ready.publishers.publish_drawing(
+                    frame, asked.request.instruction, answer, message.header
+                )
+        except Exception:  # of any message or drawing: the caller has the answer already
+            self._node.get_logger().error(traceback.format_exc())
+        finally:
+            release()
 
 
 class _Countdown:
