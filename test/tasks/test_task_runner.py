@@ -169,6 +169,8 @@ def test_regions_of_the_whole_picture_are_fine(runner, engine, observation):
         (Instruction("mug", "plan", action_space="pointnav"), "needs pick_place: vima"),
         (Instruction("mug " * 600, "vqa"), "shorten the instruction"),
         (Instruction("", "detect", options=("mug " * 600,)), "shorten it"),
+        (Instruction("<extra_id_300> mug", "localize"), "give plain words"),
+        (Instruction("", "detect", options=("mug", "[Image] [S]")), "'[Image] [S]' holds"),
     ],
 )
 def test_requests_that_do_not_fit_their_task_say_why(runner, observation, instruction, problem):

@@ -15,8 +15,7 @@ def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
     """As many labelled boxes as settings and model allow."""
     settings = session.settings
     longest_label = max(
-        (len(session.symbols.vocabulary.encode(label)) for label in labels),
-        default=settings.label_tokens,
+        (_label_length(session, label) for label in labels), default=settings.label_tokens
     )
     fitting = (session.token_limit - 1) // (4 + longest_label)
     if fitting < 1:
@@ -30,6 +29,17 @@ def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
         label_tokens=settings.label_tokens,
         labels=labels,
     )
+
+
+def _label_length(session: Session, label: str) -> int:
+    """Tokens of a label; InstructionError for one that is not plain text."""
+    tokens = session.symbols.vocabulary.encode(label)
+    if not all(session.symbols.text[token] for token in tokens):
+        raise InstructionError(
+            ErrorCode.INVALID_REQUEST,
+            f"the label {label!r} holds location or other special tokens; give plain words",
+        )
+    return len(tokens)
 
 
 def find(session: Session, what: str, force_locations: float) -> tuple[Detection, ...]:
