@@ -174,6 +174,24 @@ def test_snapshot_survives_overwriting_until_released() -> None:
     assert history.state().bytes == held, "released buffers are reused, not lost"
 
 
+def test_older_frames_of_a_snapshot_are_older_than_its_newest() -> None:
+    """Also if frames arrive while the newest is decoded."""
+    history = FrameHistory(FrameHistorySettings(period_s=0.0))
+    camera = Camera(history)
+    camera.show(0)
+
+    def decode_slowly() -> np.ndarray:
+        camera.show(2)
+        camera.show(3)
+        return picture(1)
+
+    history.offer(START + S, "camera", decode_slowly)
+    with history.snapshot() as snapshot:
+        assert snapshot.newest is not None
+        assert snapshot.newest.stamp_ns == START + S
+        assert seconds_of(tuple(frame.stamp_ns for frame in snapshot.older)) == [0.0]
+
+
 def test_pixels_of_a_snapshot_are_read_only() -> None:
     history = FrameHistory()
     Camera(history).show(0)
