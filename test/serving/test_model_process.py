@@ -263,6 +263,17 @@ def test_model_that_does_not_stop_is_killed_after_the_grace_period(
     assert process.status().pid != pid
 
 
+def test_model_that_stops_within_the_grace_period_is_not_killed_later(
+    make_process: MakeProcess,
+) -> None:
+    process = make_process(grace_s=0.3)
+    pid = process.wait_ready(WAIT_S).pid
+    late = process.submit(Instruction("count 100000"), NOTHING, timeout_s=0.1)
+    assert late.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    assert ask(process, "count 60").error_code is ErrorCode.NONE, "takes 0.6 s"
+    assert process.status().pid == pid
+
+
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [

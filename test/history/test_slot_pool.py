@@ -1,0 +1,28 @@
+"""Reuse of pixel buffers."""
+
+from __future__ import annotations
+
+from uio2_ros.history import HeapMemory
+from uio2_ros.history.slot_pool import SlotPool
+
+
+def test_a_buffer_given_back_is_taken_again() -> None:
+    pool = SlotPool(HeapMemory(), max_bytes=100)
+    first = pool.take(60)
+    assert first is not None
+    assert pool.take(60) is None, "the bound"
+    pool.give_back(first)
+    assert pool.take(60) is first
+    assert pool.total_bytes == 60
+
+
+def test_buffers_of_a_former_size_go() -> None:
+    pool = SlotPool(HeapMemory(), max_bytes=100)
+    former, present = pool.take(10), pool.take(20)
+    assert former is not None
+    assert present is not None
+    pool.give_back(present)
+    pool.give_back(former)
+    assert pool.total_bytes == 20, "given back after the change of size"
+    assert pool.take(30) is not None
+    assert pool.total_bytes == 30, "spare at the change of size"
