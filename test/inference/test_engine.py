@@ -376,7 +376,11 @@ def test_refused_requests(engine: Engine) -> None:
     example, picture = engine.processor("Go."), engine.processor("Go.", target="image")
     cases: list[tuple[dict[str, Any], str]] = [
         ({"examples": []}, "give at least one"),
-        ({"examples": [example], "modality": "image"}, "'image' is not supported, only 'text'"),
+        (
+            {"examples": [example], "modality": "video"},
+            "'video' is not supported: this model writes text, image, audio",
+        ),
+        ({"examples": [example], "modality": "image"}, "asks for text, the call for image"),
         ({"examples": [picture]}, "asks for image, the call for text"),
         ({"examples": [example], "negative": [example]}, "need a guidance_scale"),
         (

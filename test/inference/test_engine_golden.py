@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ from torch import Tensor
 from uio2_ros.inference import Engine, LogitsProcessor, Sampling
 from uio2_ros.processing import Example
 
-SCORES = 1e-3  # tolerance of scores, absolute
+SCORES, ACTIVATIONS = 1e-3, 2e-3  # tolerances, absolute
+CODES = 0.005  # share of generated codes that may differ: ties
 KEYPOINTS = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder",
     "left elbow", "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee",
@@ -30,6 +32,12 @@ def fixed_length(tokens: np.ndarray, *processors: LogitsProcessor) -> Sampling:
 
 def with_noise(tokens: Tensor, scores: Tensor) -> Tensor:
     return scores + torch.from_numpy(step_noise(tokens.shape[1] - 1, scores.shape[1]))
+
+
+def differing(tokens: Any, expected: np.ndarray) -> float:
+    """The share of tokens that differ."""
+    assert len(tokens) == len(expected)
+    return float((np.asarray(tokens) != expected).mean())
 
 
 def only(scores: Tensor, allowed: range) -> Tensor:
@@ -73,6 +81,58 @@ def test_generation_is_that_of_the_released_code(
     (generation,) = engine.generate([five_modalities], sampling=sampling)
     assert [0, *generation.tokens] == expected.tolist()
     assert generation.text == engine.tokenizer.decode(generation.tokens)
+
+
+def test_beam_search_is_that_of_the_released_code(
+    engine: Engine, five_modalities: Example, golden: Any
+) -> None:
+    expected = golden("text")["beam3"]
+    sampling = dataclasses.replace(fixed_length(expected), beams=3)
+    (generation,) = engine.generate([five_modalities], sampling=sampling)
+    assert [0, *generation.tokens] == expected.tolist()
+
+
+def test_a_generated_picture_is_that_of_the_released_code(engine: Engine, golden: Any) -> None:
+    expected = golden("image_target")
+    example = engine.processor("a red mug", target="image")
+    sampling = Sampling(logits_processors=[with_noise])
+    (generation,) = engine.generate([example], "image", sampling)
+    assert differing([0, *generation.tokens], expected["noisy"]) <= CODES
+    assert generation.image is not None
+    assert generation.image.shape == (256, 256, 3)
+    assert generation.image.dtype == np.uint8
+    # rounded to bytes
+    np.testing.assert_allclose(
+        generation.image[::8, ::8] / 255, expected["noisy_image"], atol=0.5 / 255 + ACTIVATIONS
+    )
+    assert generation.text is generation.audio is generation.spectrogram is None
+
+
+def test_guided_codes_are_those_of_the_released_code(engine: Engine, golden: Any) -> None:
+    example = engine.processor("a red mug", target="image")
+    negative = engine.processor("An image of a random picture.", target="image")
+    sampling = Sampling(guidance_scale=3.0, logits_processors=[with_noise])
+    (generation,) = engine.generate([example], "image", sampling, negative=[negative])
+    codes = np.array(generation.tokens) - 2
+    assert differing(codes, golden("image_target")["guided_codes"]) <= CODES
+
+
+def test_a_generated_sound_is_that_of_the_released_code(engine: Engine, golden: Any) -> None:
+    expected = golden("audio_target")
+    example = engine.processor("a bell", target="audio")
+    sampling = Sampling(logits_processors=[with_noise])
+    (generation,) = engine.generate([example], "audio", sampling)
+    assert differing([0, *generation.tokens], expected["noisy"]) <= CODES
+    assert generation.spectrogram is not None
+    assert generation.spectrogram.shape == (128, 256)
+    np.testing.assert_allclose(
+        generation.spectrogram[::4, ::4], expected["noisy_spectrogram"], atol=ACTIVATIONS
+    )
+    assert generation.audio is not None
+    assert generation.audio.dtype == np.float32
+    assert generation.audio.shape == (255 * 256,)
+    assert abs(generation.audio).max() > 0
+    assert generation.text is generation.image is None
 
 
 def test_forced_locations_are_those_of_the_released_code(

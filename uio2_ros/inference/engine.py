@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.frame_cache import FrameCache
 from uio2_ros.inference.generation import (
     EngineTimings,
@@ -24,7 +25,10 @@ from uio2_ros.inference.generation import (
     TokenRows,
     generate_tokens,
 )
+from uio2_ros.inference.rendering import Renderer
+from uio2_ros.inference.request import Request, check_examples, resolve
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
 from uio2_ros.model.config import ModelConfig
 from uio2_ros.model.inputs import HistoryFrames
 from uio2_ros.model.unified_io import Encoded, UnifiedIO
@@ -52,9 +56,13 @@ class Engine:
         name: str = "unnamed",
         synthetic_weights: bool = False,
         cached_frames: int = 64,
+        vocoder: VocoderSource | None = None,
     ) -> None:
+        """vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's."""
         self.model = model.eval()
         self.processor = processor
+        speaker = make_vocoder(vocoder, processor.config.audio, model.device)
+        self._render = Renderer(model, processor.tokenizer, speaker)
         self.name = name
         self.synthetic_weights = synthetic_weights
         self._frames = FrameCache(cached_frames)
@@ -67,6 +75,7 @@ class Engine:
         device: Device = "auto",
         dtype: torch.dtype | str = "auto",
         quantize: str | None = None,
+        vocoder: VocoderSource | None = None,
         revision: str | None = None,
         token: str | None = None,
         cache_dir: str | Path | None = None,
@@ -76,6 +85,7 @@ class Engine:
         tokenizer: the LLaMA SentencePiece file of the model, which its owner must supply.
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA and float32 on the CPU; ViTs and VQGANs stay float32.
+        vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
 
         Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
         """
@@ -92,7 +102,8 @@ class Engine:
             token=token,
             cache_dir=cache_dir,
         )
-        return Engine(model, Processor(model.config, tokenizer), name=str(id_or_dir))
+        processor = Processor(model.config, tokenizer)
+        return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder)
 
     @staticmethod
     def synthetic(
@@ -129,40 +140,70 @@ class Engine:
         negative: Sequence[Example] | None = None,
         stop: StopCondition | None = None,
         on_token: OnToken | None = None,
+        *,
+        samples: int = 1,
     ) -> list[Generation]:
-        """One generation per example.
+        """One generation per example, or `samples` of them, next to each other.
 
+        modality: "text", "image" or "audio", which the prompts must ask for. Pictures and sounds
+            have exactly as many tokens as the model's grid.
+        sampling: None is the modality's of `inference.defaults`. For pictures that includes
+            guidance away from `NEGATIVE_PROMPTS`, unless `negative` is given.
         negative: examples to move away from, one per example or one for all, with
             `sampling.guidance_scale`; their rows come after the others in logits processors.
-        stop: asked for every unfinished row after every token whether the row is done.
+        stop: asked for every unfinished text after every token whether it is done.
         on_token: called after every token with tokens (B, n), without the start token; rows that
             have ended repeat the end token. An exception it raises cancels and propagates.
+        samples: with a seed, sample k of an example is drawn with its seed + k.
 
         Raises ValueError for a modality or settings that are not supported.
         """
-        self._check_request(examples, modality)
-        sampling = (sampling or Sampling()).within(self._longest(modality))
-        guides = _negatives(negative, len(examples), sampling)
+        longest = self._longest(modality)
+        if stop is not None and modality != "text":
+            raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
+        request = resolve(self.processor, examples, modality, sampling, negative, samples, longest)
         started = self._clock()
-        encoded = self._encode([*examples, *guides])
+        encoded = self._encode([*request.examples, *request.negatives])
         encoded_at = self._clock()
-        assert sampling.max_new_tokens is not None
-        generated = generate_tokens(
-            self.model,
-            self.model.prefill(encoded, sampling.max_new_tokens),
-            sampling,
-            modality=modality,
-            end_id=self.tokenizer.end_id,
-            guided=bool(guides),
-            stop=stop,
-            on_token=on_token,
-        )
+        generated = self._decode(encoded, request, modality, stop, on_token)
+        decoded_at = self._clock()
+        rendered = [self._render(row, modality) for row in generated.rows]
         timings = EngineTimings(
             encode=encoded_at - started,
             first_token=generated.first_token_at - encoded_at,
-            decode=self._clock() - encoded_at,
+            decode=decoded_at - encoded_at,
+            render=self._clock() - decoded_at,
         )
-        return self._texts(generated, timings)
+        return [
+            Generation(row, one.text, one.image, one.audio, one.spectrogram, timings)
+            for row, one in zip(generated.rows, rendered, strict=True)
+        ]
+
+    def _decode(
+        self,
+        encoded: Encoded,
+        request: Request,
+        modality: str,
+        stop: StopCondition | None,
+        on_token: OnToken | None,
+    ) -> TokenRows:
+        sampling, end_id = request.sampling, self.tokenizer.end_id
+        assert sampling.max_new_tokens is not None
+        state = self.model.prefill(encoded, sampling.max_new_tokens, request.copies)
+        if sampling.beams > 1:
+            return search_beams(
+                self.model, state, sampling, end_id=end_id, stop=stop, on_token=on_token
+            )
+        return generate_tokens(
+            self.model,
+            state,
+            sampling,
+            modality=modality,
+            end_id=end_id if modality == "text" else None,
+            guided=bool(request.negatives),
+            stop=stop,
+            on_token=on_token,
+        )
 
     @torch.inference_mode()
     def score(
@@ -177,7 +218,7 @@ class Engine:
             raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
         if not options or not all(options):
             raise ValueError("options to score must be texts that are not empty, at least one")
-        self._check_request([example], "text")
+        check_examples([example], "text")
         memory = self.model.remember(self._encode([example]))
         losses = []
         for start in range(0, len(options), OPTIONS_AT_ONCE):
@@ -200,19 +241,12 @@ class Engine:
         if self._frames.get(key) is None:
             self._frames.put(key, self._resample("image", self.processor.history_frame(pixels)))
 
-    def _check_request(self, examples: Sequence[Example], modality: str) -> None:
-        if modality != "text":
-            raise ValueError(f"modality {modality!r} is not supported, only 'text'")
-        if not examples:
-            raise ValueError("no examples to generate from: give at least one")
-        for example in examples:
-            if example.target != modality:
-                raise ValueError(
-                    f"the example's prompt asks for {example.target}, the call for {modality}: "
-                    f"make the example with target={modality!r}"
-                )
-
     def _longest(self, modality: str) -> int:
+        known = tuple(self.model.target_embedders)
+        if modality not in known:
+            raise ValueError(
+                f"modality {modality!r} is not supported: this model writes {', '.join(known)}"
+            )
         return self.model.target_embedder(modality).max_length
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
@@ -278,12 +312,6 @@ class Engine:
         ids = [torch.tensor([*self.tokenizer.encode(o), self.tokenizer.end_id]) for o in options]
         return torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.device)
 
-    def _texts(self, generated: TokenRows, timings: EngineTimings) -> list[Generation]:
-        return [
-            Generation(row, self.tokenizer.decode(row), None, None, None, timings)
-            for row in generated.rows
-        ]
-
     def _clock(self) -> float:
         """Seconds, after the device has finished."""
         if self.device.type == "cuda":
@@ -336,18 +364,3 @@ def resolve_dtype(dtype: torch.dtype | str, device: torch.device) -> torch.dtype
     if dtype not in names:
         raise ValueError(f"dtype must be auto, {', '.join(names)} or a torch dtype, got {dtype!r}")
     return names[dtype]
-
-
-def _negatives(
-    negative: Sequence[Example] | None, count: int, sampling: Sampling
-) -> Sequence[Example]:
-    """The negative example of every example, or none."""
-    if negative is None:
-        if sampling.guidance_scale is not None:
-            raise ValueError("guidance_scale needs negative examples to move away from")
-        return ()
-    if sampling.guidance_scale is None:
-        raise ValueError("negative examples need a guidance_scale in the sampling")
-    if len(negative) not in (1, count):
-        raise ValueError(f"{len(negative)} negative examples do not fit {count} examples")
-    return list(negative) * (count if len(negative) == 1 else 1)

@@ -11,11 +11,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from uio2_ros.inference.sampling import LogitsProcessor, Sampling, TokenChooser, guide
+from uio2_ros.inference.sampling import (
+    LogitsProcessor,
+    Sampling,
+    TokenChooser,
+    guide,
+    penalize,
+)
 from uio2_ros.model.targets import START_ID
 from uio2_ros.model.transformer import DecoderState
 from uio2_ros.model.unified_io import UnifiedIO
 
+NO_TOKEN = -1
 Tokens = npt.NDArray[np.int64]
 StopCondition = Callable[[Tokens], bool]
 """f(tokens of one row so far (n,), without the start token) -> whether that row is done."""
@@ -30,6 +37,7 @@ class EngineTimings:
     encode: float
     first_token: float  # from the end of encoding
     decode: float  # all tokens, from the end of encoding
+    render: float = 0.0  # from tokens to texts, pictures or waveforms
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Generation:
     text: str | None
     image: npt.NDArray[np.uint8] | None  # (256, 256, 3)
     audio: npt.NDArray[np.float32] | None  # mono, 16 kHz
-    spectrogram: npt.NDArray[np.float32] | None  # (128, 256)
+    spectrogram: npt.NDArray[np.float32] | None  # (128, 256), normalised as in training
     timings: EngineTimings
 
 
@@ -58,13 +66,14 @@ def generate_tokens(
     sampling: Sampling,
     *,
     modality: str,
-    end_id: int,
+    end_id: int | None,
     guided: bool = False,
     stop: StopCondition | None = None,
     on_token: OnToken | None = None,
 ) -> TokenRows:
     """Decode until every row has ended, stopped or reached `sampling.max_new_tokens`.
 
+    Without an `end_id`, as for pictures and sound, no token ends a row.
     With `guided`, the second half of the state's rows are negatives: they get the tokens of the
     first half and are not returned. Exceptions of `on_token` and `stop` end the generation.
     """
@@ -78,10 +87,10 @@ def generate_tokens(
     first_token_at = 0.0
     for step in range(sampling.max_new_tokens):
         logits = model.decode_step(state, tokens[:, step], modality)  # (B, V)
-        scores = process(logits, tokens[:, : step + 1], sampling.logits_processors)
+        scores = raw_scores(logits, tokens[:, : step + 1], sampling)
         if guided:
             scores = guide(scores, sampling.guidance_scale or 0.0)
-        if step < sampling.min_new_tokens:
+        if end_id is not None and step < sampling.min_new_tokens:
             scores = forbid(scores, end_id)
         chosen = progress.add(choose(scores))
         tokens[:, step + 1] = chosen.repeat(2) if guided else chosen
@@ -92,6 +101,14 @@ def generate_tokens(
         if progress.done:
             break
     return TokenRows(progress.rows(), first_token_at)
+
+
+def raw_scores(logits: Tensor, tokens: Tensor, sampling: Sampling) -> Tensor:
+    """Scores (B, V) of logits and tokens (B, n), start included: processors, then repetition."""
+    scores = process(logits, tokens, sampling.logits_processors)
+    if sampling.repetition_penalty == 1:
+        return scores
+    return penalize(scores, tokens[:, 1:], sampling.repetition_penalty)
 
 
 def process(logits: Tensor, tokens: Tensor, processors: Sequence[LogitsProcessor]) -> Tensor:
@@ -116,12 +133,12 @@ def forbid(scores: Tensor, token: int) -> Tensor:
 class _Progress:
     """The rows generated so far, on the host, and which of them are done."""
 
-    def __init__(self, rows: int, longest: int, end_id: int) -> None:
-        self._tokens = np.full((rows, longest), end_id, np.int64)
+    def __init__(self, rows: int, longest: int, end_id: int | None) -> None:
+        self._end_id = NO_TOKEN if end_id is None else end_id
+        self._tokens = np.full((rows, longest), self._end_id, np.int64)
         self._lengths = np.zeros(rows, np.int64)  # without the end token
         self._finished = np.zeros(rows, np.bool_)
         self._step = 0
-        self._end_id = end_id
 
     @property
     def tokens(self) -> Tokens:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,9 +23,13 @@ class Sampling:
         where not.
     top_k, top_p: draw from the k most probable tokens, from the fewest that together reach
         probability p. With both, from the tokens that pass both.
-    beams: 1; beam search is not supported yet.
+    beams: texts kept at every step of a beam search; 1 does without. Greedy only, no guidance.
+    length_penalty: beams compare log-probability / length ** length_penalty; above 1 favours long
+        texts, 0 ignores the length.
+    repetition_penalty: makes tokens that were generated already less probable (above 1), by
+        dividing positive logits and multiplying negative ones.
     seed: one for all rows, so that a row of a batch is drawn like a request of its own, or one per
-        row; None draws differently every time. Draws do not depend on the device.
+        example; None draws differently every time. Draws do not depend on the device.
     guidance_scale: how far to move away from the `negative` example (classifier-free guidance).
     logits_processors: called in order with the raw logits of every row before anything else.
     """
@@ -38,6 +43,8 @@ class Sampling:
     seed: int | Sequence[int] | None = None
     guidance_scale: float | None = None
     logits_processors: Sequence[LogitsProcessor] = ()
+    length_penalty: float = 1.0
+    repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         _require(self.max_new_tokens is None or self.max_new_tokens >= 1, "max_new_tokens", ">= 1")
@@ -45,7 +52,13 @@ class Sampling:
         _require(self.temperature is None or self.temperature >= 0, "temperature", ">= 0")
         _require(self.top_k is None or self.top_k >= 1, "top_k", ">= 1")
         _require(self.top_p is None or 0 < self.top_p <= 1, "top_p", "in (0, 1]")
-        _require(self.beams == 1, "beams", "1: beam search is not supported, only sampling")
+        _require(self.beams >= 1, "beams", ">= 1")
+        _require(self.repetition_penalty > 0, "repetition_penalty", "> 0")
+        _require(math.isfinite(self.length_penalty), "length_penalty", "finite")
+        if self.beams > 1 and not self.greedy:
+            raise ValueError("beams search for the most probable text: leave temperature out")
+        if self.beams > 1 and self.guidance_scale is not None:
+            raise ValueError("beams cannot be guided: leave guidance_scale out or set beams to 1")
         if self.temperature == 0 and (self.top_k or self.top_p):
             raise ValueError("top_k and top_p need a temperature above 0: 0 is always greedy")
         if self.max_new_tokens is not None and self.min_new_tokens > self.max_new_tokens:
@@ -78,35 +91,54 @@ class TokenChooser:
     def __call__(self, scores: Tensor) -> Tensor:
         """scores (B, V) -> tokens (B,). A row without a possible token gives ValueError."""
         best, tokens = scores.max(dim=-1)
-        if not bool(best.isfinite().all()):
-            raise ValueError(
-                "no token is possible: the logits processors forbid every token of a row, or the "
-                "scores are not finite"
-            )
+        require_possible(best)
         if self._sampling.greedy:
             return tokens
-        draws = [torch.rand((), generator=g, dtype=torch.float64) for g in self._generators]
-        return draw(scores, torch.stack(draws).to(scores.device), self._sampling)
+        width = scores.shape[-1]
+        races = [torch.empty(width).exponential_(generator=g) for g in self._generators]
+        return draw(scores, torch.stack(races).to(scores.device), self._sampling)
 
 
-def draw(scores: Tensor, uniform: Tensor, sampling: Sampling) -> Tensor:
-    """Tokens (B,) of scores (B, V) by inverting their cumulative distribution at `uniform` (B,)."""
+def require_possible(best: Tensor) -> None:
+    """ValueError where the best score of a row (B,) is none."""
+    if not bool(best.isfinite().all()):
+        raise ValueError(
+            "no token is possible: the logits processors forbid every token of a row, or the "
+            "scores are not finite"
+        )
+
+
+def draw(scores: Tensor, races: Tensor, sampling: Sampling) -> Tensor:
+    """Tokens (B,) of scores (B, V): each token's time (B, V), exponentially distributed, is divided
+    by its probability, and the first wins.
+
+    That draws with the tokens' probabilities (Gumbel-max), and rounding errors of the scores
+    change a draw far less often than they change the order of near-equal tokens.
+    """
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
+    scaled = scores / temperature
+    if sampling.top_k is None and sampling.top_p is None:
+        return (scaled - races.log()).argmax(-1)
     count = min(sampling.top_k or scores.shape[-1], scores.shape[-1])
-    ordered, tokens = (scores / temperature).topk(count, dim=-1)  # most probable first
-    probabilities = ordered.double().softmax(-1)
+    ordered, tokens = scaled.topk(count, dim=-1)  # most probable first
     if sampling.top_p is not None:
+        probabilities = ordered.double().softmax(-1)
         before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities * (before < sampling.top_p)
-    cumulative = probabilities.cumsum(-1)
-    place = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
-    return tokens.gather(-1, place.clamp(max=count - 1))[:, 0]
+        ordered = ordered.where(before < sampling.top_p, -torch.inf)
+    place = (ordered - races.gather(-1, tokens).log()).argmax(-1, keepdim=True)
+    return tokens.gather(-1, place)[:, 0]
 
 
 def guide(scores: Tensor, scale: float) -> Tensor:
     """Classifier-free guidance: (2 B, V), the second half of the negatives -> (B, V)."""
     main, negative = scores.log_softmax(-1).chunk(2)
     return (1 + scale) * main - scale * negative
+
+
+def penalize(scores: Tensor, tokens: Tensor, penalty: float) -> Tensor:
+    """Scores (B, V) with the tokens (B, n) generated so far less probable (Keskar et al. 2019)."""
+    seen = scores.gather(1, tokens)
+    return scores.scatter(1, tokens, torch.where(seen < 0, seen * penalty, seen / penalty))
 
 
 def _generators(seed: int | Sequence[int] | None, rows: int) -> list[torch.Generator]:

@@ -39,6 +39,20 @@ class Vocoder(Protocol):
         """
 
 
+VocoderSource = Vocoder | str | os.PathLike[str]
+
+
+def make_vocoder(
+    source: VocoderSource | None, settings: SpectrogramSettings, device: torch.device
+) -> Vocoder:
+    """A vocoder as it is, HiFi-GAN by the file of its weights, Griffin-Lim for None."""
+    if source is None:
+        return GriffinLim(settings)
+    if isinstance(source, (str, os.PathLike)):
+        return HiFiGAN.from_file(source, settings, device=device)
+    return source
+
+
 def log_mel(spectrogram: Floats, settings: SpectrogramSettings) -> Floats:
     """Log-mel power (mels, frames) of a normalised spectrogram, within the range it was made in."""
     shape = np.shape(spectrogram)

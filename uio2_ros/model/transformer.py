@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from uio2_ros.model.config import TransformerConfig
@@ -48,7 +49,7 @@ class Encoder(nn.Module):
 class Memory:
     """The encoded input as the decoder's cross-attention reads it: computed once per request.
 
-    B may be 1 for any number of decoder rows, which then share it.
+    A decoder of k B rows shares it: rows k b to k b + k - 1 read row b.
     """
 
     layers: tuple[KeysValues | None, ...]  # (B, H, S, D) each; None where a layer has no cross
@@ -70,6 +71,14 @@ class DecoderState:
     @property
     def max_length(self) -> int:
         return self.cache[0].keys.shape[2]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Continue row `rows[i]` (B,) in row i, in place; rows of one memory must stay together."""
+        if torch.equal(rows, torch.arange(self.batch, device=rows.device)):
+            return
+        for part in (part for layer in self.cache for part in layer):
+            past = part[:, :, : self.length]
+            past.copy_(past[rows])
 
 
 class DecoderLayer(nn.Module):
@@ -186,10 +195,10 @@ def _attend_shared(
 ) -> Tensor:
     """Cross-attention; rows that share one memory become one row with a longer query."""
     batch, heads, length, dim = query.shape
-    if batch == memory.keys.shape[0]:
+    rows = len(memory.keys)
+    if batch == rows:
         return attention.attend(query, memory, mask)
-    assert memory.keys.shape[0] == 1, (
-        f"{batch} rows cannot share a memory of {len(memory.keys)} rows"
-    )
-    folded = query.transpose(0, 1).reshape(1, heads, batch * length, dim)
-    return attention.attend(folded, memory, mask).view(batch, length, -1)
+    assert batch % rows == 0, f"{batch} rows cannot share a memory of {rows} rows"
+    grouped = query.view(rows, -1, heads, length, dim).transpose(1, 2)  # (rows, H, k, T, D)
+    mixed = attention.attend(grouped.flatten(2, 3), memory, mask)  # (rows, k T, E)
+    return mixed.view(batch, length, -1)

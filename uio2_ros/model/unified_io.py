@@ -235,11 +235,14 @@ class UnifiedIO(nn.Module):
         """Cross-attention keys and values of every layer."""
         return self.decoder.remember(encoded.hidden, encoded.rotary, _key_mask(encoded.mask))
 
-    def prefill(self, encoded: Encoded, max_tokens: int) -> DecoderState:
-        """What a generation of at most `max_tokens` steps needs, allocated and computed once."""
-        cache = empty_cache(
-            self.config.t5_config, len(encoded.hidden), max_tokens, like=encoded.hidden
-        )
+    def prefill(self, encoded: Encoded, max_tokens: int, copies: int = 1) -> DecoderState:
+        """What a generation of at most `max_tokens` steps needs, allocated and computed once.
+
+        Each row of the input is decoded in `copies` rows next to each other, which share its
+        memory.
+        """
+        rows = len(encoded.hidden) * copies
+        cache = empty_cache(self.config.t5_config, rows, max_tokens, like=encoded.hidden)
         return DecoderState(self.remember(encoded), cache)
 
     def decode_step(self, state: DecoderState, tokens: Tensor, modality: str = "text") -> Tensor:

@@ -1,0 +1,156 @@
+"""Beam search: the most probable text rather than the most probable next token.
+
+Letters of shapes: B examples, K beams, V vocabulary. Row b K + k of the decoder is beam k of
+example b.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from uio2_ros.inference.generation import OnToken, StopCondition, TokenRows, forbid, raw_scores
+from uio2_ros.inference.sampling import Sampling, require_possible
+from uio2_ros.model.targets import START_ID
+from uio2_ros.model.transformer import DecoderState
+from uio2_ros.model.unified_io import UnifiedIO
+
+
+def search_beams(
+    model: UnifiedIO,
+    state: DecoderState,
+    sampling: Sampling,
+    *,
+    end_id: int,
+    stop: StopCondition | None = None,
+    on_token: OnToken | None = None,
+) -> TokenRows:
+    """The best text of every example by total log-probability / length ** length_penalty.
+
+    A text's length counts its end token. An example is done when `sampling.beams` texts have ended
+    and no beam can still beat the worst of them, or at `max_new_tokens`. `stop` ends a beam as the
+    end token does; `on_token` sees the best beam of every example, which may change its past.
+    """
+    assert sampling.max_new_tokens is not None
+    beams = _Beams(state.batch // sampling.beams, sampling, end_id, model.device)
+    first_token_at = 0.0
+    for step in range(sampling.max_new_tokens):
+        logits = model.decode_step(state, beams.tokens[:, -1])  # (B K, V)
+        scores = raw_scores(logits, beams.tokens, sampling).log_softmax(-1)
+        if step < sampling.min_new_tokens:
+            scores = forbid(scores, end_id)
+        state.reorder(beams.advance(scores))
+        first_token_at = first_token_at or time.perf_counter()
+        beams.check(stop)
+        if on_token is not None:
+            on_token(beams.tokens[:: sampling.beams, 1:].cpu().numpy())
+        if beams.done:
+            break
+    return TokenRows(beams.best(), first_token_at)
+
+
+@dataclass
+class _Ended:
+    """The best texts of one example that have ended, at most `room`."""
+
+    room: int
+    length_penalty: float
+    texts: list[tuple[float, list[int]]] = field(default_factory=list)
+    closed: bool = False
+
+    def add(self, tokens: list[int], total: float, length: int) -> None:
+        if not self.closed:
+            self.texts.append((self.score(total, length), tokens))
+            self.texts = sorted(self.texts, key=lambda text: -text[0])[: self.room]
+
+    def close(self, best_total: float, length: int) -> None:
+        """Take no more when the beams, `best_total` at `length`, cannot beat what is there."""
+        full = len(self.texts) == self.room
+        beaten = full and self.texts[-1][0] >= self.score(best_total, length)
+        self.closed = self.closed or beaten or best_total == -torch.inf
+
+    def score(self, total: float, length: int) -> float:
+        return float(total / length**self.length_penalty)
+
+
+class _Beams:
+    """The texts under way and those that have ended."""
+
+    def __init__(self, examples: int, sampling: Sampling, end_id: int, device: torch.device):
+        self._count, self._end_id = sampling.beams, end_id
+        self._totals = torch.full((examples, self._count), -torch.inf, device=device)
+        self._totals[:, 0] = 0.0  # all beams begin alike: only one counts
+        self._ended = [_Ended(self._count, sampling.length_penalty) for _ in range(examples)]
+        self.tokens = torch.full((examples * self._count, 1), START_ID, device=device)
+
+    @property
+    def done(self) -> bool:
+        return all(ended.closed for ended in self._ended)
+
+    def advance(self, scores: Tensor) -> Tensor:
+        """Extend by log-probabilities (B K, V); the rows (B K,) that the new beams continue."""
+        examples, vocabulary = len(self._ended), scores.shape[-1]
+        totals = self._totals[:, :, None] + scores.view(examples, self._count, vocabulary)
+        totals = totals.where(self._totals[:, :, None].isfinite(), -torch.inf)
+        # at most K of them end, one of each beam, so K remain that do not
+        best, flat = totals.flatten(1).topk(2 * self._count)  # (B, 2 K), best first
+        self._require_open(best)
+        parents = (
+            flat // vocabulary + self._count * torch.arange(examples, device=flat.device)[:, None]
+        )
+        chosen = flat % vocabulary
+        ends = chosen == self._end_id
+        self._collect(best, parents, ends)
+        order = ends.int().argsort(stable=True)[:, : self._count]  # (B, K)
+        self._totals = best.gather(1, order)
+        return self._extend(parents.gather(1, order), chosen.gather(1, order))
+
+    def _require_open(self, best: Tensor) -> None:
+        """ValueError where an example has no beam to go on with and no text that ended."""
+        empty = torch.tensor([not ended.texts for ended in self._ended], device=best.device)
+        if bool(empty.any()):
+            require_possible(best[empty, 0])
+
+    def _collect(self, best: Tensor, parents: Tensor, ends: Tensor) -> None:
+        """Keep texts that end among the K best continuations of their example."""
+        kept = ends[:, : self._count] & best[:, : self._count].isfinite()
+        for example, place in kept.nonzero().tolist():
+            row = int(parents[example, place])
+            self._end(example, row, float(best[example, place]), length=self.tokens.shape[1])
+
+    def _extend(self, parents: Tensor, chosen: Tensor) -> Tensor:
+        """Append the tokens (B, K); a beam without a possible token repeats the best one's."""
+        possible = self._totals.isfinite()
+        parents = parents.where(possible, parents[:, :1])
+        chosen = chosen.where(possible, chosen[:, :1].where(possible[:, :1], self._end_id))
+        rows = parents.flatten()
+        self.tokens = torch.cat([self.tokens[rows], chosen.flatten()[:, None]], dim=1)
+        length = self.tokens.shape[1] - 1
+        for ended, total in zip(self._ended, self._totals.max(1).values.tolist(), strict=True):
+            ended.close(total, length)
+        return rows
+
+    def check(self, stop: StopCondition | None) -> None:
+        """End the beams that the stop condition ends."""
+        if stop is None:
+            return
+        length = self.tokens.shape[1] - 1
+        for example, beam in self._totals.isfinite().nonzero().tolist():
+            row = example * self._count + beam
+            if not self._ended[example].closed and stop(self.tokens[row, 1:].cpu().numpy()):
+                self._end(example, row, float(self._totals[example, beam]), length)
+                self._totals[example, beam] = -torch.inf
+
+    def best(self) -> list[list[int]]:
+        """The best text of every example; beams that did not end count as they are."""
+        length = self.tokens.shape[1] - 1
+        for example, beam in self._totals.isfinite().nonzero().tolist():
+            row = example * self._count + beam
+            self._end(example, row, float(self._totals[example, beam]), length)
+        return [ended.texts[0][1] for ended in self._ended]
+
+    def _end(self, example: int, row: int, total: float, length: int) -> None:
+        self._ended[example].add(self.tokens[row, 1:].tolist(), total, length)
