@@ -325,6 +325,20 @@ def test_process_killed_from_outside_is_restarted(make_process: MakeProcess) -> 
     assert waiting.result(WAIT_S).text == "0", "what waited is answered after the restart"
 
 
+def test_waiting_instruction_can_be_late_while_the_model_restarts(
+    make_process: MakeProcess,
+) -> None:
+    process = make_process(backoff_s=1000.0, max_backoff_s=1000.0)
+    process.wait_ready(WAIT_S)
+    begun(process, "count 100000")
+    waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=1.0)
+    pid = process.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert waiting.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    assert process.status().state is ModelState.RESTARTING
+
+
 def test_restarts_back_off_until_an_instruction_is_answered(
     make_process: MakeProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -438,6 +452,17 @@ def test_interpreter_that_cannot_run_the_child_fails_with_its_name(tmp_path: Pat
         status = process.wait_ready(WAIT_S)
     assert status.state is ModelState.FAILED
     assert f"{python} cannot run uio2_ros.serving.child" in status.reason
+
+
+def test_interpreter_behind_a_wrapper_that_does_not_exec_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\n{sys.executable} "$@"\nexit $?\n')
+    python.chmod(0o755)
+    with ModelProcess(ModelSpec(), python=str(python)) as process:
+        assert process.wait_ready(WAIT_S).state is ModelState.FAILED
+    assert "a wrapper that does not exec" in capfd.readouterr().err
 
 
 def test_instruction_before_the_model_is_ready_is_refused(make_process: MakeProcess) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -12,11 +13,14 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def die_with_parent(parent: int) -> None:
     """Asks the kernel to kill this process when the thread of `parent` that started it ends.
 
-    Ends at once if that has happened already. OSError if the kernel refuses.
+    SystemExit if that has happened already. OSError if the kernel refuses.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl(PR_SET_PDEATHSIG): {os.strerror(number)}")
     if os.getppid() != parent:
-        os._exit(1)
+        sys.exit(
+            f"process {parent} is not the parent of {os.getpid()}: it has ended, or the "
+            "interpreter it started is a wrapper that does not exec"
+        )
