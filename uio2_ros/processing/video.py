@@ -112,10 +112,9 @@ def sound_windows(
     length = settings.segment_samples
     windows = np.zeros((count, length), np.float32)
     for index, window in enumerate(windows):
-        middle = round((index + 0.5) * part)
         reach = min(length, round(part))
-        start = middle - reach // 2
-        sound = samples[max(0, start) : max(0, start + reach)]
-        offset = (length - reach) // 2 + max(0, -start)
-        window[offset : offset + sound.size] = sound[: length - offset]
+        start = round((index + 0.5) * part) - reach // 2  # not negative: no part is shorter
+        sound = samples[start : start + reach]
+        offset = (length - reach) // 2
+        window[offset : offset + sound.size] = sound
     return windows
