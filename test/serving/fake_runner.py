@@ -45,6 +45,8 @@ class FakeRunner:
             return replace(answer, text=" ".join(self._encoded))
         if verb == "threads":
             return replace(answer, text=os.environ["OMP_NUM_THREADS"])
+        if verb == "inheritable":
+            return replace(answer, text=_inheritable_descriptors())
         if verb == "hang":
             threading.Event().wait()
         if verb == "hold":  # as a C library that neither returns nor lets other threads run
@@ -79,6 +81,19 @@ def _describe(observation: Observation) -> str:
     if observation.audio is not None:
         parts.append(f"audio {observation.audio.size} {float(observation.audio.sum()):g}")
     return ", ".join(parts)
+
+
+def _inheritable_descriptors() -> str:
+    """Beyond standard input, output and error."""
+    opened = [descriptor for descriptor in range(3, 1024) if _is_inheritable(descriptor)]
+    return ", ".join(map(str, opened))
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:  # it is not open
+        return False
 
 
 def _misbehave(verb: str) -> None:

@@ -363,6 +363,21 @@ def test_restarts_leave_no_descriptors(make_process: MakeProcess) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_child_passes_no_descriptor_on(process: ModelProcess) -> None:
+    """A process that holds the child's end of the channel would hide the child's death."""
+    answer = ask(process, "inheritable")
+    assert (answer.error_code, answer.text) == (ErrorCode.NONE, "")
+
+
+def test_interrupt_is_the_clients_to_handle(process: ModelProcess) -> None:
+    ticket = begun(process, "count 20")
+    pid = process.status().pid
+    assert pid is not None
+    os.kill(pid, signal.SIGINT)
+    assert ticket.result(WAIT_S).error_code is ErrorCode.NONE
+    assert process.status().pid == pid
+
+
 def test_other_protocol_version_fails_with_both_versions(
     make_process: MakeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
