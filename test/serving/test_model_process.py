@@ -369,10 +369,11 @@ def test_child_passes_no_descriptor_on(process: ModelProcess) -> None:
     assert (answer.error_code, answer.text) == (ErrorCode.NONE, "")
 
 
-def test_interrupt_is_the_clients_to_handle(process: ModelProcess) -> None:
+def test_signals_that_end_the_client_are_the_clients_to_handle(process: ModelProcess) -> None:
     ticket = begun(process, "count 20")
     pid = process.status().pid
     assert pid is not None
+    assert os.getpgid(pid) != os.getpgrp(), "signals to the client's group do not reach it"
     os.kill(pid, signal.SIGINT)
     assert ticket.result(WAIT_S).error_code is ErrorCode.NONE
     assert process.status().pid == pid
