@@ -60,6 +60,8 @@ def test_a_continuous_space_has_a_rate_and_si_ranges(tmp_path):
         ("name: arm\n", "", "1: 'name' is missing"),
         ("name: arm", "name: ''", "1: 'name' must be text that is not empty"),
         ("frame_id: tool", "frame_id: [a]", "3: 'frame_id' must be text"),
+        ("frame_id: tool", "frame_id: ~", "3: 'frame_id' must be text"),
+        ("frame_id: tool", "? [frame_id]\n: tool", "3: a key must be text"),
         ("rate_hz: 5", "rate_hz: fast", "4: 'rate_hz' must be a finite number, got 'fast'"),
         ("rate_hz: 5", "rate_hz: 0", "4: 'rate_hz' must be positive, got 0"),
         ("rate_hz: 5\n", "", "1: 'rate_hz' is missing"),

@@ -9,6 +9,9 @@ from pathlib import Path
 import yaml
 
 
+_NULL = "tag:yaml.org,2002:null"
+
+
 class YamlRecord:
     """A mapping in a YAML file. Every complaint is an `error` that names the file and the line."""
 
@@ -18,6 +21,8 @@ class YamlRecord:
             raise self.complaint("expected a mapping of keys to values", node)
         self._values: dict[str, yaml.Node] = {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.complaint("a key must be text", key)
             if key.value in self._values:
                 raise self.complaint(f"{key.value!r} is given twice", key)
             self._values[key.value] = value
@@ -56,7 +61,7 @@ class YamlRecord:
         if node is None:
             assert default is not None
             return default
-        if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
+        if not isinstance(node, yaml.ScalarNode) or node.tag == _NULL or not node.value.strip():
             raise self.complaint(f"{key!r} must be text that is not empty", node)
         return str(node.value)
 
