@@ -1,0 +1,121 @@
+"""What training minimises: cross-entropy of every target modality, smoothed, with z-loss.
+
+Letters of shapes: B batch, T target tokens, V vocabulary, K tokens that count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from uio2_ros.model.unified_io import MODALITIES, TargetLogits
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Settings of `training_loss`.
+
+    z_loss: times log(z) ** 2 is added for each token, z being the sum of the exponential logits;
+        keeps logits near normalised log-probabilities, and away from where bfloat16 is coarse.
+    label_smoothing: probability shared by all tokens but the target. The entropy this leaves is
+        subtracted, so that a perfect model still reaches 0.
+    weights: of modalities in the total; 1 where none is given.
+    """
+
+    z_loss: float = 0.0
+    label_smoothing: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.z_loss < 0:
+            raise ValueError(f"z_loss must be >= 0, got {self.z_loss}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1), got {self.label_smoothing}")
+        for name, weight in self.weights.items():
+            if weight < 0:
+                raise ValueError(f"the weight of {name} must be >= 0, got {weight}")
+
+
+@dataclass(frozen=True)
+class ModalityLoss:
+    """Means over the tokens of one modality that count; all 0 where none does."""
+
+    total: Tensor  # () cross-entropy and z-loss, to differentiate
+    z_loss: Tensor  # () the part of it that is z-loss, detached
+    accuracy: Tensor  # () share of tokens that are the most probable, detached
+    tokens: Tensor  # () int64, how many count
+
+
+@dataclass(frozen=True)
+class TrainingLoss:
+    """The weighted sum over modalities, and its parts."""
+
+    total: Tensor  # ()
+    modalities: Mapping[str, ModalityLoss]
+
+
+def training_loss(
+    outputs: Mapping[str, TargetLogits], settings: LossSettings | None = None
+) -> TrainingLoss:
+    """The loss of what `UnifiedIO.forward` gives.
+
+    A modality counts by the mean over its tokens, so that 1,024 tokens of a picture do not drown
+    a text. Raises ValueError for no modality, for weights of modalities that do not exist and for
+    logits, targets and masks whose shapes contradict each other.
+    """
+    settings = settings or LossSettings()
+    if not outputs:
+        raise ValueError("there is no modality to train: the batch has no targets")
+    unknown = sorted(set(settings.weights) - set(MODALITIES))
+    if unknown:
+        raise ValueError(f"weights of {', '.join(unknown)}: modalities are {', '.join(MODALITIES)}")
+    parts = {name: modality_loss(part, settings) for name, part in outputs.items()}
+    weighted = [settings.weights.get(name, 1.0) * part.total for name, part in parts.items()]
+    return TrainingLoss(torch.stack(weighted).sum(), parts)
+
+
+def modality_loss(output: TargetLogits, settings: LossSettings) -> ModalityLoss:
+    """The loss of one modality, over the tokens of its loss mask."""
+    _check_shapes(output)
+    logits = output.logits[output.loss_mask].float()  # (K, V)
+    targets = output.targets[output.loss_mask]  # (K,)
+    count = targets.new_tensor(len(targets))
+    mean = 1.0 / max(len(targets), 1)
+    log_z = logits.logsumexp(-1)  # (K,)
+    z_loss = settings.z_loss * log_z.square()
+    losses = smoothed_cross_entropy(logits, log_z, targets, settings.label_smoothing) + z_loss
+    hits = logits.detach().argmax(-1) == targets
+    return ModalityLoss(
+        total=losses.sum() * mean,
+        z_loss=z_loss.detach().sum() * mean,
+        accuracy=hits.sum() * mean,
+        tokens=count,
+    )
+
+
+def smoothed_cross_entropy(
+    logits: Tensor, log_z: Tensor, targets: Tensor, smoothing: float
+) -> Tensor:
+    """(K,) of logits (K, V), their log-sum-exp (K,) and targets (K,), less the least possible."""
+    target_logits = logits.gather(-1, targets[:, None])[:, 0]
+    if smoothing == 0:
+        return log_z - target_logits
+    others = logits.shape[-1] - 1
+    other_logits = (logits.sum(-1) - target_logits) / others  # the mean of the others
+    confidence = 1 - smoothing
+    losses = log_z - confidence * target_logits - smoothing * other_logits
+    entropy = -confidence * math.log(confidence) - smoothing * math.log(smoothing / others)
+    return losses - entropy
+
+
+def _check_shapes(output: TargetLogits) -> None:
+    logits, targets, mask = output
+    if logits.ndim != 3 or logits.shape[:2] != targets.shape or targets.shape != mask.shape:
+        raise ValueError(
+            f"logits {tuple(logits.shape)}, targets {tuple(targets.shape)} and loss mask "
+            f"{tuple(mask.shape)} must be (B, T, V), (B, T) and (B, T)"
+        )
