@@ -8,7 +8,6 @@ from pathlib import Path
 
 import yaml
 
-
 _NULL = "tag:yaml.org,2002:null"
 
 
