@@ -481,6 +481,16 @@ def test_interpreter_behind_a_wrapper_that_does_not_exec_says_so(
     assert "a wrapper that does not exec" in capfd.readouterr().err
 
 
+def test_modules_in_the_working_directory_are_not_the_childs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise ImportError('a script of somebody')")
+    monkeypatch.chdir(tmp_path)
+    spec = ModelSpec(warm_up=False)
+    with ModelProcess(spec, runner_factory="fake_runner:make") as process:
+        assert process.wait_ready(WAIT_S).state is ModelState.READY
+
+
 def test_instruction_before_the_model_is_ready_is_refused(make_process: MakeProcess) -> None:
     process = make_process("slow")
     answer = ask(process, "count 1")
@@ -609,6 +619,16 @@ def test_observation_that_does_not_fit_the_arena_is_out_of_memory() -> None:
         assert "larger capacity" in answer.error_msg
         assert process.arena.used == 0
         assert ask(process, "describe").text == "history 0"
+
+
+def test_threads_of_torch_are_those_of_the_child() -> None:
+    """Which says so by the environment alone."""
+    output = subprocess.check_output(
+        [sys.executable, "-c", "import torch; print(torch.get_num_threads())"],
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert output.strip() == "1"
 
 
 def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,11 +55,8 @@ class _WarmEnough(Exception):
 
 def make_runner(spec: ModelSpec) -> LoadedRunner:
     """The tasks on the model of the spec. Raises what the loading of engine or tokenizer raises."""
-    import torch
-
     from uio2_ros.tasks import TaskRunner, load_action_spaces
 
-    torch.set_num_threads(spec.cpu_threads)
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
     runner = TaskRunner(engine, action_spaces, spec.tasks)
