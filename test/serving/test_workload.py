@@ -7,12 +7,15 @@ import time
 import numpy as np
 import pytest
 
+from uio2_ros.errors import ErrorCode
 from uio2_ros.serving import SharedArena
 from uio2_ros.serving.ticket import Job
 from uio2_ros.serving.workload import Workload
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
-FRAME = Frame(np.zeros((48, 64, 3), np.uint8), stamp_ns=1, key=1)
+FRAME, FRAME2, FRAME3 = (
+    Frame(np.zeros((48, 64, 3), np.uint8), stamp_ns=number, key=number) for number in (1, 2, 3)
+)
 
 
 @pytest.fixture
@@ -44,6 +47,16 @@ def test_an_instruction_waits_for_a_frame_that_is_sent(workload: Workload) -> No
     assert workload.begin_next() is None
     workload.end_frame()
     assert workload.begin_next() is job
+
+
+def test_an_observation_of_which_a_part_has_no_room_leaves_nothing_behind() -> None:
+    workload = Workload(SharedArena(2 * FRAME.pixels.nbytes), queue_size=2)
+    workload.accept()
+    job = Job(1, "", time.monotonic() + 9, 9.0, None, None, None)
+    refusal = workload.put(job, Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)))
+    assert refusal is not None
+    assert refusal.code is ErrorCode.OUT_OF_MEMORY
+    assert workload.arena.used == 0
 
 
 def test_only_one_frame_is_in_hand(workload: Workload) -> None:
