@@ -15,7 +15,12 @@ from torch import Tensor
 
 from uio2_ros.errors import CheckpointError
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.checkpoint import check_state_dict, locate, read_state_dict
+from uio2_ros.model.checkpoint import (
+    check_state_dict,
+    locate,
+    read_state_dict,
+    write_safetensors,
+)
 
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "b.bias": torch.ones(4)}
 SHAPES = {"a.weight": (2, 3), "b.bias": (4,)}
@@ -87,7 +92,7 @@ def test_torch_files_are_mapped_not_copied(tmp_path: Path) -> None:
 
 
 def test_a_model_loads_from_a_directory_with_stored_dtypes(tmp_path: Path) -> None:
-    model = UnifiedIO.synthetic("tiny").cast_(torch.bfloat16)
+    model = UnifiedIO.synthetic("tiny").to_dtype(torch.bfloat16)
     model.config.save(tmp_path / "config.json")
     torch.save(model.official_state_dict(), tmp_path / "pytorch_model.bin")
     again = UnifiedIO.from_pretrained(tmp_path)
@@ -192,6 +197,40 @@ def test_long_lists_are_cut() -> None:
     shapes = {f"w{i:03}": (1,) for i in range(100)}
     with pytest.raises(CheckpointError, match=r"100 missing: w000, .* and 80 more"):
         check_state_dict({}, shapes)
+
+
+# ---- writing ----
+
+
+def test_small_weights_are_one_file(tmp_path: Path) -> None:
+    write_safetensors(STATE, tmp_path, max_shard_bytes=40)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_large_weights_are_shards_with_an_index(tmp_path: Path) -> None:
+    state = {name: torch.full((10,), float(n)) for n, name in enumerate("abcde")}
+    state["large"] = torch.ones(100)
+    (tmp_path / "config.json").write_text("{}")
+    write_safetensors(state, tmp_path, max_shard_bytes=80)
+    names = [f"model-{n:05}-of-00004.safetensors" for n in (1, 2, 3, 4)]
+    files = locate(tmp_path).weights
+    assert [path.name for path in files] == names
+    assert_same(read_state_dict(files), state)
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    assert index["metadata"] == {"total_size": 600}
+    assert index["weight_map"]["c"] == names[1]
+
+
+def test_an_older_index_does_not_hide_what_is_saved(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    write_safetensors({"a": torch.zeros(9), "b": torch.zeros(9)}, tmp_path, max_shard_bytes=40)
+    write_safetensors(STATE, tmp_path, max_shard_bytes=1000)
+    assert_same(read_state_dict(locate(tmp_path).weights))
+
+
+def test_a_shard_holds_something(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="max_shard_bytes must be >= 1"):
+        write_safetensors(STATE, tmp_path, max_shard_bytes=0)
 
 
 def test_exact_fit_passes() -> None:

@@ -90,6 +90,23 @@ def test_unusable_values_are_explained(section: str, key: str, value: Any, messa
         ModelConfig.load(data)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("input_modalities", ["image"], "a prompt needs 'text'"),
+        ("input_modalities", ["image", "text"], "must be some of ['text', 'image',"),
+        ("input_modalities", ["text", "smell"], "must be some of"),
+        ("input_modalities", ["text", "image_history"], "'image_history' needs 'image'"),
+        ("input_modalities", ["text", "image", "audio_history"], "'audio_history' needs 'audio'"),
+        ("target_modalities", [], "must be some of ['text', 'image', 'audio'], in this order"),
+        ("target_modalities", ["text", "text"], "must be some of"),
+    ],
+)
+def test_modalities_that_cannot_be_are_explained(key: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ModelConfig.load({**official("tiny"), key: value})
+
+
 def test_a_section_must_be_an_object() -> None:
     with pytest.raises(ValueError, match=r"config\.t5_config must be an object, not int"):
         ModelConfig.load({**official("tiny"), "t5_config": 7})

@@ -52,5 +52,5 @@ def test_low_precision_is_turned_in_float32() -> None:
 
 
 def test_a_table_that_was_cast_is_refused() -> None:
-    with pytest.raises(AssertionError, match="cast_"):
+    with pytest.raises(AssertionError, match="to_dtype"):
         rotate(torch.zeros(1, 1, 1, DIM), table_1d(1, DIM)[None].real)

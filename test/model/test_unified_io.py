@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from synthetic_inputs import image
+from synthetic_inputs import image, waveform
 from torch.nn import functional as F
 
 from uio2_ros.errors import CheckpointError
@@ -130,19 +130,54 @@ def test_targets_longer_than_the_tables_are_refused(model: UnifiedIO, processor:
         model.decode_targets(memory, torch.ones(1, 513, dtype=torch.long))
 
 
-def test_cast_keeps_vits_vqgans_and_tables_in_float32() -> None:
-    model = UnifiedIO.synthetic("tiny").cast_(torch.bfloat16)
+def test_casting_keeps_vits_vqgans_and_tables_in_float32() -> None:
+    model = UnifiedIO.synthetic("tiny").to_dtype(torch.bfloat16)
     kept = {name for name, p in model.named_parameters() if p.dtype == torch.float32}
     assert kept == {n for n, _ in model.named_parameters() if ".vit." in n or ".vqgan." in n}
     assert {buffer.dtype for buffer in model.buffers()} == {torch.complex64}
     assert model.dtype == torch.bfloat16
 
 
+def test_vits_and_vqgans_have_dtypes_of_their_own() -> None:
+    half, low = torch.float16, torch.bfloat16
+    model = UnifiedIO.synthetic("tiny").to_dtype(torch.float32, vit_dtype=low, vqgan_dtype=half)
+    dtypes = {name: parameter.dtype for name, parameter in model.named_parameters()}
+    assert {dtype for name, dtype in dtypes.items() if ".vit." in name} == {low}
+    assert {dtype for name, dtype in dtypes.items() if ".vqgan." in name} == {half}
+    rest = {d for n, d in dtypes.items() if ".vit." not in n and ".vqgan." not in n}
+    assert rest == {torch.float32}
+    with pytest.raises(ValueError, match=r"weights cannot be torch\.int8"):
+        model.to_dtype(torch.int8)
+
+
+@pytest.mark.parametrize("modality", ["image", "audio"])
+def test_a_model_wholly_in_bfloat16_reads_and_writes_everything(
+    model: UnifiedIO, processor: Processor, modality: str
+) -> None:
+    low = torch.bfloat16
+    targets = {"image": image(90, 120, 3), "audio": waveform(4.08, 1)}
+    example = processor(
+        PROMPT,
+        image(90, 120, 1),
+        [image(64, 64, 2)],
+        audio=waveform(8.16, 2),
+        **{f"{modality}_target": targets[modality]},
+    )
+    batch = processor.collate([example])
+    cast = UnifiedIO.synthetic("tiny").requires_grad_(False).to_dtype(low, low, low)
+    exact, rough = model(batch)[modality], cast(batch)[modality]
+    same = exact.targets == rough.targets  # codes may differ, and logits after them
+    first = int((~same[0]).nonzero()[0]) if not bool(same.all()) else same.shape[1]
+    difference = (exact.logits - rough.logits).abs()[0, : first + 1]
+    assert first >= 1
+    assert difference.mean() < 0.05
+
+
 def test_bfloat16_stays_near_float32(
     model: UnifiedIO, processor: Processor, targeted: Example
 ) -> None:
     batch = processor.collate([targeted])
-    low = UnifiedIO.synthetic("tiny").cast_(torch.bfloat16)(batch)["text"].logits
+    low = UnifiedIO.synthetic("tiny").to_dtype(torch.bfloat16)(batch)["text"].logits
     assert low.dtype == torch.float32
     torch.testing.assert_close(low.detach(), model(batch)["text"].logits, atol=0.1, rtol=0)
 

@@ -79,6 +79,8 @@ class Engine:
         revision: str | None = None,
         token: str | None = None,
         cache_dir: str | Path | None = None,
+        input_modalities: Sequence[str] | None = None,
+        target_modalities: Sequence[str] | None = None,
     ) -> Engine:
         """An engine for a released checkpoint, a directory in the hub's layout or a hub id.
 
@@ -86,6 +88,7 @@ class Engine:
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA and float32 on the CPU; ViTs and VQGANs stay float32.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
+        input_modalities, target_modalities: load only what these need.
 
         Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
         """
@@ -101,6 +104,8 @@ class Engine:
             revision=revision,
             token=token,
             cache_dir=cache_dir,
+            input_modalities=input_modalities,
+            target_modalities=target_modalities,
         )
         processor = Processor(model.config, tokenizer)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder)
@@ -158,7 +163,7 @@ class Engine:
 
         Raises ValueError for a modality or settings that are not supported.
         """
-        longest = self._longest(modality)
+        longest = self.model.target_embedder(modality).max_length
         if stop is not None and modality != "text":
             raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
         request = resolve(self.processor, examples, modality, sampling, negative, samples, longest)
@@ -240,14 +245,6 @@ class Engine:
         """
         if self._frames.get(key) is None:
             self._frames.put(key, self._resample("image", self.processor.history_frame(pixels)))
-
-    def _longest(self, modality: str) -> int:
-        known = tuple(self.model.target_embedders)
-        if modality not in known:
-            raise ValueError(
-                f"modality {modality!r} is not supported: this model writes {', '.join(known)}"
-            )
-        return self.model.target_embedder(modality).max_length
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
         without = [

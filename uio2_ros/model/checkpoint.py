@@ -23,8 +23,9 @@ from uio2_ros.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
 INDEX_SUFFIX = ".index.json"
+SAFETENSORS_INDEX = "model.safetensors.index.json"
 WEIGHT_FILES = (
-    "model.safetensors.index.json",
+    SAFETENSORS_INDEX,
     "model.safetensors",
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
@@ -198,11 +199,45 @@ def _tensors_only(state: Any, path: Path) -> dict[str, Tensor]:
     return {str(name): tensor for name, tensor in state.items()}
 
 
-def write_safetensors(state: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors as one safetensors file."""
+def write_safetensors(state: Mapping[str, Tensor], folder: Path, max_shard_bytes: int) -> None:
+    """Write tensors as safetensors into `folder`: one file, or shards and their index.
+
+    A tensor larger than a shard gets one of its own.
+    """
     from safetensors.torch import save_file
 
-    save_file({n: t.detach().contiguous() for n, t in state.items()}, path, {"format": "pt"})
+    shards = _split(state, max_shard_bytes)
+    if len(shards) == 1:
+        names = ["model.safetensors"]
+        (folder / SAFETENSORS_INDEX).unlink(missing_ok=True)  # readers would prefer an older one
+    else:
+        count = len(shards)
+        names = [f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)]
+    for name, shard in zip(names, shards, strict=True):
+        tensors = {tensor: state[tensor].detach().contiguous() for tensor in shard}
+        save_file(tensors, folder / name, {"format": "pt"})
+    if len(shards) > 1:
+        index = {
+            "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
+            "weight_map": {t: n for n, shard in zip(names, shards, strict=True) for t in shard},
+        }
+        text = json.dumps(index, indent=2, sort_keys=True) + "\n"
+        (folder / SAFETENSORS_INDEX).write_text(text, encoding="utf-8")
+
+
+def _split(state: Mapping[str, Tensor], max_bytes: int) -> list[list[str]]:
+    """The names of the tensors in their order, cut where a shard is full."""
+    if max_bytes < 1:
+        raise ValueError(f"max_shard_bytes must be >= 1, got {max_bytes}")
+    shards: list[list[str]] = [[]]
+    filled = 0
+    for name, tensor in state.items():
+        if shards[-1] and filled + tensor.nbytes > max_bytes:
+            shards.append([])
+            filled = 0
+        shards[-1].append(name)
+        filled += tensor.nbytes
+    return shards
 
 
 # ---- checking ----

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
+TARGET_MODALITIES = ("text", "image", "audio")
 CONFIG_DIR = Path(__file__).parent / "configs"
 Size = tuple[int, int]  # (rows, columns): an image's height and width, a spectrogram's time and mel
 T = TypeVar("T")
@@ -307,15 +309,14 @@ class ModelConfig:
     use_audio_history_vit: bool
 
     def __post_init__(self) -> None:
-        inputs = ("text", "image", "image_history", "audio", "audio_history")
-        _require(
-            self.input_modalities == inputs,
-            f"input_modalities {list(self.input_modalities)} must be {list(inputs)}",
-        )
-        _require(
-            self.target_modalities == ("text", "image", "audio"),
-            f"target_modalities {list(self.target_modalities)} must be ['text', 'image', 'audio']",
-        )
+        _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
+        _check_modalities("target_modalities", self.target_modalities, TARGET_MODALITIES)
+        _require("text" in self.input_modalities, "input_modalities: a prompt needs 'text'")
+        for name in ("image", "audio"):
+            _require(
+                name in self.input_modalities or f"{name}_history" not in self.input_modalities,
+                f"input_modalities: '{name}_history' needs '{name}', whose ViT it shares",
+            )
         for name in ("use_image_vit", "use_audio_vit", "use_image_history_vit"):
             _require(getattr(self, name), f"{name} false is not supported")
         _require(self.use_audio_history_vit, "use_audio_history_vit false is not supported")
@@ -435,6 +436,14 @@ def _write(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_write(v) for v in value]
     return value
+
+
+def _check_modalities(where: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    ordered = tuple(name for name in known if name in given)
+    _require(
+        len(given) > 0 and given == ordered,
+        f"{where} {list(given)} must be some of {list(known)}, in this order",
+    )
 
 
 def _check_heads(where: str, emb_dim: int, num_heads: int, head_dim: int) -> None:

@@ -6,7 +6,7 @@ Letters of shapes: B batch, S sequence, P patches, F frames or segments, L laten
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -146,22 +146,21 @@ class HistoryEmbedder(nn.Module):
 
 
 def build_input_embedders(config: ModelConfig) -> nn.ModuleDict:
-    """The embedder of every input modality, by name, in the order of the sequence."""
+    """The embedder of every input modality of the configuration, by name, in their order."""
     t5, image, audio = config.t5_config, config.image_vit_cfg, config.audio_vit_cfg
     image_grid = _grid(t5.default_image_vit_size, t5.image_vit_patch_size)
     history_grid = _grid(t5.default_image_history_vit_size, t5.image_vit_patch_size)
     audio_grid = _grid(t5.default_audio_vit_size, t5.audio_vit_patch_size)
     segment_grid = _grid(t5.default_audio_history_vit_size, t5.audio_vit_patch_size)
     frames, segments = config.image_history_cfg, config.audio_history_cfg
-    return nn.ModuleDict(
-        {
-            "text": TextEmbedder(t5),
-            "image": PatchEmbedder(ImageViT(image), image.emb_dim, image_grid, t5),
-            "image_history": HistoryEmbedder(frames, image.emb_dim, history_grid, t5),
-            "audio": PatchEmbedder(AudioViT(audio), audio.emb_dim, audio_grid, t5),
-            "audio_history": HistoryEmbedder(segments, audio.emb_dim, segment_grid, t5),
-        }
-    )
+    makers: dict[str, Callable[[], nn.Module]] = {
+        "text": lambda: TextEmbedder(t5),
+        "image": lambda: PatchEmbedder(ImageViT(image), image.emb_dim, image_grid, t5),
+        "image_history": lambda: HistoryEmbedder(frames, image.emb_dim, history_grid, t5),
+        "audio": lambda: PatchEmbedder(AudioViT(audio), audio.emb_dim, audio_grid, t5),
+        "audio_history": lambda: HistoryEmbedder(segments, audio.emb_dim, segment_grid, t5),
+    }
+    return nn.ModuleDict({name: makers[name]() for name in config.input_modalities})
 
 
 def _grid(size: Size, patch: int) -> Size:

@@ -15,7 +15,7 @@ BASE = 10000.0
 
 def rotate(x: Tensor, table: Tensor) -> Tensor:
     """Turn x (B, H, S, D) by table (B or 1, S, D / 2), computed in float32, in the dtype of x."""
-    assert table.is_complex(), "rotary tables stay complex: cast models with cast_()"
+    assert table.is_complex(), "rotary tables stay complex: cast models with to_dtype()"
     pairs = torch.view_as_complex(x.float().view(*x.shape[:-1], -1, 2))  # (B, H, S, D / 2)
     return torch.view_as_real(pairs * table[:, None]).flatten(-2).to(x.dtype)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.model import checkpoint
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.config import TARGET_MODALITIES, ModelConfig
 from uio2_ros.model.inputs import (
     HistoryEmbedder,
     HistoryFrames,
@@ -46,8 +46,8 @@ from uio2_ros.model.teacher_forcing import (
 from uio2_ros.model.transformer import Decoder, DecoderState, Encoder, Memory, empty_cache
 from uio2_ros.processing.example import Batch, PatchBatch
 
-MODALITIES = ("text", "image", "audio")  # that can be written, in the order of the decoder
-FLOAT32_PARTS = (".vit.", ".vqgan.")  # kept in float32 whatever the dtype of the transformer
+VIT_PART, VQGAN_PART = ".vit.", ".vqgan."  # in names of parameters with a dtype of their own
+SHARD_BYTES = 5 * 10**9
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,10 @@ class UnifiedIO(nn.Module):
         self.config = config
         t5 = config.t5_config
         self.text_token_embedder = nn.Embedding(t5.vocab_size, t5.emb_dim)
-        self.image_token_embedder = nn.Embedding(t5.image_vocab_size, t5.emb_dim)
-        self.audio_token_embedder = nn.Embedding(t5.audio_vocab_size, t5.emb_dim)
+        if "image" in config.target_modalities:
+            self.image_token_embedder = nn.Embedding(t5.image_vocab_size, t5.emb_dim)
+        if "audio" in config.target_modalities:
+            self.audio_token_embedder = nn.Embedding(t5.audio_vocab_size, t5.emb_dim)
         self.input_embedders = build_input_embedders(config)
         self.target_embedders = build_target_embedders(config)
         self.encoder = Encoder(t5)
@@ -104,27 +106,39 @@ class UnifiedIO(nn.Module):
         revision: str | None = None,
         token: str | None = None,
         cache_dir: str | Path | None = None,
+        input_modalities: Sequence[str] | None = None,
+        target_modalities: Sequence[str] | None = None,
     ) -> UnifiedIO:
         """A released model, from a directory in the hub's layout or a hub id, ready for inference.
 
-        Weights keep the dtypes they are stored in, or are cast to `dtype` except for the ViTs and
-        VQGANs, which then are float32. Tensors are mapped from the file and moved one by one, so
-        memory never holds them twice. Raises CheckpointError for files that cannot be read and for
-        tensors that are unknown, missing or mis-shaped.
+        With `input_modalities` or `target_modalities`, only what they need is loaded, see
+        `set_modalities`. Weights keep the dtypes they are stored in, or are cast to `dtype` except
+        for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file and moved
+        one by one, so memory never holds them twice. Raises CheckpointError for files that cannot
+        be read and for tensors that are unknown, missing or mis-shaped.
         """
         files = checkpoint.locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
         with torch.device("meta"):
             model = UnifiedIO(ModelConfig.load(files.config))
         state = checkpoint.read_state_dict(files.weights)
+        checkpoint.check_state_dict(state, model.official_shapes())
+        kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
+        state = {name: tensor for name, tensor in state.items() if name in kept}
         model.load_official_state_dict(state, device=device, dtype=dtype)
         return model.eval()
 
-    def save_pretrained(self, directory: str | os.PathLike[str]) -> None:
-        """Write `config.json` and `model.safetensors`, the hub's layout."""
+    def save_pretrained(
+        self, directory: str | os.PathLike[str], *, max_shard_bytes: int = SHARD_BYTES
+    ) -> None:
+        """Write `config.json` and safetensors, the hub's layout.
+
+        Weights of more than `max_shard_bytes` are written as shards of at most that, with an
+        index. Raises ValueError for a limit below 1.
+        """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        self.config.save(folder / "config.json")
-        checkpoint.write_safetensors(self.official_state_dict(), folder / "model.safetensors")
+        self.config.save(folder / checkpoint.CONFIG_FILE)
+        checkpoint.write_safetensors(self.official_state_dict(), folder, max_shard_bytes)
 
     # ---- weights ----
 
@@ -169,13 +183,48 @@ class UnifiedIO(nn.Module):
         if target is not None:
             self.to(target)
 
-    def cast_(self, dtype: torch.dtype) -> UnifiedIO:
-        """Cast the weights in place: the ViTs and VQGANs to float32, all else to `dtype`.
+    def to_dtype(
+        self,
+        dtype: torch.dtype,
+        vit_dtype: torch.dtype = torch.float32,
+        vqgan_dtype: torch.dtype = torch.float32,
+    ) -> UnifiedIO:
+        """Cast the weights in place: the ViTs, the VQGANs and all else.
 
-        `.to(dtype)` would cast those and the rotary tables as well.
+        `.to(dtype)` would cast the rotary tables as well. Raises ValueError for a dtype that is
+        not floating-point.
         """
+        for one in (dtype, vit_dtype, vqgan_dtype):
+            if not one.is_floating_point:
+                raise ValueError(f"weights cannot be {one}: give floating-point dtypes")
         for name, parameter in self.named_parameters():
-            parameter.data = parameter.data.to(_dtype_of(name, dtype))
+            wanted = _dtype_of(name, dtype, vit_dtype, vqgan_dtype)
+            parameter.data = parameter.data.to(wanted)
+        return self
+
+    def set_modalities(
+        self,
+        input_modalities: Sequence[str] | None = None,
+        target_modalities: Sequence[str] | None = None,
+    ) -> UnifiedIO:
+        """Keep what these modalities need and drop all other parameters, in place.
+
+        None keeps all there are. The configuration follows, so that the smaller model can be saved.
+        Raises ValueError for modalities that the model does not have, for inputs without text and
+        for a history without the modality whose ViT it shares.
+        """
+        config = self.config
+        self.config = replace(
+            config,
+            input_modalities=_kept("input", input_modalities, config.input_modalities),
+            target_modalities=_kept("target", target_modalities, config.target_modalities),
+        )
+        for name in set(config.input_modalities) - set(self.config.input_modalities):
+            del self.input_embedders[name]
+        for name in set(config.target_modalities) - set(self.config.target_modalities):
+            del self.target_embedders[name]
+            if name != "text":  # prompts need its table
+                delattr(self, f"{name}_token_embedder")
         return self
 
     # ---- inputs ----
@@ -206,23 +255,37 @@ class UnifiedIO(nn.Module):
         resampled: HistoryFrames | None,
     ) -> list[InputSequence]:
         frozen = self.config.freeze_vit
-        now, past = self._embedders(modality)
-        parts = [now(current, frozen)] if current is not None else []
+        parts = []
+        if current is not None:
+            parts.append(self._patch_embedder(modality)(current, frozen))
         if resampled is None and history is not None:
-            resampled = past.encode_batch(now.vit, history, frozen)
-        return [*parts, past(resampled)] if resampled is not None else parts
+            vit = self._patch_embedder(modality).vit
+            resampled = self._history_embedder(modality).encode_batch(vit, history, frozen)
+        if resampled is not None:
+            parts.append(self._history_embedder(modality)(resampled))
+        return parts
 
     def encode_history(self, modality: str, frames: PatchBatch) -> Tensor:
         """Frames (N, P, dim) of the "image" or segments of the "audio" history -> (N, L, E).
 
         Depends on each frame alone, so that it can be computed when the frame arrives.
         """
-        now, past = self._embedders(modality)
-        return past.encode(now.vit, frames, self.config.freeze_vit)
+        vit = self._patch_embedder(modality).vit
+        return self._history_embedder(modality).encode(vit, frames, self.config.freeze_vit)
 
-    def _embedders(self, modality: str) -> tuple[PatchEmbedder, HistoryEmbedder]:
-        now = cast(PatchEmbedder, self.input_embedders[modality])
-        return now, cast(HistoryEmbedder, self.input_embedders[f"{modality}_history"])
+    def _patch_embedder(self, modality: str) -> PatchEmbedder:
+        return cast(PatchEmbedder, self._input_embedder(modality))
+
+    def _history_embedder(self, modality: str) -> HistoryEmbedder:
+        return cast(HistoryEmbedder, self._input_embedder(f"{modality}_history"))
+
+    def _input_embedder(self, modality: str) -> nn.Module:
+        if modality not in self.input_embedders:
+            raise ValueError(
+                f"the input has {modality}, which this model does not read: it reads "
+                f"{', '.join(self.input_embedders)}"
+            )
+        return self.input_embedders[modality]
 
     def encode(self, inputs: InputSequence) -> Encoded:
         """Run the encoder."""
@@ -266,7 +329,12 @@ class UnifiedIO(nn.Module):
         return F.linear(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
 
     def target_embedder(self, modality: str) -> TargetEmbedder:
-        """What turns a modality's tokens into decoder inputs."""
+        """What turns a modality's tokens into decoder inputs; ValueError for one not written."""
+        if modality not in self.target_embedders:
+            raise ValueError(
+                f"modality {modality!r} is not supported: this model writes "
+                f"{', '.join(self.target_embedders)}"
+            )
         return cast(TargetEmbedder, self.target_embedders[modality])
 
     def token_embedder(self, modality: str) -> nn.Embedding:
@@ -309,7 +377,7 @@ class UnifiedIO(nn.Module):
 
         Raises ValueError as `forward` does.
         """
-        given = {name for name in MODALITIES if getattr(batch, f"{name}_target") is not None}
+        given = {name for name in TARGET_MODALITIES if getattr(batch, f"{name}_target") is not None}
         dropped = sorted(given - set(self.target_embedders))
         if dropped:
             raise ValueError(
@@ -321,7 +389,7 @@ class UnifiedIO(nn.Module):
                 "the batch has no target: give text_target, image_target or audio_target to the "
                 "processor"
             )
-        written = [name for name in MODALITIES if name in given]
+        written = [name for name in TARGET_MODALITIES if name in given]
         tokens = ((name, self.target_embedder(name).tokenize(batch)) for name in written)
         return {name: part for name, part in tokens if part is not None}
 
@@ -358,7 +426,7 @@ class UnifiedIO(nn.Module):
             target.pack(reading.rotary),
             memory,
             decoder_mask(
-                target.examples * len(MODALITIES) + modalities,
+                target.examples * len(TARGET_MODALITIES) + modalities,
                 target.pack(reading.mask),
                 None if reading.visible is None else target.pack(reading.visible),
             ),
@@ -371,5 +439,26 @@ def _key_mask(mask: Tensor) -> Tensor | None:
     return None if bool(mask.all()) else mask[:, None, None]
 
 
-def _dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
-    return torch.float32 if any(part in name for part in FLOAT32_PARTS) else dtype
+def _dtype_of(
+    name: str,
+    dtype: torch.dtype,
+    vit_dtype: torch.dtype = torch.float32,
+    vqgan_dtype: torch.dtype = torch.float32,
+) -> torch.dtype:
+    """The dtype of the parameter called `name`."""
+    if VIT_PART in name:
+        return vit_dtype
+    return vqgan_dtype if VQGAN_PART in name else dtype
+
+
+def _kept(kind: str, wanted: Sequence[str] | None, present: tuple[str, ...]) -> tuple[str, ...]:
+    """The present modalities that are wanted, in their order."""
+    if wanted is None:
+        return present
+    unknown = sorted(set(wanted) - set(present))
+    if unknown or isinstance(wanted, str):
+        raise ValueError(
+            f"{kind}_modalities must be some of {', '.join(present)}, which this model has, got "
+            f"{wanted if isinstance(wanted, str) else ', '.join(wanted)}"
+        )
+    return tuple(name for name in present if name in wanted)

@@ -101,9 +101,9 @@ class ImageViT(nn.Module):
             return table
         square = table.view(side, side, -1).permute(2, 0, 1)[None]  # (1, width, side, side)
         resized = F.interpolate(
-            square, size=grid, mode="bicubic", align_corners=False, antialias=True
+            square.float(), size=grid, mode="bicubic", align_corners=False, antialias=True
         )
-        return resized[0].flatten(1).T
+        return resized[0].flatten(1).T.to(table.dtype)
 
 
 class AudioViT(nn.Module):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from uio2_ros.model.unified_io import MODALITIES, TargetLogits
+from uio2_ros.model.config import TARGET_MODALITIES
+from uio2_ros.model.unified_io import TargetLogits
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ def training_loss(
     settings = settings or LossSettings()
     if not outputs:
         raise ValueError("there is no modality to train: the batch has no targets")
-    unknown = sorted(set(settings.weights) - set(MODALITIES))
+    unknown = sorted(set(settings.weights) - set(TARGET_MODALITIES))
     if unknown:
-        raise ValueError(f"weights of {', '.join(unknown)}: modalities are {', '.join(MODALITIES)}")
+        raise ValueError(
+            f"weights of {', '.join(unknown)}: modalities are {', '.join(TARGET_MODALITIES)}"
+        )
     parts = {name: modality_loss(part, settings) for name, part in outputs.items()}
     weighted = [settings.weights.get(name, 1.0) * part.total for name, part in parts.items()]
     return TrainingLoss(torch.stack(weighted).sum(), parts)
