@@ -196,7 +196,8 @@ class Instructions:
         def on_done(answer: Answer) -> None:
             self._pool.submit(self._finish, asked, answer, ready, sight, release)
 
-        if timeout_s <= asked.age_s:
+        left_s = timeout_s - asked.age_s
+        if left_s <= 0:
             sight.snapshot.release()
             raise InstructionError(
                 ErrorCode.TIMEOUT,
@@ -205,7 +206,7 @@ class Instructions:
         ticket = ready.model.submit(
             instruction,
             sight.observation,
-            timeout_s=timeout_s - asked.age_s,
+            timeout_s=left_s,
             on_progress=asked.on_progress,
             on_done=on_done,
             on_released=release,
