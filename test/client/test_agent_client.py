@@ -11,11 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 import rclpy
+from action_msgs.msg import GoalStatus
 from nodes.agent_process import AgentProcess
-from nodes.robot import wait_until
+from nodes.robot import Robot, wait_until
 from rclpy.executors import SingleThreadedExecutor
+from uio2_ros.action import Instruct
+from uio2_ros.msg import InstructionResult
 
 from uio2_ros.client import AgentClient, AgentUnavailableError, Progress
+from uio2_ros.client.agent_client import PendingAnswer, _on_result
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.instruction import Box
 
@@ -74,6 +78,39 @@ def test_failure_is_an_exception_with_its_code(client: AgentClient) -> None:
     assert caught.value.code is ErrorCode.UNKNOWN_TASK
 
 
+@pytest.mark.parametrize("error", [ValueError("mine"), TimeoutError("mine")])
+def test_what_progress_raises_reaches_the_caller(client: AgentClient, error: Exception) -> None:
+    def fail(progress: Progress) -> None:
+        del progress
+        raise error
+
+    with pytest.raises(type(error), match="mine"):
+        client.ask("the cup", task="localize", on_progress=fail)
+    assert client.ask("the cup", task="refexp").text == "the cup"
+
+
+def test_seed_of_more_than_64_bits_is_refused(client: AgentClient) -> None:
+    with pytest.raises(InstructionError, match="the seed is") as caught:
+        client.ask("the cup", task="refexp", seed=2**63)
+    assert caught.value.code is ErrorCode.INVALID_REQUEST
+    assert client.ask("the cup", task="refexp", seed=2**63 - 1).error_code == 0
+
+
+@pytest.mark.parametrize(("namespace", "name"), [("le ft", "agent"), ("", "x-y"), ("a//b", "c d")])
+def test_name_that_no_agent_can_have(namespace: str, name: str) -> None:
+    with pytest.raises(AgentUnavailableError, match="cannot be the name of an agent"):
+        AgentClient(name=name, namespace=namespace)
+
+
+def test_goal_that_the_agent_has_forgotten_is_no_empty_answer(client: AgentClient) -> None:
+    pending = client.send("the cup", task="localize")
+    forgotten = Instruct.Impl.GetResultService.Response(status=GoalStatus.STATUS_UNKNOWN)
+    _on_result(forgotten, pending)
+    with pytest.raises(InstructionError, match="restarted"):
+        pending.result(5)
+    pending.cancel()
+
+
 def test_pending_answer_can_be_watched_and_cancelled(client: AgentClient) -> None:
     pending = client.send("the cup", task="localize")
     assert not pending.done()
@@ -93,6 +130,22 @@ def test_cancelling_at_once_is_not_too_early(client: AgentClient) -> None:
     with pytest.raises(InstructionError) as caught:
         pending.result(10)
     assert caught.value.code is ErrorCode.CANCELED
+
+
+def test_interrupted_before_the_goal_is_accepted(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(pending: PendingAnswer) -> None:
+        raise KeyboardInterrupt
+
+    del client
+    monkeypatch.setattr(PendingAnswer, "result", interrupt)
+    with Robot() as robot:
+        robot.listen("/agent/result", InstructionResult)
+        with AgentClient() as hasty, pytest.raises(KeyboardInterrupt):
+            assert hasty.wait_for_agent(20)
+            hasty.ask("the cup", task="localize")
+        assert robot.heard("/agent/result").error_code == ErrorCode.CANCELED
 
 
 def test_a_node_that_is_spun_elsewhere(client: AgentClient) -> None:

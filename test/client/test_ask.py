@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
 import pytest
 from nodes.agent_process import AgentProcess
+from nodes.robot import Robot
+from uio2_ros.action import Instruct
+from uio2_ros.msg import InstructionResult
 
 from uio2_ros.cli.ask import _choose_task, _parser
+from uio2_ros.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
 
@@ -82,6 +88,57 @@ def test_the_agents_error_is_printed(agent: AgentProcess, tmp_path: Path) -> Non
     assert "UNKNOWN_TASK 9102" in shown.stderr
     shown = ask(tmp_path, "look", "--task", "nope", "--json")
     assert (shown.returncode, json.loads(shown.stdout)["error"]) == (1, "UNKNOWN_TASK")
+
+
+def test_reader_that_leaves_early_gets_no_traceback(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    words = f"{sys.executable} -m uio2_ros.cli ask 'the cup' --task refexp"
+    command = ["bash", "-c", f"({words}; echo code $? >&2) | true"]
+    shown = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert shown.stderr == "code 141\n"
+
+
+def test_interrupting_cancels_the_instruction(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    command = [sys.executable, "-m", "uio2_ros.cli", "ask", "person", "--task", "keypoints"]
+    with Robot() as robot:
+        robot.listen("/agent/result", InstructionResult)
+        begun = threading.Event()
+        robot.node.create_subscription(
+            Instruct.Impl.FeedbackMessage,
+            "/agent/instruct/_action/feedback",
+            lambda _: begun.set(),
+            10,
+        )
+        asking = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored here
+        )
+        assert begun.wait(60)
+        asking.send_signal(signal.SIGINT)
+        _, said = asking.communicate(timeout=20)
+        assert (asking.returncode, said) == (130, "uio2 ask: cancelled\n")
+        assert robot.heard("/agent/result").error_code == ErrorCode.CANCELED
+
+
+def test_wrong_arguments_are_explained_with_the_command_as_typed(tmp_path: Path) -> None:
+    assert ask(tmp_path).stderr.startswith("usage: ./uio2 ask ")
+    shown = ask(tmp_path, "look", "--namespace", "le ft")
+    assert (shown.returncode, "Traceback" in shown.stderr) == (2, False)
+    assert "'/le ft/agent' cannot be the name" in shown.stderr
+
+
+def test_picture_format_that_nobody_writes_is_said(agent: AgentProcess, tmp_path: Path) -> None:
+    del agent
+    shown = ask(tmp_path, "the cup", "--task", "refexp", "--image", "drawing.txt")
+    assert (shown.returncode, shown.stderr.count("\n")) == (0, 1)
+    assert "drawing.txt cannot be written" in shown.stderr
+    assert "give --image a .png or .jpg" in shown.stderr
 
 
 def test_no_agent(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -38,10 +40,24 @@ SYNTHETIC_NOTICE = (
 TIMINGS = ("queue", "preprocess", "encode", "first_token", "decode", "postprocess", "total")
 
 EXIT_ANSWERED, EXIT_FAILED, EXIT_NO_AGENT, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_READER_GONE = 128 + signal.SIGPIPE
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: answered; 1: the agent's error; 2: no agent, or wrong arguments; 130: interrupted."""
+    """0: answered; 1: the agent's error; 2: no agent, or wrong arguments; 130: interrupted;
+    141: nobody reads the output to its end, as in `./uio2 ask ... | head -1`.
+    """
+    try:
+        code = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is left in the buffer would be written, and fail again, when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_READER_GONE
+    return code
+
+
+def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     choice = _choose_task(arguments)
     try:
@@ -56,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="uio2 ask", description="Ask the running agent.")
+    parser = argparse.ArgumentParser(prog="./uio2 ask", description="Ask the running agent.")
     parser.add_argument("instruction", help='what to ask, such as "find the cup"')
     parser.add_argument(
         "--task", help="one of " + ", ".join(filter(None, TASKS)) + ', or "" for free form'
@@ -208,7 +224,11 @@ def _save(drawing: Image, path: Path) -> Path | None:
     try:
         written = cv2.imwrite(str(path), np.ascontiguousarray(rgb[:, :, ::-1]))
     except cv2.error as error:
-        print(f"uio2 ask: {path} cannot be written: {error.msg}", file=sys.stderr)
+        reason = " ".join(str(error.err or error).split())
+        print(
+            f"uio2 ask: {path} cannot be written ({reason}); give --image a .png or .jpg",
+            file=sys.stderr,
+        )
         return None
     if not written:
         print(f"uio2 ask: {path} cannot be written; is its folder there?", file=sys.stderr)

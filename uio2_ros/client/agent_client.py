@@ -10,19 +10,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import rclpy
+from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.action.client import ClientGoalHandle
 from rclpy.context import Context
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.validate_full_topic_name import validate_full_topic_name
 
 from uio2_ros.action import Instruct
 from uio2_ros.errors import ErrorCode, InstructionError
@@ -31,6 +34,9 @@ from uio2_ros.tasks.instruction import Box
 
 LIVENESS_PERIOD_S = 0.25
 """How often a waiting client looks whether the agent is still there."""
+CANCEL_WAIT_S = 1.0
+"""How long an interrupted client stays for its cancellation to arrive."""
+SEEDS = range(-(2**63), 2**63)
 
 
 class AgentUnavailableError(ConnectionError):
@@ -74,6 +80,11 @@ class PendingAnswer:
             if self._goal is not None:
                 self._goal.cancel_goal_async()
 
+    def cancel_and_wait(self, timeout_s: float) -> None:
+        """Cancels, and returns once the agent has stopped or `timeout_s` is over."""
+        self.cancel()
+        futures.wait([self._answer], timeout_s)
+
     def result(self, timeout_s: float | None = None) -> InstructionResult:
         """Waits for the answer.
 
@@ -83,19 +94,17 @@ class PendingAnswer:
         end_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left_s = LIVENESS_PERIOD_S if end_s is None else end_s - time.monotonic()
-            try:
-                result = self._answer.result(max(0.0, min(LIVENESS_PERIOD_S, left_s)))
-            except FutureTimeoutError:
+            futures.wait([self._answer], max(0.0, min(LIVENESS_PERIOD_S, left_s)))
+            if not self._answer.done():
                 self._keep_waiting(left_s, timeout_s)
                 continue
+            result = self._answer.result()
             if result.error_code != ErrorCode.NONE:
                 raise InstructionError(_code(result.error_code), result.error_msg)
             return result
 
     def _keep_waiting(self, left_s: float, timeout_s: float | None) -> None:
         """Returns if there is still reason to wait."""
-        if self._answer.done():
-            return
         if not self._is_reachable():
             raise AgentUnavailableError(f"{self._agent} went away before it answered")
         if left_s <= 0:
@@ -111,12 +120,14 @@ class PendingAnswer:
                 goal.cancel_goal_async()
 
     def answered(self, result: InstructionResult) -> None:
-        """The agent has answered."""
-        self._answer.set_result(result)
+        """The agent has answered; without effect after `failed`."""
+        if not self._answer.done():
+            self._answer.set_result(result)
 
     def failed(self, error: Exception) -> None:
         """There will be no answer."""
-        self._answer.set_exception(error)
+        if not self._answer.done():
+            self._answer.set_exception(error)
 
 
 class AgentClient:
@@ -129,8 +140,9 @@ class AgentClient:
     def __init__(
         self, *, name: str = "agent", namespace: str = "", node: Node | None = None
     ) -> None:
-        """The agent is the node `name` in `namespace`."""
+        """The agent is the node `name` in `namespace`; AgentUnavailableError if none can be."""
         self.agent = "/".join(["", *namespace.strip("/").split("/"), name]).replace("//", "/")
+        _check_name(self.agent)
         self._spinner = _Spinner() if node is None else None
         self.node: Any = node if self._spinner is None else self._spinner.node
         self._client = ActionClient(self.node, Instruct, f"{self.agent}/instruct")
@@ -173,7 +185,7 @@ class AgentClient:
         try:
             return pending.result()
         except KeyboardInterrupt:
-            pending.cancel()
+            pending.cancel_and_wait(CANCEL_WAIT_S)
             raise
 
     def send(
@@ -189,7 +201,15 @@ class AgentClient:
         seed: int = 0,
         on_progress: OnProgress | None = None,
     ) -> PendingAnswer:
-        """Asks without waiting; the arguments are those of `ask`."""
+        """Asks without waiting; the arguments are those of `ask`.
+
+        What `on_progress` raises cancels the instruction and is raised by `result`.
+        """
+        if seed not in SEEDS:
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST,
+                f"the seed is {seed}; give one from {SEEDS.start} to {SEEDS.stop - 1}",
+            )
         if not self._client.server_is_ready():
             raise AgentUnavailableError(
                 f"there is no {self.agent} on ROS_DOMAIN_ID of this process; start it with "
@@ -236,8 +256,13 @@ class AgentClient:
             pending.progress = Progress(
                 feedback.stage, feedback.text, feedback.tokens, feedback.elapsed
             )
-            if on_progress is not None:
+            if on_progress is None or pending.done():
+                return
+            try:
                 on_progress(pending.progress)
+            except Exception as error:  # of the caller's code, for the caller
+                pending.failed(error)
+                pending.cancel()
 
         sent = self._client.send_goal_async(goal, feedback_callback=on_feedback)
         sent.add_done_callback(lambda future: _on_accepted(future.result(), pending))
@@ -284,10 +309,33 @@ def _on_accepted(goal: ClientGoalHandle, pending: PendingAnswer) -> None:
             InstructionError(ErrorCode.INVALID_REQUEST, "the agent did not take the goal")
         )
         return
-    goal.get_result_async().add_done_callback(
-        lambda future: pending.answered(future.result().result.result)
-    )
+    goal.get_result_async().add_done_callback(lambda future: _on_result(future.result(), pending))
     pending.accepted(goal)
+
+
+def _on_result(response: Any, pending: PendingAnswer) -> None:
+    result: InstructionResult = response.result.result
+    if response.status != GoalStatus.STATUS_SUCCEEDED and result.error_code == ErrorCode.NONE:
+        # the response of an agent that no longer has the goal is empty
+        pending.failed(
+            InstructionError(
+                ErrorCode.UNKNOWN,
+                "the agent knows nothing of this instruction any more; was it restarted? Ask again",
+            )
+        )
+        return
+    pending.answered(result)
+
+
+def _check_name(agent: str) -> None:
+    try:
+        validate_full_topic_name(agent)
+    except InvalidTopicNameException as error:
+        reason = str(error).splitlines()[0]
+        raise AgentUnavailableError(
+            f"{agent!r} cannot be the name of an agent ({reason}); give a namespace and a name of "
+            "letters, digits and underscores"
+        ) from error
 
 
 def _code(number: int) -> ErrorCode:
