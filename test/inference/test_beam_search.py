@@ -106,34 +106,47 @@ def test_a_batch_of_unequal_examples_equals_single_runs(
 
 
 def test_beams_read_the_cache_of_the_text_they_continue(engine: Engine) -> None:
-    """The total log-probability of the found text is that of decoding it alone."""
-    model, example = engine.model, engine.processor("Pick up the mug.")
-    sampling = Sampling(beams=4, max_new_tokens=6, min_new_tokens=6, logits_processors=[keep_few])
-    (found,) = engine.generate([example], sampling=sampling)
-    (greedy,) = engine.generate([example], sampling=dataclasses.replace(sampling, beams=1))
+    """The logits that every beam sees are those of decoding its text alone."""
+    seen: list[tuple[Tensor, Tensor]] = []
 
-    def total(tokens: list[int]) -> float:
-        targets = torch.tensor([tokens])
-        with torch.inference_mode():
-            memory = model.remember(engine.encode(example))
-            logits = model.decode_targets(memory, targets)[0]
-        prefixes = [torch.tensor([[0, *tokens[:n]]]) for n in range(len(tokens))]
-        few = torch.cat([keep_few(p, row[None]) for p, row in zip(prefixes, logits, strict=True)])
-        return float(few.log_softmax(-1).gather(1, targets.T).sum())
+    def record(tokens: Tensor, scores: Tensor) -> Tensor:
+        seen.append((tokens, scores))
+        return toy(tokens, scores)
 
-    assert total(found.tokens) >= total(greedy.tokens)
-    assert total(found.tokens) == pytest.approx(best_of_all(total), abs=1e-3)
-
-
-def keep_few(_: Tensor, scores: Tensor) -> Tensor:
-    """Two tokens only, whose scores the model decides, so that all 64 texts can be tried."""
-    kept = torch.full_like(scores, -torch.inf)
-    kept[:, list(WORDS[:2])] = scores[:, list(WORDS[:2])] * 20
-    return kept
+    example = engine.processor("Pick up the mug.")
+    sampling = Sampling(beams=4, max_new_tokens=6, min_new_tokens=6, logits_processors=[record])
+    engine.generate([example], sampling=sampling)
+    tokens, logits = seen[-1]
+    assert any(not torch.equal(before, tokens[:, : before.shape[1]]) for before, _ in seen)
+    with torch.inference_mode():
+        memory = engine.model.remember(engine.encode(example))
+        alone = engine.model.decode_targets(memory, torch.cat([tokens[:, 1:], tokens[:, :1]], 1))
+    torch.testing.assert_close(logits, alone[:, -1], atol=1e-4, rtol=1e-4)
 
 
-def best_of_all(total: Any) -> float:
-    return max(total(list(text)) for text in itertools.product(WORDS[:2], repeat=6))
+def test_an_example_that_is_done_does_not_change_while_others_go_on(engine: Engine) -> None:
+    """Later texts would win by their length, but alone the search ends before they are there."""
+    beams = 2
+
+    def scripted(tokens: Tensor, scores: Tensor) -> Tensor:
+        out = torch.full_like(scores, -torch.inf)
+        for row, text in enumerate(tokens[:, 1:].tolist()):
+            if row >= beams or text[:1] == [50]:
+                out[row, 60] = 0.0
+            elif text:
+                out[row, END] = 0.0
+            else:
+                out[row, [END, 40, 50]] = torch.tensor([0.0, 0.0, -8.0])
+        return out
+
+    example = engine.processor("Go.")
+    sampling = Sampling(
+        beams=beams, max_new_tokens=12, length_penalty=2.0, logits_processors=[scripted]
+    )
+    (alone,) = engine.generate([example], sampling=sampling)
+    together = engine.generate([example] * 2, sampling=sampling)
+    assert [g.tokens for g in together] == [alone.tokens, [60] * 12]
+    assert alone.tokens == [40]
 
 
 def test_stop_ends_a_beam(engine: Engine) -> None:
@@ -149,7 +162,8 @@ def test_a_grammar_with_one_way_ends_all_beams(engine: Engine) -> None:
     script = [40, 50, END]
 
     def only(tokens: Tensor, scores: Tensor) -> Tensor:
-        place = min(tokens.shape[1] - 1, 2)
+        place = tokens.shape[1] - 1
+        assert tokens[:, 1:].tolist() == [script[:place]] * 4
         return torch.full_like(scores, -torch.inf).index_fill(1, torch.tensor([script[place]]), 0.0)
 
     seen: list[tuple[int, ...]] = []

@@ -86,6 +86,22 @@ def test_the_cache_is_allocated_once_and_has_an_end(model: UnifiedIO, processor:
         model.decode_step(state, torch.zeros(1, dtype=torch.long))
 
 
+def test_rows_continue_those_they_are_reordered_to(
+    model: UnifiedIO, processor: Processor, targeted: Example
+) -> None:
+    encoded = model.encode(model.embed_inputs(processor.collate([targeted])))
+    state = model.prefill(encoded, max_tokens=3, copies=2)
+    places = [layer.keys.data_ptr() for layer in state.cache]
+    for tokens in ([0, 0], [40, 50]):
+        model.decode_step(state, torch.tensor(tokens))
+    state.reorder(torch.tensor([1, 0]))
+    swapped = model.decode_step(state, torch.tensor([60, 70]))
+    assert [layer.keys.data_ptr() for layer in state.cache] == places
+    texts = torch.tensor([[50, 60, 1], [40, 70, 1]])
+    alone = model.decode_targets(model.remember(encoded), texts)[:, 2]
+    torch.testing.assert_close(swapped, alone, atol=1e-4, rtol=1e-4)
+
+
 def test_a_step_needs_one_token_per_row(model: UnifiedIO, processor: Processor) -> None:
     state = model.prefill(model.encode(model.embed_inputs(processor.collate([processor("a")]))), 2)
     with pytest.raises(AssertionError, match=r"tokens \(2,\), want \(1,\)"):

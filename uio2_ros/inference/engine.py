@@ -153,7 +153,8 @@ class Engine:
         modality: "text", "image" or "audio", which the prompts must ask for. Pictures and sounds
             have exactly as many tokens as the model's grid.
         sampling: None is the modality's of `inference.defaults`. For pictures that includes
-            guidance away from `NEGATIVE_PROMPTS`, unless `negative` is given.
+            guidance away from `NEGATIVE_PROMPTS`, unless `negative` is given; depth maps, normals
+            and masks have settings of their own there, without guidance.
         negative: examples to move away from, one per example or one for all, with
             `sampling.guidance_scale`; their rows come after the others in logits processors.
         stop: asked for every unfinished text after every token whether it is done.
