@@ -137,6 +137,31 @@ def test_end_of_a_process_that_is_not_needed_is_no_reason_to_stop(supervisor: Su
     assert supervisor.wait(stop) is None
 
 
+def test_number_of_a_process_that_ended_long_ago_is_sent_no_signal(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may have given it to somebody else since."""
+    ended = supervisor.start(command("one", "pass", needed=False))
+    ended.process.wait()
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    assert supervisor.wait(stop) is None
+    signalled: list[int] = []
+    monkeypatch.setattr(os, "killpg", lambda group, _: signalled.append(group))
+    supervisor.stop()
+    assert signalled == []
+
+
+def test_what_an_ended_process_left_behind_ends_with_it(supervisor: Supervisor) -> None:
+    leaver = supervisor.start(command("one", LEAVES_A_CHILD, needed=False))
+    left = int(wait_for_line(leaver))
+    leaver.process.wait()
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    assert supervisor.wait(stop) is None
+    assert ends_soon(left)
+
+
 def test_each_process_leads_a_group_that_ctrl_c_does_not_reach(supervisor: Supervisor) -> None:
     child = supervisor.start(command("one", POLITE))
     assert os.getpgid(child.process.pid) == child.process.pid != os.getpgid(0)

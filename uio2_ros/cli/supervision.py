@@ -151,7 +151,13 @@ class Supervisor:
                 if child.command.needed:
                     return child.ending()
                 watched.remove(child)
+                self._bury(child)
         return None
+
+    def _bury(self, child: Child) -> None:
+        """Ends what an ended child left behind and forgets it: some day its number is another's."""
+        child.signal_group(signal.SIGKILL)
+        self._children.remove(child)
 
     def stop(self) -> None:
         """End every process and all that they started, within two seconds."""
