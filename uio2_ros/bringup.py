@@ -15,7 +15,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 PACKAGE = "uio2_ros"
+DEVICE_PATTERN = r"auto|cpu|cuda(:\d+)?"
 ParameterValue = bool | float | int | str
 
 LAUNCHER_VARIABLE = "UIO2_LAUNCHER_PID"
@@ -103,7 +106,7 @@ class Settings:
             name: _find(known, name).parse(text) for name, text in given.items()
         }
         settings = cls(**values, given=frozenset(given))
-        _check_file("params_file", settings.params_file)
+        _check_parameter_file(settings.params_file)
         return settings
 
     @property
@@ -131,6 +134,8 @@ class Argument:
             raise BringupError(
                 f"{self.name}:={text} is not possible; expected one of: {', '.join(self.choices)}"
             )
+        if self.name == "device":
+            return _check_device(text)
         if self.name == "namespace":
             return _check_namespace(text)
         if self.name.endswith("_topic"):
@@ -162,6 +167,14 @@ def _find(known: Mapping[str, Argument], name: str) -> Argument:
     raise BringupError(f"unknown argument {name}:={hint} Known are: {', '.join(known)}")
 
 
+def _check_device(text: str) -> str:
+    if not re.fullmatch(DEVICE_PATTERN, text):
+        raise BringupError(
+            f"device:={text} is not possible; expected auto, cpu, cuda or cuda:<number>"
+        )
+    return text
+
+
 def _check_namespace(text: str) -> str:
     bare = text.strip("/")
     if bare and not re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", bare, re.ASCII):
@@ -180,9 +193,22 @@ def _check_topic(name: str, text: str) -> str:
     return text
 
 
-def _check_file(name: str, text: str) -> None:
-    if text and not Path(text).is_file():
-        raise BringupError(f"{name}:={text} is not a file; give the path of an existing one")
+def _check_parameter_file(text: str) -> None:
+    if not text:
+        return
+    try:
+        document = yaml.safe_load(Path(text).read_bytes())
+    except OSError as error:
+        raise BringupError(
+            f"params_file:={text} cannot be read ({error.strerror}); give the path of a file"
+        ) from error
+    except yaml.YAMLError as error:
+        raise BringupError(f"params_file:={text} is not YAML: {error}") from error
+    if not isinstance(document, Mapping | None):
+        raise BringupError(
+            f"params_file:={text} holds no parameters of nodes; copy "
+            f"{config_folder() / 'agent.yaml'} and change what you need"
+        )
 
 
 ARGUMENTS: tuple[Argument, ...] = _arguments()

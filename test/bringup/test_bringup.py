@@ -90,12 +90,31 @@ def test_namespace_is_made_absolute(written: str, namespace: str) -> None:
         ({"namespace": "two words"}, "is not a ROS namespace; expected words"),
         ({"image_topic": "a b"}, "image_topic:=a b is not a ROS topic; expected a name such as"),
         ({"audio_topic": ""}, "audio_topic:= is not a ROS topic"),
-        ({"params_file": "/nothing.yaml"}, "params_file:=/nothing.yaml is not a file"),
+        ({"device": "gpu"}, "device:=gpu is not possible; expected auto, cpu, cuda or cuda:<numb"),
+        ({"device": "cuda:x"}, "device:=cuda:x is not possible"),
+        ({"params_file": "/nothing.yaml"}, "params_file:=/nothing.yaml cannot be read .No such"),
+        ({"params_file": "/"}, "params_file:=/ cannot be read .Is a directory"),
     ],
 )
 def test_impossible_arguments_say_what_is_possible(given: dict[str, str], message: str) -> None:
     with pytest.raises(BringupError, match=message):
         Settings.parse(given)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("agent: [", "is not YAML: .*line 1"), ("just words", "holds no parameters of nodes; copy")],
+)
+def test_parameter_file_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(content)
+    with pytest.raises(BringupError, match=f"(?s){message}"):
+        Settings.parse({"params_file": str(file)})
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:1"])
+def test_device_of_the_model(device: str) -> None:
+    assert Settings.parse({"device": device}).device == device
 
 
 def test_words_become_arguments() -> None:
