@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import signal
 import subprocess
@@ -96,6 +97,19 @@ def test_folder_is_published_picture_by_picture(start_node, listener, tmp_path: 
     assert levels == [(levels[0] + i) % 3 for i in range(7)]
 
 
+def test_pictures_of_different_sizes_do_not_fill_the_log(
+    start_node, listener, tmp_path: Path
+) -> None:
+    for size in (8, 16):
+        cv2.imwrite(str(tmp_path / f"{size}.png"), np.zeros((size, size, 3), np.uint8))
+    listener.listen("image", Image, qos_profile_sensor_data)
+    listener.listen("camera_info", CameraInfo, qos_profile_sensor_data)
+    node = start_node(CAMERA, source=tmp_path, rate=20)
+    assert {image.width for image in listener.wait("image", 4)} == {8, 16}
+    assert {info.width for info in listener.wait("camera_info", 4)} == {8, 16}
+    assert node.end()[2].count("folder") == 1
+
+
 def test_compressed_pictures_are_published_when_asked(start_node, listener, picture) -> None:
     path, bgr = picture
     listener.listen("image/compressed", CompressedImage, qos_profile_sensor_data)
@@ -143,6 +157,8 @@ def test_wrong_parameters_are_diagnostics_that_help_and_can_be_corrected(
     for parameter, right, wrong, named in (
         ("rate", 20, -1, "parameter rate is -1"),
         ("rate", 20, "fast", "parameter rate is 'fast'"),
+        ("rate", 20, math.nan, "parameter rate is nan"),
+        ("rate", 20, math.inf, "parameter rate is inf"),
         ("encoding", "rgb8", "yuv", "set bgr8 or rgb8"),
         ("calibration_file", "", "/nonexistent.yaml", "is not a calibration file"),
         ("source", str(path), 97, "no camera /dev/video97"),

@@ -126,9 +126,12 @@ class CameraNode(SourceNode):
             if picture is None:
                 continue
             height, width, _ = picture.bgr.shape
-            if calibration is None or (calibration.width, calibration.height) != (width, height):
+            if calibration is None:
                 calibration = _calibration(settings, width, height)
                 self._announce(source, settings, calibration)
+            elif (calibration.width, calibration.height) != (width, height):
+                calibration = _calibration(settings, width, height)
+                self._readings["size"] = f"{width}x{height}"
             self._publish(picture, settings, buffer, calibration)
             due_s = max(due_s + period_s, time.monotonic() - period_s)  # late, but no burst
 

@@ -7,6 +7,7 @@ fault of the program: it ends the process with a traceback.
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -51,7 +53,8 @@ class SourceNode(Node):
         self._problem: SourceError | None = None
         self._thread = threading.Thread(target=self._work, name=f"{name} source", daemon=True)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=real_time)
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def stream(self) -> None:
@@ -91,7 +94,7 @@ class SourceNode(Node):
         """A parameter as a number that is at least `minimum`."""
         value = self.get_parameter(name).value
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or value < minimum:
+        if not is_number or not minimum <= value < math.inf:
             raise SourceError(
                 f"parameter {name} is {value!r}", f"set a number from {minimum} up, in {unit}"
             )
