@@ -212,6 +212,16 @@ def test_ctrl_c_while_everything_starts_ends_without_a_traceback(
 
 
 @pytest.mark.ros
+def test_waiting_for_an_agent_ends_without_a_traceback(ros_environment: dict[str, str]) -> None:
+    words = [sys.executable, "-m", "uio2_ros.nodes.await_active", "/nobody"]
+    waiting = subprocess.Popen(words, env=ros_environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(3.0)  # it says nothing; by then it looks for the agent
+    waiting.send_signal(signal.SIGTERM)
+    _, said = waiting.communicate(timeout=10)
+    assert (waiting.returncode, said) == (1, "")
+
+
+@pytest.mark.ros
 def test_process_that_dies_is_named_and_ends_the_graph(
     start_graph: Callable[..., RunningGraph],
 ) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0
 """On a busy machine the synthetic model may take this long to load."""
 DOMAINS = range(1, 102)
+AGENT = ("-m", "uio2_ros.nodes.agent")
 REPORT_PERIOD_S = 0.1
 """The robot looks at the agent's reports to see whether its messages came."""
 
@@ -34,9 +36,10 @@ def private_domain(patch: pytest.MonkeyPatch) -> None:
 class AgentProcess:
     """agent_node with these parameters; `with` ends it."""
 
-    def __init__(self, folder: Path, **parameters: object) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = AGENT, **parameters: object) -> None:
+        """`program` are the words after the interpreter."""
         self.log = folder / "agent.log"
-        self._command = [sys.executable, "-m", "uio2_ros.nodes.agent", "--ros-args"]
+        self._command = [sys.executable, *program, "--ros-args"]
         for name, value in {"diagnostics_period": REPORT_PERIOD_S, **parameters}.items():
             self._command += ["-p", f"{name.replace('__', '.')}:={value}"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 if importlib.util.find_spec("rclpy") is None:
     # needs the ROS environment of ./uio2; the conversions of bare arrays do not
     collect_ignore_glob = [
+        "test_adopting_subscription.py",
         "test_agent_*.py",
         "test_answer_messages.py",
         "test_image_header.py",
@@ -38,11 +39,11 @@ else:
 
     @pytest.fixture
     def start_agent(tmp_path: Path) -> Iterator[Callable[..., AgentProcess]]:
-        """start_agent(parameter=value, ...): an agent of its own."""
+        """start_agent(parameter=value, ...): an agent of its own, or of a program given first."""
         with ExitStack() as stack:
 
-            def start(**parameters: object) -> AgentProcess:
-                return stack.enter_context(AgentProcess(tmp_path, **parameters))
+            def start(*program: Sequence[str], **parameters: object) -> AgentProcess:
+                return stack.enter_context(AgentProcess(tmp_path, *program, **parameters))
 
             yield start
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from lifecycle_msgs.msg import Transition
@@ -13,6 +14,7 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
+from uio2_ros.msg import HistoryState
 
 from uio2_ros.errors import ErrorCode
 
@@ -55,8 +57,12 @@ def expect_not_ready(robot: Robot, *parts: str) -> None:
         assert part in result.error_msg
 
 
+def shares_memory(agent: AgentProcess) -> bool:
+    """Whether the agent has memory for pictures."""
+    return "memfd:uio2_ros" in Path(f"/proc/{agent.pid}/maps").read_text()
+
+
 def test_a_life(idle_agent: AgentProcess, robot: Robot) -> None:
-    del idle_agent
     assert state(robot) == "unconfigured"
     expect_not_ready(robot, "unconfigured", "configure and activate")
     assert not change(robot, ACTIVATE)
@@ -75,6 +81,7 @@ def test_a_life(idle_agent: AgentProcess, robot: Robot) -> None:
     assert change(robot, ACTIVATE)
     robot.show()
     assert robot.ask("the cup", task="refexp").error_code == 0
+    assert shares_memory(idle_agent)
 
     waiting = robot.ask_async("the cup", task="localize")
     robot.show()
@@ -83,6 +90,7 @@ def test_a_life(idle_agent: AgentProcess, robot: Robot) -> None:
     expect_not_ready(robot, "inactive")
     assert change(robot, CLEANUP)
     assert state(robot) == "unconfigured"
+    wait_until(lambda: not shares_memory(idle_agent), "the histories to be freed", 2.0)
 
     assert change(robot, CONFIGURE)
     assert change(robot, ACTIVATE)
@@ -95,7 +103,14 @@ def test_disabled_agent_takes_and_answers_nothing(idle_agent: AgentProcess, robo
     if state(robot) != "active":
         assert change(robot, CONFIGURE)
         assert change(robot, ACTIVATE)
+    robot.listen("/history_state", HistoryState)
     assert robot.call(SetBool, "/agent/enable", SetBool.Request(data=False)).success
+    expect_not_ready(robot, "disabled", "~/enable")
+    for transition in (DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE):  # which are not ~/enable
+        assert change(robot, transition)
+    robot.forget()
+    robot.show()
+    assert robot.heard("/history_state").frames == 0
     expect_not_ready(robot, "disabled", "~/enable")
     assert robot.call(SetBool, "/agent/enable", SetBool.Request(data=True)).success
     robot.show()

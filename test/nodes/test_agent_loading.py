@@ -57,9 +57,33 @@ def test_agent_says_why_and_takes_a_correction(
     agent.stop()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "possible"),
+    [
+        ("audio.format.encoding", "MP3", "S16LE or F32LE"),
+        ("device", "gpu", "auto, cpu, cuda or cuda:<number>"),
+        ("dtype", "float8", "float32 or bfloat16"),
+    ],
+)
 def test_parameters_that_make_no_sense_are_named(
-    start_agent: Callable[..., AgentProcess], robot: Robot
+    start_agent: Callable[..., AgentProcess], robot: Robot, name: str, value: str, possible: str
 ) -> None:
-    agent = start_agent(audio__format__encoding="MP3")
+    agent = start_agent(**{name: value})
     agent.wait_until_logged("cannot configure")
-    assert "audio.format.encoding is 'MP3'" in robot.ask().error_msg
+    said = robot.ask().error_msg
+    assert f"{name} is {value!r}" in said
+    assert possible in said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("2", "'max_age' to '2' of type 'INTEGER'"), ("-1.0", "max_age out of range")],
+)
+def test_parameters_of_the_wrong_type_or_range_end_the_process_with_a_sentence(
+    start_agent: Callable[..., AgentProcess], value: str, said: str
+) -> None:
+    agent = start_agent(max_age=value)
+    assert agent.process.wait(30) == 1
+    log = agent.log.read_text()
+    assert said in log
+    assert "Traceback" not in log

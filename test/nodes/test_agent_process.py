@@ -48,6 +48,7 @@ def test_signal_ends_an_agent_that_loads(start_agent: Callable[..., AgentProcess
     agent.wait_until_logged("model loading")
     code, took_s = agent.stop()
     assert (code, took_s < LIMIT_S) == (0, True), agent.log.read_text()
+    assert "[ERROR]" not in agent.log.read_text()
 
 
 def test_dead_parent_ends_agent_and_model(tmp_path: Path, robot: Robot) -> None:

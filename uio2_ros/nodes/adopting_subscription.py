@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ class AdoptingSubscription:
         self._depth = depth
         self._group = group
         self._raw = raw
+        self._lock = threading.Lock()  # guards the three below
         self._subscription: Subscription[Any] | None = None
         self._offer = Offer()
         self._type = self._types[0]
@@ -59,25 +61,26 @@ class AdoptingSubscription:
 
     def open(self) -> None:
         """Begins to listen."""
-        if self._subscription is None:
-            publishers = self._publishers()
-            self._subscribe(self._type_of(publishers), Offer.of(publishers))
+        with self._lock:
+            if self._subscription is None:
+                publishers = self._publishers()
+                self._subscribe(self._type_of(publishers), Offer.of(publishers))
 
     def close(self) -> None:
         """Stops listening."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
+        with self._lock:
+            self._unsubscribe()
 
     def follow(self) -> None:
         """Subscribes anew if the publishers changed; to be called now and then."""
-        if self._subscription is None:
-            return
-        publishers = self._publishers()
-        offer, type_name = Offer.of(publishers), self._type_of(publishers)
-        if publishers and (offer, type_name) != (self._offer, self._type):
-            self.close()
-            self._subscribe(type_name, offer)
+        with self._lock:
+            if self._subscription is None:
+                return
+            publishers = self._publishers()
+            offer, type_name = Offer.of(publishers), self._type_of(publishers)
+            if publishers and (offer, type_name) != (self._offer, self._type):
+                self._unsubscribe()
+                self._subscribe(type_name, offer)
         self._judge(publishers)
 
     @property
@@ -110,6 +113,11 @@ class AdoptingSubscription:
             callback_group=self._group,
             raw=self._raw,
         )
+
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
 
     def _judge(self, publishers: Sequence[Endpoint]) -> None:
         """Updates `problems`, and logs each new one once."""

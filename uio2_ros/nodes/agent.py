@@ -8,11 +8,14 @@ MODEL_NOT_READY, why there is no answer.
 
 from __future__ import annotations
 
+import functools
+import gc
 import logging
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
@@ -22,8 +25,11 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -62,6 +68,27 @@ SWITCH_INTERVAL_S = 0.0005
 """A picture callback that waits for the interpreter, while another thread runs, waits this long."""
 ARENA_SPARE_BYTES = 64 * 2**20
 """Shared memory beyond the history's, for sound and for pictures not kept in it."""
+
+
+TransitionCallback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+def _logs_faults(transition: TransitionCallback) -> TransitionCallback:
+    """rclpy goes from what a transition raises to on_error without a word."""
+
+    @functools.wraps(transition)
+    def logged(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception:
+            node.get_logger().error(traceback.format_exc())
+            raise
+
+    return logged
+
+
+class StopAskedError(Exception):
+    """The process is ending while the model loads."""
 
 
 class AgentNode(LifecycleNodeMixin, Node):
@@ -133,8 +160,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         group = ReentrantCallbackGroup()
         period_s = self.get_parameter("diagnostics_period").value
-        self.create_timer(period_s, self._report, callback_group=group)
-        self.create_timer(FOLLOW_PERIOD_S, self._follow, callback_group=group)
+        real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
+        for callback, every_s in ((self._report, period_s), (self._follow, FOLLOW_PERIOD_S)):
+            self.create_timer(every_s, callback, callback_group=group, clock=real_time)
 
     # Transitions, on the thread for them.
 
@@ -142,16 +170,21 @@ class AgentNode(LifecycleNodeMixin, Node):
         if self.trigger_configure() is TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
+    @_logs_faults
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads and warms the model; FAILURE, with the reason in the log, if that fails."""
         self._failure = ""
         try:
             self._load()
-        except (ValueError, MemoryError, TimeoutError, RuntimeError) as error:
+        except StopAskedError:
+            self._unload()
+            return TransitionCallbackReturn.FAILURE
+        except (ValueError, MemoryError, OSError, RuntimeError) as error:
             self._unload()
             return self._failed(f"cannot configure: {error}")
         return super().on_configure(state)
 
+    @_logs_faults
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begins to listen and to answer."""
         assert self._senses is not None
@@ -162,16 +195,19 @@ class AgentNode(LifecycleNodeMixin, Node):
             self.get_logger().info("active: ask me on ~/instruct")
         return verdict
 
+    @_logs_faults
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Cancels what is on its way and stops listening."""
         self._deactivate()
         return super().on_deactivate(state)
 
+    @_logs_faults
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Ends the inference process and frees the histories."""
         self._unload()
         return super().on_cleanup(state)
 
+    @_logs_faults
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """All of deactivate and cleanup."""
         self._deactivate()
@@ -201,6 +237,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             python=settings.python or sys.executable,
         )
         self._senses = Senses(self, settings, self._model.arena, self._encode_kept_picture)
+        self._senses.listening = self._enabled
         self._model.start()
         status = self._wait_for_model(self._model, settings.load_timeout_s)
         if status.state is not ModelState.READY:
@@ -218,7 +255,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             if status.state in (ModelState.READY, ModelState.FAILED):
                 return status
         if self._stopping.is_set():
-            raise RuntimeError("the node is being stopped")
+            raise StopAskedError
         raise TimeoutError(
             f"the model was not ready after {timeout_s:g} s; raise load_timeout or use a smaller "
             "or local model"
@@ -235,6 +272,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._senses = None
         if model is not None:
             model.stop()
+            del model
+            gc.collect()  # subscriptions and their owner hold each other, and the shared memory
 
     # Any thread.
 
@@ -272,6 +311,8 @@ class AgentNode(LifecycleNodeMixin, Node):
             return f"the agent is {label}, its model {status.state.value}: {status.reason}"
         if self._failure:
             return f"the agent is {label}: {self._failure}"
+        if label == "finalized":
+            return "the agent was shut down; start it anew"
         todo = "activate it" if label == "inactive" else "configure and activate it"
         return f"the agent is {label}; {todo} (ros2 lifecycle, or autostart)"
 
@@ -368,7 +409,9 @@ class AgentNode(LifecycleNodeMixin, Node):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Entry point of agent_node: spins until SIGINT or SIGTERM and returns 0."""
+    """Entry point of agent_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter is
+    wrong.
+    """
     exit_when_parent_dies()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.WARNING)
@@ -376,6 +419,12 @@ def main(args: list[str] | None = None) -> int:
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         _spin(AgentNode(), asked_to_stop.is_set)
+    except ParameterException as error:
+        get_logger("agent").fatal(
+            f"{error}. Correct it where it was set, in the parameter file or on the command line; "
+            "a DOUBLE is written with a point, as 2.0"
+        )
+        return 1
     finally:
         rclpy.try_shutdown()
     return 0

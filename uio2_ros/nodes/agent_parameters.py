@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
+from uio2_ros.bringup import DEVICE_PATTERN
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
 from uio2_ros.nodes.audio_conversion import CHUNK_DTYPES, PcmFormat
 from uio2_ros.serving import ModelSpec, ServingSettings
@@ -16,6 +18,7 @@ from uio2_ros.serving import ModelSpec, ServingSettings
 MIB = 2**20
 HUGE = 1e6
 """Upper bound of parameters that have none of their own."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 class Effect(Enum):
@@ -55,7 +58,7 @@ PARAMETERS: dict[str, Parameter] = {
     "model": Parameter("synthetic", "synthetic[:configuration], a hub id or a directory"),
     "tokenizer": Parameter("", "SentencePiece file; empty: the synthetic one of the package"),
     "device": Parameter("auto", "auto, cpu, cuda or cuda:N"),
-    "dtype": Parameter("auto", "auto, float32, bfloat16 or float16"),
+    "dtype": Parameter("auto", " or ".join(DTYPES)),
     "quantize": Parameter("", "weight quantisation; empty: none"),
     "threads": Parameter(0, "CPU threads of the model; 0: all cores but one", high=1024),
     "python": Parameter("", "interpreter of the inference process; empty: that of this node"),
@@ -121,6 +124,10 @@ def read_settings(node: Node) -> AgentSettings:
     encoding = value("audio.format.encoding")
     if encoding not in CHUNK_DTYPES:
         raise ValueError(f"audio.format.encoding is {encoding!r}; give {' or '.join(CHUNK_DTYPES)}")
+    if not re.fullmatch(DEVICE_PATTERN, value("device")):
+        raise ValueError(f"device is {value('device')!r}; give auto, cpu, cuda or cuda:<number>")
+    if value("dtype") not in DTYPES:
+        raise ValueError(f"dtype is {value('dtype')!r}; give {' or '.join(DTYPES)}")
     return AgentSettings(
         spec=ModelSpec(
             model=value("model"),

@@ -229,8 +229,8 @@ class Senses:
         count = subscription.publisher_count
         return InstructionError(
             ErrorCode.NO_INPUT,
-            f"no {what} has come on {subscription.topic}, which has {count} publishers; start its "
-            "source or remap the topic"
+            f"no {what} has come on {subscription.topic}, whose number of publishers is {count}; "
+            "start its source or remap the topic"
             + "".join(f"; {problem}" for problem in subscription.problems),
         )
 

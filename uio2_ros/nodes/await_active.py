@@ -10,6 +10,7 @@ import sys
 import rclpy
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
+from rclpy.action.server import RCLError
 
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
 
@@ -34,6 +35,10 @@ def main(argv: list[str]) -> int:
                 rclpy.spin_once(node, timeout_sec=POLL_PERIOD_S)
     except (KeyboardInterrupt, rclpy.executors.ExternalShutdownException):
         return 1
+    except RCLError:
+        if rclpy.ok():
+            raise
+        return 1  # a signal has ended the context while something was using it
     finally:
         rclpy.try_shutdown()
 
