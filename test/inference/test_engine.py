@@ -174,6 +174,21 @@ def test_the_least_recently_used_frame_is_forgotten(
     assert calls.count == 1
 
 
+def test_a_held_frame_need_not_be_brought_again(fresh: Engine) -> None:
+    plain = fresh.encode(with_history(fresh, [1, 2]))
+    assert fresh.holds_frame(1)
+    assert not fresh.holds_frame(3)
+    assert not fresh.holds_frame(None)
+    named = fresh.processor(
+        "Go.", image(64, 64, 9), [None, image(90, 120, 2)], image_history_keys=[1, 2]
+    )
+    assert torch.equal(fresh.encode(named).hidden, plain.hidden)
+    with pytest.raises(ValueError, match="no image-history frame is held under key 7"):
+        fresh.encode(dataclasses.replace(named, history_keys=(7, 2)))
+    with pytest.raises(InvalidInputError, match="only an engine holds"):
+        fresh.processor.collate([named])
+
+
 def test_keys_must_name_every_frame(engine: Engine) -> None:
     example = dataclasses.replace(with_history(engine, [None, None]), history_keys=(1,))
     with pytest.raises(ValueError, match="1 history_keys do not name 2 frames"):

@@ -74,6 +74,9 @@ class ScriptedEngine:
         self._remember([example])
         return np.array([len(option) for option in options], np.float32)
 
+    def holds_frame(self, key: int | None) -> bool:
+        return key in self.frames
+
     def precompute_frame(self, key: int, pixels: np.ndarray) -> None:
         self.frames[key] = pixels
 

@@ -307,6 +307,15 @@ def test_history_frames_keep_their_keys(runner, engine, observation):
     assert engine.examples[0].history_keys == (10, 20)
 
 
+def test_a_history_frame_the_engine_holds_is_not_prepared_again(runner, engine, observation):
+    engine.script = ["stop"]
+    runner.precompute(observation.history[0])
+    runner.run(Instruction("go on", "navigate"), observation)
+    held, new = engine.examples[0].image_history
+    assert held is None
+    assert new is not None
+
+
 def test_a_broken_answer_is_shown_in_the_error(runner, engine, observation, monkeypatch):
     from uio2_ros.tasks import session
 

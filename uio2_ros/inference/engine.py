@@ -238,13 +238,17 @@ class Engine:
         """The encoder's output for one example; padding takes no place in it."""
         return self._encode([example])
 
+    def holds_frame(self, key: int | None) -> bool:
+        """Whether an example may name this image-history frame without bringing it."""
+        return key is not None and self._frames.get(key) is not None
+
     @torch.inference_mode()
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
         """Encode one image-history frame, RGB (H, W, 3), for examples whose history_keys name it.
 
         A key always means the same pixels. The most recently used frames are kept.
         """
-        if self._frames.get(key) is None:
+        if not self.holds_frame(key):
             self._frames.put(key, self._resample("image", self.processor.history_frame(pixels)))
 
     def _encode(self, examples: Sequence[Example]) -> Encoded:
@@ -271,12 +275,14 @@ class Engine:
             for key, frame in zip(keys, example.image_history, strict=True)
         ]
 
-    def _image_frame(self, key: int | None, frame: PatchInput) -> Tensor:
-        if key is None:
-            return self._resample("image", frame)
-        latents = self._frames.get(key)
-        if latents is None:
-            latents = self._resample("image", frame)
+    def _image_frame(self, key: int | None, frame: PatchInput | None) -> Tensor:
+        held = None if key is None else self._frames.get(key)
+        if held is not None:
+            return held
+        if frame is None:
+            raise ValueError(f"no image-history frame is held under key {key}: give its pixels")
+        latents = self._resample("image", frame)
+        if key is not None:
             self._frames.put(key, latents)
         return latents
 

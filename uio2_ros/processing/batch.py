@@ -40,7 +40,7 @@ def collate(
         text=text,
         text_mask=text_mask,
         image=_inputs([example.image for example in examples]),
-        image_history=_histories([example.image_history for example in examples], history_frames),
+        image_history=_histories([_brought(example) for example in examples], history_frames),
         audio=_inputs([example.audio for example in examples]),
         audio_history=_histories([example.audio_history for example in examples], history_frames),
         text_target=_text_targets(text_targets),
@@ -82,6 +82,16 @@ def _inputs(inputs: Sequence[PatchInput | None]) -> PatchBatch | None:
     if batch is None:
         return None
     return PatchBatch(batch.patches[:, 0], batch.mask[:, 0], batch.positions[:, 0])
+
+
+def _brought(example: Example) -> tuple[PatchInput, ...]:
+    """The image history; InvalidInputError if some of it is only named."""
+    frames = tuple(frame for frame in example.image_history if frame is not None)
+    if len(frames) < len(example.image_history):
+        raise InvalidInputError(
+            "image_history has frames that only an engine holds (None): a batch needs their pixels"
+        )
+    return frames
 
 
 def _histories(histories: Sequence[Sequence[PatchInput]], frames: int | None) -> PatchBatch | None:

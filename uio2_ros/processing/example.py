@@ -32,7 +32,8 @@ class Example:
     """Preprocessed inputs and targets of one example; None where a modality is absent.
 
     text ends with the end token. Histories are oldest first and hold real frames or segments only;
-    `history_keys` names image-history frames for the engine's cache (None = do not cache).
+    `history_keys` names image-history frames for the engine's cache (None = do not cache); a frame
+    that is None is one the engine holds under its key.
     image_info is the (11,) record of model.md section 2 that maps boxes back to the picture.
     Targets: text ids with the end token; image target (S, S, 3) in [0, 1] with its (S, S) mask;
     audio target a normalised spectrogram (256, 128) with its mask. Where a target is also an
@@ -41,7 +42,7 @@ class Example:
 
     text: Ints  # (T,)
     image: PatchInput | None = None
-    image_history: tuple[PatchInput, ...] = ()
+    image_history: tuple[PatchInput | None, ...] = ()
     history_keys: tuple[int | None, ...] = ()
     audio: PatchInput | None = None
     audio_history: tuple[PatchInput, ...] = ()

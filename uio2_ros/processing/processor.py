@@ -35,7 +35,7 @@ class _Seen:
 
     image: PatchInput | None = None
     info: ImageInfo | None = None
-    history: tuple[PatchInput, ...] = ()
+    history: tuple[PatchInput | None, ...] = ()
     keys: tuple[int | None, ...] = ()
 
 
@@ -61,7 +61,7 @@ class Processor:
         self,
         text: str = "",
         image: Pixels | Source | None = None,
-        image_history: Sequence[Pixels | Source] = (),
+        image_history: Sequence[Pixels | Source | None] = (),
         video: Pixels | Source | None = None,
         audio: Samples | Source | None = None,
         region: Sequence[float] | None = None,
@@ -81,7 +81,8 @@ class Processor:
         text: the prompt without prefix, cut to what the model takes; `{box}` becomes the region.
         image: RGB uint8 (H, W, 3) or a file.
         image_history: older pictures, oldest first, of which the newest that the model takes are
-            kept. image_history_keys names them for the engine's cache.
+            kept. image_history_keys names them for the engine's cache; None stands for one that
+            the engine holds already.
         video: instead of both, RGB uint8 (N, H, W, 3) or a file. Of the frames chosen from it,
             number `video_frame` becomes the image and the others the history. A file's sound is
             used unless `audio` is given or `video_sound` is False.
@@ -194,7 +195,7 @@ class Processor:
     def _look(
         self,
         image: Pixels | Source | None,
-        history: Sequence[Pixels | Source],
+        history: Sequence[Pixels | Source | None],
         keys: Sequence[int | None] | None,
     ) -> _Seen:
         keys = (None,) * len(history) if keys is None else tuple(keys)
@@ -203,7 +204,9 @@ class Processor:
                 f"image_history_keys names {len(keys)} frames, image_history has {len(history)}"
             )
         newest = max(0, len(history) - self.config.history_frames)
-        frames = tuple(self.history_frame(frame) for frame in history[newest:])
+        frames = tuple(
+            None if frame is None else self.history_frame(frame) for frame in history[newest:]
+        )
         seen = _Seen(history=frames, keys=tuple(keys[newest:]))
         if image is None:
             return seen
@@ -215,7 +218,7 @@ class Processor:
         self,
         video: Pixels | Source,
         image: Pixels | Source | None,
-        history: Sequence[Pixels | Source],
+        history: Sequence[Pixels | Source | None],
         audio: Samples | Source | None,
         video_frame: int,
         video_sound: bool,

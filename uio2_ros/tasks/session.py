@@ -106,7 +106,10 @@ class EngineSession:
             example = self.engine.processor(
                 text=prompt,
                 image=None if image is None else image.pixels,
-                image_history=[frame.pixels for frame in history],
+                image_history=[
+                    None if self.engine.holds_frame(frame.key) else frame.pixels
+                    for frame in history
+                ],
                 image_history_keys=[frame.key for frame in history],
                 audio=seen.audio if hearing else None,
                 audio_rate=seen.audio_rate,
