@@ -154,9 +154,14 @@ class Instructions:
         return CancelResponse.ACCEPT
 
     def _go_on(self, asked: _Asked) -> None:
-        """Starts what comes after the reply: the reply does not wait for topics and drawing."""
-        if asked.afterwards is not None:
-            self._pool.submit(asked.afterwards)
+        """Starts what comes after the reply: the reply does not wait for topics and drawing.
+
+        The executor takes this task up when it has sent what the coroutine is about to return;
+        started at once, the work would compete with the sending for the interpreter.
+        """
+        executor = self._node.executor
+        if asked.afterwards is not None and executor is not None:
+            executor.create_task(self._pool.submit, asked.afterwards)
 
     def _ask(self, asked: _Asked) -> Future[InstructionResult]:
         with self._lock:
