@@ -136,8 +136,8 @@ def test_wrong_arguments_are_explained_with_the_command_as_typed(tmp_path: Path)
 def test_picture_format_that_nobody_writes_is_said(agent: AgentProcess, tmp_path: Path) -> None:
     del agent
     shown = ask(tmp_path, "the cup", "--task", "refexp", "--image", "drawing.txt")
-    assert (shown.returncode, shown.stderr.count("\n")) == (0, 1)
-    assert "drawing.txt cannot be written" in shown.stderr
+    assert shown.returncode == 0
+    assert "drawing.txt cannot be written (could not find a writer" in shown.stderr
     assert "give --image a .png or .jpg" in shown.stderr
 
 

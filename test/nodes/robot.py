@@ -6,17 +6,18 @@ import array
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, KeyValue
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from uio2_ros.action import Instruct as InstructAction
 from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
@@ -149,6 +150,20 @@ class Robot:
             setattr(message, name, value)
         self.publish_and_wait(topic, message)
         return message
+
+    def calibrate(self, numbers: Sequence[float], *, accepted: bool = True) -> None:
+        """Publishes intrinsics (fx, cx, fy, cy) until the agent reports what it made of them."""
+        fx, cx, fy, cy = map(float, numbers)
+        message = CameraInfo(width=64, height=48, k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0])
+        wanted = KeyValue(key="camera calibrated", value=str(accepted))
+        self.listen("/diagnostics", DiagnosticArray)
+
+        def is_reported() -> bool:
+            self.publish("camera_info", message)
+            reports = self._messages["/diagnostics"][-1:]
+            return any(wanted in status.values for report in reports for status in report.status)
+
+        wait_until(is_reported, f"the intrinsics to be {'' if accepted else 'not '}accepted")
 
     def say(
         self, samples: npt.NDArray[Any], rate: int = 16000, encoding: str = "F32LE"

@@ -126,9 +126,28 @@ def test_picture_of_one_pixel_is_a_picture(robot: Robot) -> None:
     assert robot.ask("the cup", task="refexp").error_code == 0
 
 
+def refuse_sound(robot: Robot, **fields: Any) -> str:
+    """What the agent says of a chunk with these fields, sent until it says something."""
+    chunk = AudioChunk(
+        **{"sample_rate": 16000, "channels": 1, "encoding": AudioChunk.S16LE, **fields}
+    )
+    said: list[str] = []
+
+    def is_refused() -> bool:
+        chunk.header = header(robot.now_ns())
+        robot.publish("audio", chunk)
+        result = robot.ask("", task="audio_caption")
+        said.append(result.error_msg)
+        return ErrorCode(result.error_code) is ErrorCode.INVALID_INPUT
+
+    wait_until(is_refused, "the sound to be refused")
+    return said[-1]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_sound_that_is_not_a_number(robot: Robot, value: float) -> None:
-    robot.say(np.full(1600, value, np.float32))
+    samples = np.full(1600, value, "<f4")
+    refuse_sound(robot, encoding=AudioChunk.F32LE, data=samples.tobytes())
     robot.show()
     expect(robot.ask(), ErrorCode.INVALID_INPUT, "/audio", "1600 of 1600 samples")
     robot.say(np.zeros(1600, np.float32))
@@ -136,17 +155,22 @@ def test_sound_that_is_not_a_number(robot: Robot, value: float) -> None:
 
 
 def test_sound_cut_within_a_sample(robot: Robot) -> None:
-    chunk = AudioChunk(
-        header=header(robot.now_ns()), sample_rate=16000, channels=2, encoding="S16LE"
-    )
-    chunk.data = bytes(7)
-    robot.publish("audio", chunk)
-    wait_until(
-        lambda: robot.ask("", task="audio_caption").error_code == ErrorCode.INVALID_INPUT,
-        "the sound to be refused",
-        5.0,
-    )
+    assert "truncated" in refuse_sound(robot, channels=2, data=bytes(7))
     robot.say(np.zeros(160, np.float32))
+
+
+@pytest.mark.parametrize("rate", [0, 1, 2**32 - 1])
+def test_rate_that_no_sound_has(robot: Robot, rate: int) -> None:
+    said = refuse_sound(robot, sample_rate=rate, data=bytes(3200))
+    assert f"rate is {rate} Hz; expected 1000" in said
+    robot.say(np.zeros(1600, np.float32))
+    assert robot.ask("", task="audio_caption").error_code == 0
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, 0.0])
+def test_intrinsics_that_are_none(robot: Robot, number: float) -> None:
+    robot.calibrate((50, 32, 50, 24))
+    robot.calibrate((number, number, number, number), accepted=False)
 
 
 def test_stereo_sound_of_another_rate_is_understood(robot: Robot) -> None:

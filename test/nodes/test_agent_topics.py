@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nodes.agent_process import AgentProcess
 from nodes.robot import LATCHED, Robot, as_bytes, done, header, wait_until
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
 from uio2_ros.msg import HistoryState, InstructionResult, KeypointArray, Plan
 from uio2_ros.srv import ListTasks
@@ -50,9 +50,7 @@ def test_detection_carries_the_header_of_its_picture(robot: Robot) -> None:
     robot.listen("/markers", MarkerArray)
     robot.listen("/debug_image", Image, LATCHED)
     robot.listen("/agent/result", InstructionResult)
-    intrinsics = [50.0, 0.0, 32.0, 0.0, 50.0, 24.0, 0.0, 0.0, 1.0]
-    robot.publish("camera_info", CameraInfo(width=64, height=48, k=intrinsics))
-    time.sleep(0.2)
+    robot.calibrate((50, 32, 50, 24))
     shown = robot.show(age_s=0.5)
     result = robot.ask("the cup", task="refexp")
     assert result.synthetic_weights

@@ -12,7 +12,7 @@ from rclpy.node import Node
 
 from uio2_ros.bringup import DEVICE_PATTERN
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
-from uio2_ros.nodes.audio_conversion import CHUNK_DTYPES, PcmFormat
+from uio2_ros.nodes.audio_conversion import CHUNK_DTYPES, SAMPLE_RATES_HZ, PcmFormat
 from uio2_ros.serving import ModelSpec, ServingSettings
 
 MIB = 2**20
@@ -73,7 +73,10 @@ PARAMETERS: dict[str, Parameter] = {
     "history.megabytes": Parameter(256, "most memory for pictures, MiB", low=1, high=65536),
     "audio.seconds": Parameter(40.0, "sound kept", low=0.1, high=3600.0),
     "audio.format.rate": Parameter(
-        16000, "Hz of sound messages that do not tell (AudioData)", low=1, high=768000
+        16000,
+        "Hz of sound messages that do not tell (AudioData)",
+        low=SAMPLE_RATES_HZ.start,
+        high=SAMPLE_RATES_HZ.stop - 1,
     ),
     "audio.format.channels": Parameter(
         1, "channels of sound messages that do not tell", low=1, high=64

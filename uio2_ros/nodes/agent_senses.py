@@ -145,7 +145,7 @@ class Senses:
 
     def _take_camera_info(self, _: str, message: CameraInfo) -> None:
         fx, _, cx, _, fy, cy, *_ = message.k
-        calibrated = fx > 0 and fy > 0
+        calibrated = np.isfinite((fx, fy, cx, cy)).all() and fx > 0 and fy > 0
         self.camera = (
             CameraModel(message.width, message.height, fx, fy, cx, cy) if calibrated else None
         )

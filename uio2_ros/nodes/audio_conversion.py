@@ -18,6 +18,8 @@ from uio2_ros.errors import InvalidInputError
 
 NS_PER_S = 1_000_000_000
 
+SAMPLE_RATES_HZ = range(1000, 768_001)
+"""Outside of these a sound would span minutes or nothing, and so would what follows it."""
 CHUNK_DTYPES = {"S16LE": "<i2", "F32LE": "<f4"}
 """Encodings of AudioChunk and of the `audio_encoding` parameter."""
 
@@ -33,11 +35,21 @@ class PcmFormat:
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples (n, channels), integer or floating, and the capture time of the first; 0: unknown."""
+    """Samples (n, channels), integer or floating, and the capture time of the first; 0: unknown.
+
+    InvalidInputError for a rate that no microphone has.
+    """
 
     stamp_ns: int
     samples: npt.NDArray[Any]
-    sample_rate: int
+    sample_rate: int  # Hz
+
+    def __post_init__(self) -> None:
+        if self.sample_rate not in SAMPLE_RATES_HZ:
+            raise InvalidInputError(
+                f"the sample rate is {self.sample_rate} Hz; expected {SAMPLE_RATES_HZ.start} to "
+                f"{SAMPLE_RATES_HZ.stop - 1}"
+            )
 
 
 def chunk_to_sound(message: Any) -> Sound:
