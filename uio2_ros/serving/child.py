@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from uio2_ros.errors import ErrorCode
+from uio2_ros.errors import CheckpointError, ErrorCode, TokenizerError
 from uio2_ros.serving.arena import ArenaView
 from uio2_ros.serving.faults import InstructionCanceled, fault_of, is_out_of_memory
 from uio2_ros.serving.lifeline import die_with_parent
@@ -41,9 +41,13 @@ from uio2_ros.serving.protocol import (
 )
 from uio2_ros.serving.runner import LoadedRunner, Runner, warm_up
 from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.tasks.action_space import ActionSpaceError
 from uio2_ros.tasks.answer import Answer, Stage
 
 logger = logging.getLogger(__name__)
+
+EXPLAINED = (CheckpointError, TokenizerError, ActionSpaceError)
+"""Wrong files: the message says what is wrong with them, a traceback would only hide it."""
 
 
 class Inbox:
@@ -102,7 +106,8 @@ class Child:
             if load.spec.warm_up:
                 warm_up(loaded.runner)
         except Exception as error:  # of any library: it is reported and the process ends
-            logger.exception("the model cannot be loaded")
+            if not isinstance(error, EXPLAINED):
+                logger.exception("the model cannot be loaded")
             cause = f"{type(error).__name__}: {error}"
             message = f"model {load.spec.model!r} cannot be loaded with {sys.executable}: {cause}"
             self._send(LoadFailed(message, again=is_out_of_memory(error)))
