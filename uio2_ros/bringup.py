@@ -15,8 +15,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 PACKAGE = "uio2_ros"
 DEVICE_PATTERN = r"auto|cpu|cuda(:\d+)?"
 ParameterValue = bool | float | int | str
@@ -196,6 +194,8 @@ def _check_topic(name: str, text: str) -> str:
 def _check_parameter_file(text: str) -> None:
     if not text:
         return
+    import yaml  # here, since the set-up imports this module before anything is installed
+
     try:
         document = yaml.safe_load(Path(text).read_bytes())
     except OSError as error:

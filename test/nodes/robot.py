@@ -218,10 +218,12 @@ class Robot:
 
 
 def _content(state: HistoryState | None) -> tuple[Any, ...]:
-    """What changes in a history when a picture or sound comes, taken or not."""
-    if state is None:
-        return ()
-    return state.frame_stamps, list(state.drops), state.audio_end, state.audio_span
+    """What changes in a history when a picture or sound comes, taken or not.
+
+    The first report of an empty history is no change: it may be on its way while one is awaited.
+    """
+    state = state or HistoryState()
+    return list(state.frame_stamps), sum(state.drops), state.audio_end, state.audio_span
 
 
 def done(future: Future, timeout_s: float = 2 * WAIT_S) -> Any:
