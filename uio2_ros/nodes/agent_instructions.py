@@ -143,8 +143,8 @@ class Instructions:
             asked.cancel()
         result = await result_of(self._ask(asked), self._node)
         del self._of_goal[key]
-        _conclude(goal, result.error_code)
         self._go_on(asked)
+        _conclude(goal, result.error_code)
         return InstructAction.Result(result=result)
 
     def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
