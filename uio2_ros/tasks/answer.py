@@ -107,10 +107,18 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture the model made. role: mask, depth, normals or generated."""
+    """A picture the model made; masks, depth and normals have the original picture's size.
+
+    By role, "mask": uint8 (H, W), 0 or 255. "depth": float32 (H, W), metres along the optical axis,
+    0 or NaN where there is none (REP 118). "normals": float32 (H, W, 3), unit vectors in the
+    optical frame (x right, y down, z forward) that face the camera, so that z is negative.
+    "generated": uint8 (H, W, 3), RGB. label says what it shows; score is in [0, 1].
+    """
 
     role: str
     pixels: npt.NDArray[np.uint8] | npt.NDArray[np.float32]
+    label: str = ""
+    score: float = 1.0
 
 
 @dataclass(frozen=True)
