@@ -14,7 +14,7 @@ kind: continuous
 frame_id: tool
 rate_hz: 5
 dimensions:
-  - {name: dx, kind: linear, unit: mm, range: [-100, 100]}
+  - {name: dx, kind: position, unit: mm, range: [-100, 100]}
 """
 
 
@@ -50,7 +50,7 @@ def test_a_continuous_space_has_a_rate_and_si_ranges(tmp_path):
     arm = load_action_spaces(write(tmp_path, ARM))["arm"]
     (dx,) = arm.dimensions
     assert (arm.rate_hz, arm.frame_id, arm.prompt) == (5.0, "tool", "dx")
-    assert (dx.kind, dx.low, dx.high) == (DimensionKind.LINEAR, -0.1, 0.1)
+    assert (dx.kind, dx.low, dx.high) == (DimensionKind.POSITION, -0.1, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ def test_a_continuous_space_has_a_rate_and_si_ranges(tmp_path):
         ("rate_hz: 5", "rate_hz: 0", "4: 'rate_hz' must be positive, got 0"),
         ("rate_hz: 5\n", "", "1: 'rate_hz' is missing"),
         ("rate_hz: 5", "rate: 5", "4: unknown key 'rate'; expected one of dimensions, frame_id"),
-        ("unit: mm", "unit: inch", "6: unknown unit 'inch'; expected one of m, mm"),
-        ("kind: linear", "kind: bent", "6: unknown kind 'bent'; expected one of linear"),
+        ("unit: mm", "unit: inch", "6: unknown unit 'inch'; expected one of m, cm, mm"),
+        ("kind: position", "kind: bent", "6: unknown kind 'bent'; expected one of position"),
         ("[-100, 100]", "[100, -100]", "6: 'range' must rise, got 100 to -100"),
         ("[-100, 100]", "[100]", "6: 'range' must be a list of 2 numbers"),
         ("[-100, 100]", "[-100, .inf]", "6: 'range' must be a finite number, got '.inf'"),
@@ -85,7 +85,7 @@ def test_mistakes_are_named_with_file_and_line(tmp_path, old, new, problem):
 
 def test_dimensions_must_have_different_names(tmp_path):
     text = ARM + ARM.splitlines()[-1] + "\n"
-    assert problem_of(tmp_path, text).startswith("space.yaml:6: 'dimensions' names 'dx' twice")
+    assert problem_of(tmp_path, text).startswith("space.yaml:7: the name 'dx' is given to two")
 
 
 def test_motion_primitives_need_x_y_and_yaw(tmp_path):
@@ -105,7 +105,7 @@ def test_motion_primitives_need_x_y_and_yaw(tmp_path):
         ),
         (
             "actions:\n  - {name: go, values: [1]}\n  - {name: go, values: [2]}\n",
-            "7: 'actions' names 'go' twice",
+            "9: the name 'go' is given to two",
         ),
     ],
 )

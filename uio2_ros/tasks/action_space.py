@@ -2,26 +2,44 @@
 
 A file names the space's kind, its dimensions with range, unit and kind, the frame its poses are
 in, for discrete spaces the actions, and for continuous ones the rate. Values leave this module in
-SI units.
+SI units. docs/representations.md has an annotated file.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
+from uio2_ros.tasks.action_dimension import (
+    SI_FACTORS,
+    Axis,
+    Dimension,
+    DimensionKind,
+    read_dimension,
+)
 from uio2_ros.tasks.yaml_record import YamlRecord
+
+__all__ = [
+    "SI_FACTORS",
+    "ActionSpace",
+    "ActionSpaceError",
+    "Axis",
+    "Dimension",
+    "DimensionKind",
+    "NamedAction",
+    "SpaceKind",
+    "action_space_folder",
+    "load_action_spaces",
+    "read_action_space",
+]
 
 FOLDER = Path("config") / "action_spaces"
 _SHARE = Path("share") / "uio2_ros" / FOLDER
-_Kind = TypeVar("_Kind", bound=Enum)
 
 
 class ActionSpaceError(ValueError):
@@ -36,46 +54,6 @@ class SpaceKind(Enum):
     CONTINUOUS = "continuous"
 
 
-class DimensionKind(Enum):
-    """What a dimension measures."""
-
-    LINEAR = "linear"
-    ANGULAR = "angular"
-    JOINT = "joint"
-    VELOCITY = "velocity"
-    GRIPPER = "gripper"
-
-
-SI_FACTORS: Mapping[str, float] = MappingProxyType(
-    {
-        "m": 1.0,
-        "mm": 1e-3,
-        "rad": 1.0,
-        "deg": math.pi / 180,
-        "m/s": 1.0,
-        "rad/s": 1.0,
-        "deg/s": math.pi / 180,
-        "1": 1.0,
-    }
-)
-"""Units a file may use, and what one of each is in SI units."""
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """One number of an action; low and high in SI units."""
-
-    name: str
-    kind: DimensionKind
-    unit: str
-    low: float
-    high: float
-
-    def value(self, fraction: float) -> float:
-        """The SI value at a fraction of the range, 0 at its low end and 1 at its high end."""
-        return self.low + fraction * (self.high - self.low)
-
-
 @dataclass(frozen=True)
 class NamedAction:
     """A discrete action and the motion it stands for, one SI value per dimension."""
@@ -88,8 +66,10 @@ class NamedAction:
 class ActionSpace:
     """The meaning of a robot's actions.
 
-    prompt is how the model is told of the space; rate_hz the steps per second of continuous actions
-    (None where each step ends when it is done).
+    prompt is how the model is told of the space; frame_id the frame of its poses and velocities.
+    Continuous spaces have a rate_hz, the steps per second (None elsewhere: there each step ends
+    when it is done), a chunk, the steps of one answer, and the frame that their poses move,
+    tip_frame_id ("" where none is named).
     """
 
     name: str
@@ -99,6 +79,8 @@ class ActionSpace:
     dimensions: tuple[Dimension, ...]
     actions: tuple[NamedAction, ...] = ()
     rate_hz: float | None = None
+    chunk: int = 1
+    tip_frame_id: str = ""
 
     @property
     def dimension_names(self) -> tuple[str, ...]:
@@ -155,18 +137,18 @@ def load_action_spaces(
 _KEYS_OF_KIND: Mapping[SpaceKind, tuple[str, ...]] = {
     SpaceKind.PICK_PLACE: (),
     SpaceKind.DISCRETE: ("actions",),
-    SpaceKind.CONTINUOUS: ("rate_hz",),
+    SpaceKind.CONTINUOUS: ("rate_hz", "chunk", "tip_frame_id"),
 }
 
 
 def read_action_space(path: Path) -> ActionSpace:
     """One file. Raises ActionSpaceError with file and line."""
     record = YamlRecord.read(path, ActionSpaceError)
-    kind = _choice(record, "kind", SpaceKind)
+    kind = record.choice("kind", SpaceKind)
     record.expect_only({"name", "kind", "prompt", "frame_id", "dimensions", *_KEYS_OF_KIND[kind]})
-    dimensions = tuple(_dimension(item) for item in record.records("dimensions"))
-    _expect_distinct(record, "dimensions", [dimension.name for dimension in dimensions])
+    dimensions = _dimensions(record)
     actions = _actions(record, dimensions) if kind is SpaceKind.DISCRETE else ()
+    continuous = kind is SpaceKind.CONTINUOUS
     space = ActionSpace(
         name=record.text("name"),
         kind=kind,
@@ -174,29 +156,35 @@ def read_action_space(path: Path) -> ActionSpace:
         frame_id=record.text("frame_id"),
         dimensions=dimensions,
         actions=actions,
-        rate_hz=_rate(record) if kind is SpaceKind.CONTINUOUS else None,
+        rate_hz=_rate(record) if continuous else None,
+        chunk=_chunk(record) if continuous else 1,
+        tip_frame_id=record.text("tip_frame_id", "") if continuous else "",
     )
     _expect_fit(record, space)
     return space
 
 
-def _dimension(record: YamlRecord) -> Dimension:
-    record.expect_only({"name", "kind", "unit", "range"})
-    unit = record.text("unit")
-    if unit not in SI_FACTORS:
-        known = ", ".join(SI_FACTORS)
-        raise record.complaint(f"unknown unit {unit!r}; expected one of {known}", "unit")
-    low, high = record.numbers("range", 2)
-    if low >= high:
-        raise record.complaint(f"'range' must rise, got {low:g} to {high:g}", "range")
-    factor = SI_FACTORS[unit]
-    kind = _choice(record, "kind", DimensionKind)
-    return Dimension(record.text("name"), kind, unit, low * factor, high * factor)
+def _dimensions(record: YamlRecord) -> tuple[Dimension, ...]:
+    items = record.records("dimensions")
+    dimensions = tuple(read_dimension(item) for item in items)
+    _expect_distinct("name", items, [dimension.name for dimension in dimensions])
+    _expect_distinct("joint", items, [dimension.joint or None for dimension in dimensions])
+    _expect_distinct("axis", items, [_motion(dimension) for dimension in dimensions])
+    return dimensions
+
+
+def _motion(dimension: Dimension) -> Hashable:
+    """What moves along or about which axis; None for a dimension without an axis."""
+    if dimension.axis is None:
+        return None
+    kind = "angular velocity" if dimension.is_angular_velocity else dimension.kind.value
+    return f"{kind} {dimension.axis.value}"
 
 
 def _actions(record: YamlRecord, dimensions: tuple[Dimension, ...]) -> tuple[NamedAction, ...]:
-    actions = tuple(_action(item, dimensions) for item in record.records("actions"))
-    _expect_distinct(record, "actions", [action.name for action in actions])
+    items = record.records("actions")
+    actions = tuple(_action(item, dimensions) for item in items)
+    _expect_distinct("name", items, [action.name for action in actions])
     return actions
 
 
@@ -223,13 +211,11 @@ def _rate(record: YamlRecord) -> float:
     return rate
 
 
-def _choice(record: YamlRecord, key: str, kinds: type[_Kind]) -> _Kind:
-    given = record.text(key)
-    try:
-        return kinds(given)
-    except ValueError:
-        known = ", ".join(str(kind.value) for kind in kinds)
-        raise record.complaint(f"unknown {key} {given!r}; expected one of {known}", key) from None
+def _chunk(record: YamlRecord) -> int:
+    chunk = record.integer("chunk", 1)
+    if chunk < 1:
+        raise record.complaint(f"'chunk' must be 1 or more steps, got {chunk}", "chunk")
+    return chunk
 
 
 def _default_prompt(
@@ -242,10 +228,15 @@ def _default_prompt(
     return None
 
 
-def _expect_distinct(record: YamlRecord, key: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise record.complaint(f"{key!r} names {twice[0]!r} twice", key)
+def _expect_distinct(
+    key: str, items: Sequence[YamlRecord], values: Sequence[Hashable | None]
+) -> None:
+    """Complain, where it is, about the second of two equal values; None is no value."""
+    seen: set[Hashable] = set()
+    for item, value in zip(items, values, strict=True):
+        if value is not None and value in seen:
+            raise item.complaint(f"the {key} {value!r} is given to two of the list", key)
+        seen.add(value)
 
 
 def _expect_fit(record: YamlRecord, space: ActionSpace) -> None:

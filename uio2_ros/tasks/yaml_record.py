@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 _NULL = "tag:yaml.org,2002:null"
+_BOOLEANS = {"true": True, "false": False}
+_Choice = TypeVar("_Choice", bound=Enum)
 
 
 class YamlRecord:
@@ -54,6 +58,10 @@ class YamlRecord:
                 known = ", ".join(sorted(keys))
                 raise self.complaint(f"unknown key {key!r}; expected one of {known}", value)
 
+    def has(self, key: str) -> bool:
+        """Whether a key is given."""
+        return key in self._values
+
     def text(self, key: str, default: str | None = None) -> str:
         """A value that is text and not empty."""
         node = self._get(key, default is None)
@@ -71,6 +79,32 @@ class YamlRecord:
             assert default is not None
             return default
         return self._number(key, node)
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """A whole number."""
+        value = self.number(key, default)
+        if value != math.floor(value):
+            raise self.complaint(f"{key!r} must be a whole number, got {value:g}", key)
+        return int(value)
+
+    def boolean(self, key: str, default: bool) -> bool:
+        """true or false."""
+        node = self._get(key, required=False)
+        if node is None:
+            return default
+        given = str(node.value).lower() if isinstance(node, yaml.ScalarNode) else ""
+        if given not in _BOOLEANS:
+            raise self.complaint(f"{key!r} must be true or false, got {node.value!r}", node)
+        return _BOOLEANS[given]
+
+    def choice(self, key: str, kinds: type[_Choice]) -> _Choice:
+        """One of the values of an enumeration."""
+        given = self.text(key)
+        for kind in kinds:
+            if kind.value == given:
+                return kind
+        known = ", ".join(str(kind.value) for kind in kinds)
+        raise self.complaint(f"unknown {key} {given!r}; expected one of {known}", key)
 
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         """A list of exactly `count` finite numbers."""
