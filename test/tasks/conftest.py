@@ -36,6 +36,7 @@ class ScriptedEngine:
     examples: list[Example] = field(default_factory=list)
     samplings: list[Sampling] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    negatives: list[Sequence[Example] | None] = field(default_factory=list)
     frames: dict[int, Any] = field(default_factory=dict)
     name: str = "scripted"
     synthetic_weights: bool = True
@@ -45,6 +46,7 @@ class ScriptedEngine:
         examples: Sequence[Example],
         modality: str = "text",
         sampling: Sampling | None = None,
+        negative: Sequence[Example] | None = None,
         on_token: Callable[[Any], None] | None = None,
     ) -> list[Generation]:
         assert modality == "text"
@@ -52,6 +54,7 @@ class ScriptedEngine:
         self._remember(examples)
         self.samplings.append(sampling)
         self.batches.append(len(examples))
+        self.negatives.append(negative)
         plans = [self._plan(self.script.pop(0)) for _ in examples]
         tokens = torch.zeros(len(examples), 1, dtype=torch.int64)
         for step in range(sampling.max_new_tokens or 512):

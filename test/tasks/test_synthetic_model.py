@@ -1,5 +1,6 @@
 """Every task once on the tiny synthetic model: the real processor, engine and grammars together."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,15 @@ def seen():
     return Observation(frames[1], (frames[0],), waveform(5.0, 7))
 
 
+@pytest.fixture(scope="module")
+def answered(tiny_runner, seen):
+    """The answers to instructions given one at a time, remembered."""
+    return cache(lambda instruction: tiny_runner.run(instruction, seen))
+
+
 @pytest.mark.parametrize("instruction", REQUESTS, ids=lambda request: request.task or "free form")
-def test_every_task_gives_what_it_promises(tiny_runner, seen, instruction):
-    answer = tiny_runner.run(instruction, seen)
+def test_every_task_gives_what_it_promises(answered, instruction):
+    answer = answered(instruction)
     assert answer.synthetic_weights
     assert answer.text
     filled = {
@@ -70,6 +77,19 @@ def test_every_task_gives_what_it_promises(tiny_runner, seen, instruction):
     if instruction.task in ("next_action", "plan", "navigate"):
         assert answer.plan.steps
     assert answer.timings.total > 0
+
+
+def test_a_batch_of_every_task_gives_the_answers_of_single_runs(tiny_runner, answered, seen):
+    answers = tiny_runner.run_batch([(instruction, seen) for instruction in REQUESTS])
+    for together, instruction in zip(answers, REQUESTS, strict=True):
+        alone = answered(instruction)
+        assert (together.task, together.error_msg, together.text, together.plan) == (
+            (alone.task, "", alone.text, alone.plan)
+        )
+        assert together.scores == pytest.approx(alone.scores, abs=1e-4)
+        assert [found.box for found in together.detections] == [
+            found.box for found in alone.detections
+        ]
 
 
 def test_every_task_is_tried():

@@ -317,7 +317,7 @@ def test_a_history_frame_the_engine_holds_is_not_prepared_again(runner, engine, 
 
 
 def test_a_broken_answer_is_shown_in_the_error(runner, engine, observation, monkeypatch):
-    from uio2_ros.tasks import session
+    from uio2_ros.tasks import engine_calls
 
     class Unconstrained:
         def __init__(self, *_arguments):
@@ -329,7 +329,7 @@ def test_a_broken_answer_is_shown_in_the_error(runner, engine, observation, monk
         def probabilities(self, tokens, _row):
             return [1.0] * len(tokens)
 
-    monkeypatch.setattr(session, "ConstrainedDecoding", Unconstrained)
+    monkeypatch.setattr(engine_calls, "ConstrainedDecoding", Unconstrained)
     for task in ("refexp", "keypoints", "next_action", "plan", "navigate"):
         engine.script = ["no idea"]
         region = Box(0, 0, 10, 10) if task == "keypoints" else None

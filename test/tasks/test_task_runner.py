@@ -68,7 +68,7 @@ def test_seed_zero_is_greedy_and_others_sample_with_that_seed(runner, engine, ob
     runner.run(Instruction("", "caption", seed=7), observation)
     greedy, sampled = engine.samplings
     assert greedy.greedy
-    assert (sampled.greedy, sampled.seed) == (False, 7)
+    assert (sampled.greedy, sampled.seed) == (False, (7,))
 
 
 def test_grammars_are_compiled_once(runner, engine, observation, locations):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from uio2_ros.tasks.task import TaskSettings
+from uio2_ros.tasks.settings import TaskSettings
 
 
 def default_threads() -> int:

@@ -14,7 +14,8 @@ from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
 from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task
-from uio2_ros.tasks.task import Task, TaskInfo, TaskSettings
+from uio2_ros.tasks.settings import TaskSettings
+from uio2_ros.tasks.task import Task, TaskInfo
 
 if TYPE_CHECKING:
     from uio2_ros.tasks.runner import TaskRunner

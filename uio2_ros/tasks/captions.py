@@ -6,17 +6,18 @@ from collections.abc import Callable
 
 from uio2_ros.decoding import free_text
 from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.task import Session, Task, Use
+from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 IMAGE_PROMPT = "Caption this image."
 VIDEO_PROMPT = "What does the video describe ?"
 AUDIO_PROMPT = "Give a short description of this audio."
 
 
-def _captioning(prompt: str) -> Callable[[Session], Answer]:
-    def answer(session: Session) -> Answer:
+def _captioning(prompt: str) -> Callable[[Session], Asking[Answer]]:
+    def answer(session: Session) -> Asking[Answer]:
         grammar = session.grammar(free_text, longest=session.settings.caption_tokens)
-        return Answer(text=session.generate(prompt, grammar).text)
+        reply = yield from session.generate(prompt, grammar)
+        return Answer(text=reply.text)
 
     return answer
 

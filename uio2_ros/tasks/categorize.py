@@ -5,20 +5,21 @@ from __future__ import annotations
 from uio2_ros.decoding import free_text
 from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.options import choose
-from uio2_ros.tasks.task import Session, Task, Use
+from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 IMAGE_PROMPT = "What is this? Return a precise but very short answer."
 REGION_PROMPT = "What is the category of the object at {box}?"
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """The best of the options, or without options a category of the model's own."""
     region = session.instruction.region
     prompt = IMAGE_PROMPT if region is None else REGION_PROMPT
     if session.instruction.options:
-        return choose(session, prompt)
+        return (yield from choose(session, prompt))
     grammar = session.grammar(free_text, longest=session.settings.category_tokens)
-    return Answer(text=session.generate(prompt, grammar, region=region).text)
+    reply = yield from session.generate(prompt, grammar, region=region)
+    return Answer(text=reply.text)
 
 
 TASK = Task(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.localize import boxes_grammar
 from uio2_ros.tasks.placing import detections, listed, within_picture
-from uio2_ros.tasks.task import Session, Task, Use
+from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 PROMPT = "List all objects and their locations in the image"
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """All objects; with options, labelled with nothing but those."""
-    reply = session.generate(
+    reply = yield from session.generate(
         PROMPT,
         boxes_grammar(session, session.instruction.options),
         force_locations=session.settings.force_everything,

@@ -8,20 +8,20 @@ from uio2_ros.decoding.keypoints import point_of_run
 from uio2_ros.tasks.answer import Answer, PointSet
 from uio2_ros.tasks.options import choose
 from uio2_ros.tasks.placing import place_boxes, place_points
-from uio2_ros.tasks.task import Reply, Session, Task, Use, with_text
+from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, with_text
 
 PROMPT = "{}"
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """Text, with what the model located in it; with options, the best of them."""
     prompt, region = with_text(PROMPT, session.instruction), session.instruction.region
     if session.instruction.options:
-        return choose(session, prompt)
+        return (yield from choose(session, prompt))
     grammar = session.grammar(
         free_form, longest=min(session.settings.free_form_tokens, session.token_limit - 1)
     )
-    reply = session.generate(prompt, grammar, region=region)
+    reply = yield from session.generate(prompt, grammar, region=region)
     return _with_locations(session, reply)
 
 

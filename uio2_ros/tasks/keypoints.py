@@ -9,22 +9,22 @@ from uio2_ros.tasks.answer import Answer, PointSet
 from uio2_ros.tasks.instruction import Box
 from uio2_ros.tasks.localize import find
 from uio2_ros.tasks.placing import place_points
-from uio2_ros.tasks.task import Reply, Session, Task, Use, parse_failed
+from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed
 
 PROMPT = 'Find the visible human joints in the region " {box} ".'
 WHO = "person"
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """Every joint of every person, in COCO order."""
     region = session.instruction.region
     if region is not None:
         people: Sequence[Box] = (region,)
     else:
-        found = find(session, WHO, session.settings.force_people)
+        found = yield from find(session, WHO, session.settings.force_people)
         people = [detection.box for detection in found]
     grammar = session.grammar(named_points, names=COCO_17)
-    replies = session.generate_each(PROMPT, grammar, people)
+    replies = yield from session.generate_each(PROMPT, grammar, people)
     sets = tuple(_joints(session, reply, box) for reply, box in zip(replies, people, strict=True))
     return Answer(text=_summary(len(sets)), keypoints=sets)
 

@@ -6,7 +6,7 @@ from uio2_ros.decoding import Grammar, labelled_boxes
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.answer import Answer, Detection
 from uio2_ros.tasks.placing import detections, listed, within_picture
-from uio2_ros.tasks.task import Session, Task, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, with_text
 
 PROMPT = 'Return the bounding boxes and categories of region matching "{}"'
 
@@ -42,18 +42,19 @@ def _label_length(session: Session, label: str) -> int:
     return len(tokens)
 
 
-def find(session: Session, what: str, force_locations: float) -> tuple[Detection, ...]:
+def find(session: Session, what: str, force_locations: float) -> Asking[tuple[Detection, ...]]:
     """The instances of a class, labelled with it."""
     grammar = boxes_grammar(session, labels=(what,))
-    reply = session.generate(PROMPT.replace("{}", what), grammar, force_locations=force_locations)
+    prompt = PROMPT.replace("{}", what)
+    reply = yield from session.generate(prompt, grammar, force_locations=force_locations)
     boxes = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
     return within_picture(boxes)
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """The instances of the class that the instruction names."""
     what = with_text("{}", session.instruction)
-    found = find(session, what, session.settings.force_class)
+    found = yield from find(session, what, session.settings.force_class)
     return Answer(text=listed(found), detections=found)
 
 

@@ -16,7 +16,7 @@ from uio2_ros.decoding import (
 )
 from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
 from uio2_ros.tasks.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
-from uio2_ros.tasks.task import Reply, Session, Task, Use, parse_failed, with_text
+from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed, with_text
 
 NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
 PLAN_PROMPT = "{} What is the action plan? Consider the observations"
@@ -27,22 +27,25 @@ _KINDS = {
 }
 
 
-def next_action(session: Session) -> Answer:
+def next_action(session: Session) -> Asking[Answer]:
     """One step, in whatever kind of action space."""
     prompt = with_text(NEXT_PROMPT.replace("{ACTION}", session.space.prompt), session.instruction)
     if session.space.kind is SpaceKind.CONTINUOUS:
-        return _plan(session, (_continuous_step(session, prompt),))
-    return _plan(session, _motions(session, prompt, at_most=1))
+        return _plan(session, ((yield from _continuous_step(session, prompt)),))
+    return _plan(session, (yield from _motions(session, prompt, at_most=1)))
 
 
-def plan(session: Session) -> Answer:
+def plan(session: Session) -> Asking[Answer]:
     """Steps until the model ends, at most as many as settings and model allow."""
     prompt = with_text(PLAN_PROMPT, session.instruction)
-    return _plan(session, _motions(session, prompt, at_most=session.settings.max_steps))
+    steps = yield from _motions(session, prompt, at_most=session.settings.max_steps)
+    return _plan(session, steps)
 
 
-def _motions(session: Session, prompt: str, at_most: int) -> tuple[Step, ...]:
-    reply = session.generate(prompt, session.grammar(manipulation_steps, at_most=at_most))
+def _motions(session: Session, prompt: str, at_most: int) -> Asking[tuple[Step, ...]]:
+    reply = yield from session.generate(
+        prompt, session.grammar(manipulation_steps, at_most=at_most)
+    )
     try:
         motions = parse_motions(session.symbols.vocabulary, reply.tokens)
     except ValueError as problem:
@@ -61,10 +64,10 @@ def _pose(pose: UnitPose, space: ActionSpace) -> Pose2D:
     return Pose2D(x.value(pose.x), y.value(pose.y), yaw.value(pose.turn))
 
 
-def _continuous_step(session: Session, prompt: str) -> Step:
+def _continuous_step(session: Session, prompt: str) -> Asking[Step]:
     space = session.space
     count = len(space.dimensions)
-    reply = session.generate(prompt, session.grammar(locations, count=count))
+    reply = yield from session.generate(prompt, session.grammar(locations, count=count))
     fractions = _fractions(session, reply)
     if len(fractions) != count:
         raise parse_failed(reply, f"expected {count} locations, got {len(fractions)}")

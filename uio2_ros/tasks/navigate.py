@@ -5,7 +5,7 @@ from __future__ import annotations
 from uio2_ros.decoding import named_action, parse_named_action
 from uio2_ros.tasks.action_space import SpaceKind
 from uio2_ros.tasks.answer import ActionKind, Answer, Step, TaskPlan
-from uio2_ros.tasks.task import Session, Task, Use, parse_failed, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 PROMPT = (
     '{} {HISTORY}Predict the next move with the discrete action space "{ACTIONS}" based on '
@@ -13,11 +13,12 @@ PROMPT = (
 )
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """One discrete step, with the motion it stands for as its values."""
     space = session.space
     names = tuple(action.name for action in space.actions)
-    reply = session.generate(_prompt(session), session.grammar(named_action, names=names))
+    grammar = session.grammar(named_action, names=names)
+    reply = yield from session.generate(_prompt(session), grammar)
     try:
         name = parse_named_action(session.symbols.vocabulary, reply.tokens, names)
     except ValueError as problem:

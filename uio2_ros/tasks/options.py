@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.task import Session, Task, Use, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, Use, with_text
 
 PROMPT = "{}"
 
 
-def choose(session: Session, prompt: str) -> Answer:
+def choose(session: Session, prompt: str) -> Asking[Answer]:
     """The most likely option after a prompt, and the score of each."""
     options = session.instruction.options
-    scores = session.score(prompt, options, region=session.instruction.region)
+    scores = yield from session.score(prompt, options, region=session.instruction.region)
     best = max(range(len(options)), key=scores.__getitem__)
     return Answer(text=options[best], options=options, scores=scores)
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """The option that fits the instruction best."""
-    return choose(session, with_text(PROMPT, session.instruction))
+    return (yield from choose(session, with_text(PROMPT, session.instruction)))
 
 
 TASK = Task(

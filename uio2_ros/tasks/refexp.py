@@ -7,14 +7,15 @@ from dataclasses import replace
 from uio2_ros.decoding import single_box
 from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.placing import detections
-from uio2_ros.tasks.task import Session, Task, parse_failed, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, parse_failed, with_text
 
 PROMPT = 'Which region does the text "{}" describe?'
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """One detection, labelled with the instruction."""
-    reply = session.generate(with_text(PROMPT, session.instruction), session.grammar(single_box))
+    prompt = with_text(PROMPT, session.instruction)
+    reply = yield from session.generate(prompt, session.grammar(single_box))
     found = detections(reply, session.symbols.vocabulary)
     if len(found) != 1:
         raise parse_failed(reply, f"expected one box of four locations, got {len(found)}")

@@ -11,33 +11,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from uio2_ros.decoding import Grammar, Symbols
-from uio2_ros.errors import ErrorCode, InstructionError, InvalidInputError
+from uio2_ros.errors import InstructionError
 from uio2_ros.processing.image import read_picture
 from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.answer import Answer, Detection, PointSet, Stage, Step, TaskPlan
+from uio2_ros.tasks.batch import run_together
 from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.tasks.job import Job, OnProgress
 from uio2_ros.tasks.registry import task_named
-from uio2_ros.tasks.session import EngineSession, OnProgress
-from uio2_ros.tasks.task import TaskSettings
+from uio2_ros.tasks.session import Session
+from uio2_ros.tasks.settings import TaskSettings
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine
 
 Picture = npt.NDArray[np.uint8] | str | os.PathLike[str] | Frame  # RGB (H, W, 3), a file, a frame
 Samples = npt.NDArray[np.float32]  # mono
+OnBatchProgress = Callable[[int, Stage, str, int], None]
 
 _REMEMBERED_GRAMMARS = 32
 
 
 class TaskRunner:
-    """Runs instructions one at a time on one engine. Not thread-safe.
+    """Runs instructions on one engine, one at a time or in batches. Not thread-safe.
 
-    action_spaces default to those of `config/action_spaces`. `run` is the whole interface; the
-    methods named after tasks are short ways to it that give the interesting part of the answer.
+    action_spaces default to those of `config/action_spaces`. `run` and `run_batch` are the whole
+    interface; the methods named after tasks are short ways to it that give the interesting part of
+    the answer.
     """
 
     def __init__(
@@ -65,26 +68,70 @@ class TaskRunner:
         answered, and whatever else goes wrong in the model as it is.
         """
         started = perf_counter()
+        job = self._job(instruction, observation, on_progress or _nobody_listens)
+        run_together(self.engine, [job], self.settings.max_batch)
+        if job.error is not None:
+            raise job.error
+        return self._finished(job, started)
+
+    def run_batch(
+        self,
+        requests: Sequence[tuple[Instruction, Observation]],
+        on_progress: OnBatchProgress | None = None,
+    ) -> tuple[Answer, ...]:
+        """Answer several instructions together, whatever their tasks, in the order given.
+
+        What they ask the model is merged into batches of at most `settings.max_batch` rows, which
+        take little longer than one row alone; only options are scored one instruction at a time.
+        Each answer is that of `run`. An instruction that cannot be answered gets an answer with
+        an error code and does not disturb the others. on_progress(number, stage, text, tokens) is
+        `run`'s with the instruction's place in the batch; what it raises ends all of them.
+        """
+        started = perf_counter()
+        report = on_progress or _nobody_listens_to_any
+        jobs = [
+            self._job_or_refusal(instruction, observation, partial(report, number))
+            for number, (instruction, observation) in enumerate(requests)
+        ]
+        admitted = [job for job in jobs if isinstance(job, Job)]
+        run_together(self.engine, admitted, self.settings.max_batch)
+        return tuple(self._finished(job, started) if isinstance(job, Job) else job for job in jobs)
+
+    def _job(
+        self, instruction: Instruction, observation: Observation, on_progress: OnProgress
+    ) -> Job:
+        """The work on an instruction that was admitted."""
         task = task_named(instruction.task)
-        session = EngineSession(
-            engine=self.engine,
-            task=task,
+        space = admit(task, instruction, observation, self.action_spaces)
+        session = Session(
             instruction=instruction,
             observation=observation,
             settings=self.settings,
             symbols=self._symbols,
-            compile=self._compile,
-            action_space=admit(task, instruction, observation, self.action_spaces),
-            on_progress=on_progress or _nobody_listens,
+            token_limit=self.engine.processor.config.max_target_tokens,
+            compile_grammar=self._compile,
+            action_space=space,
         )
-        answer = _answer(session)
-        spent = session.timings
-        total = perf_counter() - started
-        rest = total - spent.preprocess - spent.encode - spent.decode
+        return Job(task, session, on_progress)
+
+    def _job_or_refusal(
+        self, instruction: Instruction, observation: Observation, on_progress: OnProgress
+    ) -> Job | Answer:
+        try:
+            return self._job(instruction, observation, on_progress)
+        except InstructionError as error:
+            return Answer.failed(error.code, error.message, instruction.task)
+
+    def _finished(self, job: Job, started: float) -> Answer:
+        """The answer, with what made it and how long it took since `started` (perf_counter)."""
+        answer = job.answer
+        if answer is None:
+            assert job.error is not None, "a finished job has an answer or an error"
+            answer = Answer.failed(job.error.code, job.error.message)
         return replace(
             answer,
-            task=task.name,
-            timings=replace(spent, postprocess=max(rest, 0.0), total=total),
+            task=job.task.name,
+            timings=replace(job.timings, total=perf_counter() - started),
             model=self.engine.name,
             synthetic_weights=self.engine.synthetic_weights,
         )
@@ -211,22 +258,6 @@ class TaskRunner:
         return self.run(instruction, observation)
 
 
-def _answer(session: EngineSession) -> Answer:
-    """The task's answer, with input and memory problems turned into error codes."""
-    try:
-        answer = session.task.answer(session)
-    except InvalidInputError as problem:
-        raise InstructionError(ErrorCode.INVALID_INPUT, str(problem)) from problem
-    except torch.OutOfMemoryError as problem:
-        raise InstructionError(
-            ErrorCode.OUT_OF_MEMORY,
-            f"the model ran out of memory ({problem}); use a smaller or quantised model, or free "
-            "memory on the device",
-        ) from problem
-    session.on_progress(Stage.FINISHING, answer.text, session.timings.tokens)
-    return answer
-
-
 def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object) -> Grammar:
     return make(symbols, **arguments)
 
@@ -246,4 +277,8 @@ def _plan_of(answer: Answer) -> TaskPlan:
 
 
 def _nobody_listens(_stage: Stage, _text: str, _tokens: int) -> None:
+    pass
+
+
+def _nobody_listens_to_any(_number: int, _stage: Stage, _text: str, _tokens: int) -> None:
     pass

@@ -5,18 +5,19 @@ from __future__ import annotations
 from uio2_ros.decoding import free_text
 from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.options import choose
-from uio2_ros.tasks.task import Session, Task, Use, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, Use, with_text
 
 PROMPT = "{} A short answer to the question is"
 
 
-def answer(session: Session) -> Answer:
+def answer(session: Session) -> Asking[Answer]:
     """A short text; with options, the best of them."""
     prompt = with_text(PROMPT, session.instruction)
     if session.instruction.options:
-        return choose(session, prompt)
+        return (yield from choose(session, prompt))
     grammar = session.grammar(free_text, longest=session.settings.answer_tokens)
-    return Answer(text=session.generate(prompt, grammar, region=session.instruction.region).text)
+    reply = yield from session.generate(prompt, grammar, region=session.instruction.region)
+    return Answer(text=reply.text)
 
 
 TASK = Task(

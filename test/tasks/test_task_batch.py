@@ -1,0 +1,187 @@
+"""Several instructions at once on an engine that writes what it is told to."""
+
+import numpy as np
+import pytest
+import torch
+
+from uio2_ros.decoding import COCO_17
+from uio2_ros.errors import ErrorCode
+from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage, TaskRunner, TaskSettings
+
+
+def test_different_tasks_share_one_engine_batch(runner, engine, observation, locations):
+    engine.script = [locations(250, 100, 500, 400), "a red mug", "left"]
+    refexp, caption, navigate = runner.run_batch(
+        [
+            (Instruction("mug", "refexp"), observation),
+            (Instruction("", "caption"), observation),
+            (Instruction("go on", "navigate"), observation),
+        ]
+    )
+    assert engine.batches == [3]
+    assert [found.label for found in refexp.detections] == ["mug"]
+    assert caption.text == "a red mug"
+    assert [step.name for step in navigate.plan.steps] == ["left"]
+    assert [answer.task for answer in (refexp, caption, navigate)] == [
+        "refexp",
+        "caption",
+        "navigate",
+    ]
+
+
+def test_each_row_stays_in_its_own_grammar(runner, engine, observation):
+    """All are told to write the same; only the caption may."""
+    engine.script = ["no idea"] * 3
+    plan, navigate, caption = runner.run_batch(
+        [
+            (Instruction("go on", "plan"), observation),
+            (Instruction("go on", "navigate"), observation),
+            (Instruction("", "caption"), observation),
+        ]
+    )
+    assert plan.plan.steps
+    assert navigate.text in ("stop", "forward", "left", "right")
+    assert caption.text == "no idea"
+
+
+def test_tasks_of_several_calls_advance_together(runner, engine, observation, locations):
+    """Looking for people takes one call, their joints the next; the caption is done after one."""
+    people = f"{locations(200, 100, 700, 190)} person {locations(200, 300, 700, 390)} person"
+    pose = " ".join(f"{locations(300 + 10 * i, 400)} {name}" for i, name in enumerate(COCO_17))
+    engine.script = [people, "a crowd", people, *[pose] * 4]
+    first, caption, second = runner.run_batch(
+        [
+            (Instruction("", "keypoints"), observation),
+            (Instruction("", "caption"), observation),
+            (Instruction("", "keypoints"), observation),
+        ]
+    )
+    assert engine.batches == [3, 4]
+    assert (len(first.keypoints), caption.text, len(second.keypoints)) == (2, "a crowd", 2)
+
+
+def test_batches_are_as_large_as_the_settings_allow(engine, observation):
+    engine.script = ["a mug"] * 5
+    runner = TaskRunner(engine, settings=TaskSettings(max_batch=2))
+    answers = runner.run_batch([(Instruction("", "caption"), observation)] * 5)
+    assert engine.batches == [2, 2, 1]
+    assert [answer.text for answer in answers] == ["a mug"] * 5
+
+
+def test_instructions_with_a_seed_are_drawn_apart_from_greedy_ones(runner, engine, observation):
+    engine.script = ["a mug"] * 3
+    runner.run_batch(
+        [(Instruction("", "caption", seed=seed), observation) for seed in (7, 0, 8)],
+    )
+    assert engine.batches == [2, 1]
+    assert [sampling.seed for sampling in engine.samplings] == [(7, 8), None]
+
+
+def test_one_error_does_not_spoil_the_others(runner, engine, observation):
+    engine.script = ["a mug", "a mug"]
+    broken = Observation(Frame(np.zeros((0, 640, 3), np.uint8), 0))
+    answers = runner.run_batch(
+        [
+            (Instruction("", "caption"), observation),
+            (Instruction("", "levitate"), observation),
+            (Instruction("", "caption"), broken),
+            (Instruction("", "refexp"), observation),
+            (Instruction("", "caption"), observation),
+        ]
+    )
+    assert [answer.error_code for answer in answers] == [
+        ErrorCode.NONE,
+        ErrorCode.UNKNOWN_TASK,
+        ErrorCode.INVALID_INPUT,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.NONE,
+    ]
+    assert [answer.text for answer in answers] == ["a mug", "", "", "", "a mug"]
+    assert all(answer.error_msg for answer in answers[1:4])
+    assert answers[2].task == "caption"
+
+
+def test_an_answer_of_the_wrong_form_is_its_own_error(runner, engine, observation, monkeypatch):
+    class Unconstrained:
+        def __init__(self, *_arguments):
+            pass
+
+        def __call__(self, _tokens, scores):
+            return scores
+
+        def probabilities(self, tokens, _row):
+            return [1.0] * len(tokens)
+
+    monkeypatch.setattr("uio2_ros.tasks.engine_calls.ConstrainedDecoding", Unconstrained)
+    engine.script = ["no idea", "a mug"]
+    refexp, caption = runner.run_batch(
+        [(Instruction("mug", "refexp"), observation), (Instruction("", "caption"), observation)]
+    )
+    assert refexp.error_code is ErrorCode.PARSE_FAILED
+    assert caption.text == "a mug"
+
+
+def test_a_batch_too_large_for_the_memory_is_halved(runner, engine, observation, monkeypatch):
+    generate = engine.generate
+
+    def small_memory(examples, *arguments, **settings):
+        if len(examples) > 2:
+            raise torch.OutOfMemoryError("needed 3 GiB")
+        return generate(examples, *arguments, **settings)
+
+    monkeypatch.setattr(engine, "generate", small_memory)
+    engine.script = ["a mug"] * 5
+    answers = runner.run_batch([(Instruction("", "caption"), observation)] * 5)
+    assert engine.batches == [2, 1, 2]
+    assert [answer.text for answer in answers] == ["a mug"] * 5
+
+
+def test_scores_and_texts_go_together(runner, engine, observation):
+    engine.script = ["a mug"]
+    scored, caption = runner.run_batch(
+        [
+            (Instruction("It is", "score", options=("full", "empty")), observation),
+            (Instruction("", "caption"), observation),
+        ]
+    )
+    assert (scored.text, scored.scores) == ("full", (-4.0, -5.0))
+    assert caption.text == "a mug"
+
+
+def test_progress_names_the_instruction_it_is_about(runner, engine, observation):
+    engine.script = ["a red mug", "yes"]
+    told = []
+    runner.run_batch(
+        [(Instruction("", "caption"), observation), (Instruction("Is it?", "vqa"), observation)],
+        lambda *now: told.append(now),
+    )
+    last = {number: text for number, stage, text, _ in told if stage is Stage.FINISHING}
+    assert last == {0: "a red mug", 1: "yes"}
+    assert {number for number, stage, _, _ in told if stage is Stage.GENERATING} == {0, 1}
+
+
+def test_what_progress_raises_ends_the_whole_batch(runner, engine, observation):
+    class Canceled(Exception):
+        pass
+
+    def cancel(_number, stage, _text, tokens):
+        if stage is Stage.GENERATING and tokens == 2:
+            raise Canceled
+
+    engine.script = ["a very long answer that nobody waits for"] * 2
+    with pytest.raises(Canceled):
+        runner.run_batch([(Instruction("", "caption"), observation)] * 2, cancel)
+
+
+def test_no_instructions_are_no_answers(runner):
+    assert runner.run_batch([]) == ()
+
+
+def test_regions_of_several_instructions_are_their_own(runner, engine, observation, locations):
+    engine.script = ["mug", "plate"]
+    regions = (Box(100, 50, 300, 200), Box(0, 0, 640, 480))
+    runner.run_batch(
+        [(Instruction("", "categorize", region=region), observation) for region in regions]
+    )
+    assert locations(202, 156, 437, 468) in engine.prompts[0]
+    assert locations(124, 0, 874, 999) in engine.prompts[1]

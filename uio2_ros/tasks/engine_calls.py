@@ -1,0 +1,172 @@
+"""Calls of tasks as calls of the engine: settings, constraints, progress and replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from uio2_ros.decoding import Grammar
+from uio2_ros.inference.constraint import ConstrainedDecoding
+from uio2_ros.inference.defaults import (
+    AUDIO_SAMPLING,
+    DENSE_SAMPLING,
+    IMAGE_SAMPLING,
+    NEGATIVE_PROMPTS,
+    SEGMENTATION_SAMPLING,
+)
+from uio2_ros.inference.sampling import Sampling
+from uio2_ros.processing.example import Example
+from uio2_ros.tasks.answer import Stage
+from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply, Reply, ScoreCall, TextCall
+from uio2_ros.tasks.examples import MODALITIES
+from uio2_ros.tasks.job import Job, Order
+
+if TYPE_CHECKING:
+    from uio2_ros.inference import Engine, Generation
+
+_DRAWINGS = {
+    Drawing.GUIDED: IMAGE_SAMPLING,
+    Drawing.FAITHFUL: replace(IMAGE_SAMPLING, guidance_scale=None),
+    Drawing.DENSE: DENSE_SAMPLING,
+    Drawing.MASK: SEGMENTATION_SAMPLING,
+}
+
+
+class RowConstraints:
+    """Logits processor that keeps each row of a batch inside the grammar of its own call.
+
+    Rows of one grammar and threshold share a `ConstrainedDecoding`; rows must not be reordered.
+    """
+
+    def __init__(self, calls: Sequence[TextCall]) -> None:
+        self._rows: dict[tuple[Grammar, float | None], list[int]] = {}
+        for row, call in enumerate(calls):
+            self._rows.setdefault((call.grammar, call.force_locations), []).append(row)
+        self._constraints = {alike: ConstrainedDecoding(*alike) for alike in self._rows}
+        self._alike = [(call.grammar, call.force_locations) for call in calls]
+
+    def processors(self) -> tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], ...]:
+        """The logits processor to generate with."""
+        only = list(self._constraints.values())
+        return (only[0],) if len(only) == 1 else (self,)
+
+    def __call__(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """tokens (B, n) with the start token, scores (B, V) raw logits -> masked logits (B, V)."""
+        masked = torch.empty_like(scores)
+        for alike, rows in self._rows.items():
+            masked[rows] = self._constraints[alike](tokens[rows], scores[rows])
+        return masked
+
+    def probabilities(self, tokens: Sequence[int], row: int) -> list[float]:
+        """The model's probability of each token of a row's text."""
+        alike = self._alike[row]
+        return self._constraints[alike].probabilities(tokens, self._rows[alike].index(row))
+
+
+def score(engine: Engine, order: Order) -> None:
+    """Carry out a ScoreCall."""
+    assert isinstance(order.call, ScoreCall)
+    assert order.example is not None
+    started = perf_counter()
+    losses = engine.score(order.example, order.call.options, reduction="mean")
+    order.job.add(decode=perf_counter() - started)
+    order.reply = tuple(-float(loss) for loss in losses)
+
+
+def generate(engine: Engine, orders: Sequence[Order]) -> None:
+    """Carry out calls that agree in modality and sampling as one batch."""
+    call = orders[0].call
+    constraints = RowConstraints([o.call for o in orders if isinstance(o.call, TextCall)])
+    sampling = _sampling(orders, constraints)
+    generations = engine.generate(
+        [order.example for order in orders if order.example is not None],
+        modality=MODALITIES[type(call)],
+        sampling=sampling,
+        negative=_negative(engine, sampling),
+        on_token=partial(_report, orders),
+    )
+    for row, (order, generation) in enumerate(zip(orders, generations, strict=True)):
+        order.reply = _reply(engine, order, generation, constraints, row)
+    _add_timings(orders, generations)
+
+
+def _sampling(orders: Sequence[Order], constraints: RowConstraints) -> Sampling:
+    call, settings = orders[0].call, orders[0].job.session.settings
+    seeds = tuple(order.job.session.instruction.seed for order in orders)
+    if isinstance(call, PictureCall):
+        return replace(_DRAWINGS[call.drawing], seed=seeds)
+    if not isinstance(call, TextCall):
+        return replace(AUDIO_SAMPLING, seed=seeds)
+    greedy = Sampling(
+        max_new_tokens=max(o.call.grammar.longest for o in orders if isinstance(o.call, TextCall)),
+        logits_processors=constraints.processors(),
+    )
+    if not any(seeds):
+        return greedy
+    temperature, top_p = settings.sampling_temperature, settings.sampling_top_p
+    return replace(greedy, temperature=temperature, top_p=top_p, seed=seeds)
+
+
+def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
+    """What guided pictures move away from."""
+    if sampling.guidance_scale is None:
+        return None
+    return [engine.processor(NEGATIVE_PROMPTS["image"], target="image")]
+
+
+def _reply(
+    engine: Engine,
+    order: Order,
+    generation: Generation,
+    constraints: RowConstraints,
+    row: int,
+) -> Reply | PictureReply | npt.NDArray[np.float32]:
+    assert order.example is not None
+    processor, info = engine.processor, order.example.image_info
+    if generation.image is not None:
+        to_picture = None if info is None else partial(processor.to_picture, image_info=info)
+        return PictureReply(generation.image, to_picture)
+    if generation.audio is not None:
+        return generation.audio
+    tokens = tuple(int(token) for token in generation.tokens)
+    return Reply(
+        text=order.job.session.symbols.vocabulary.decode(tokens).strip(),
+        tokens=tokens,
+        probabilities=tuple(constraints.probabilities(tokens, row)),
+        to_pixels=None if info is None else partial(processor.to_pixels, image_info=info),
+    )
+
+
+def _report(orders: Sequence[Order], tokens: npt.NDArray[np.int64]) -> None:
+    """Tell each job how far the first of its rows is; tokens (B, n) without the start token."""
+    for job, rows in _rows(orders).items():
+        text = ""
+        if isinstance(orders[rows[0]].call, TextCall):
+            text = job.session.symbols.vocabulary.decode(tokens[rows[0]].tolist()).strip()
+        job.report(Stage.GENERATING, text, tokens.shape[1])
+
+
+def _add_timings(orders: Sequence[Order], generations: Sequence[Generation]) -> None:
+    spent = generations[0].timings
+    for job, rows in _rows(orders).items():
+        job.add(
+            encode=spent.encode,
+            first_token=0.0 if job.timings.first_token else spent.first_token,
+            decode=spent.decode,
+            postprocess=spent.render,
+            tokens=sum(len(generations[row].tokens) for row in rows),
+        )
+
+
+def _rows(orders: Sequence[Order]) -> dict[Job, list[int]]:
+    rows: dict[Job, list[int]] = {}
+    for row, order in enumerate(orders):
+        rows.setdefault(order.job, []).append(row)
+    return rows

@@ -1,0 +1,83 @@
+"""An instruction under way, and its calls on their way through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any
+
+from uio2_ros.errors import InstructionError
+from uio2_ros.processing.example import Example
+from uio2_ros.tasks.answer import Answer, Stage, Timings
+from uio2_ros.tasks.calls import Call
+from uio2_ros.tasks.session import Session
+from uio2_ros.tasks.task import Task
+
+OnProgress = Callable[[Stage, str, int], None]
+
+
+class Job:
+    """One instruction under way: its task's generator, and what became of it.
+
+    In the end either `answer` or `error` is there. `timings` are the wall-clock seconds of the
+    engine calls that this job took part in.
+    """
+
+    def __init__(self, task: Task, session: Session, on_progress: OnProgress) -> None:
+        self.task, self.session, self.on_progress = task, session, on_progress
+        self.calls: tuple[Call, ...] = ()
+        self.answer: Answer | None = None
+        self.error: InstructionError | None = None
+        self.timings = Timings()
+        self._asking = task.answer(session)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the task still asks the model."""
+        return self.answer is None and self.error is None
+
+    def start(self) -> None:
+        """Run the task up to its first calls."""
+        self._advance(lambda: next(self._asking))
+
+    def resume(self, orders: Sequence[Order]) -> None:
+        """Give the task the replies to its calls, or raise the first error of them in it."""
+        errors = [order.error for order in orders if order.error is not None]
+        if errors:
+            self._advance(lambda: self._asking.throw(errors[0]))
+        else:
+            replies = tuple(order.reply for order in orders)
+            self._advance(lambda: self._asking.send(replies))
+
+    def report(self, stage: Stage, text: str = "", tokens: int = 0) -> None:
+        """Tell how far the instruction is; tokens of the call under way."""
+        self.on_progress(stage, text, self.timings.tokens + tokens)
+
+    def add(self, **spent: float) -> None:
+        """Add to the timings."""
+        total = {name: getattr(self.timings, name) + value for name, value in spent.items()}
+        self.timings = replace(self.timings, **total)
+
+    def _advance(self, step: Callable[[], tuple[Call, ...]]) -> None:
+        started = perf_counter()
+        try:
+            self.calls = step()
+        except StopIteration as end:
+            self.answer = end.value
+        except InstructionError as error:
+            self.error = error
+        self.add(postprocess=perf_counter() - started)
+        if self.answer is not None:
+            self.report(Stage.FINISHING, self.answer.text)
+
+
+@dataclass(eq=False)
+class Order:
+    """One call of a job on its way through the engine; in the end a reply or an error is there."""
+
+    job: Job
+    call: Call
+    example: Example | None = None
+    reply: Any = None
+    error: InstructionError | None = None
