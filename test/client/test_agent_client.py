@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -18,9 +19,16 @@ from rclpy.executors import SingleThreadedExecutor
 from uio2_ros.action import Instruct
 from uio2_ros.msg import InstructionResult
 
-from uio2_ros.client import AgentClient, AgentUnavailableError, Progress
+from uio2_ros.client import (
+    AgentClient,
+    AgentError,
+    AgentTimeoutError,
+    AgentUnavailableError,
+    Progress,
+    queries,
+)
 from uio2_ros.client.agent_client import PendingAnswer, _on_result
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.errors import ErrorCode
 from uio2_ros.tasks.instruction import Box
 
 pytestmark = pytest.mark.ros
@@ -38,7 +46,7 @@ def client(agent: AgentProcess) -> Iterator[AgentClient]:
 def sees(client: AgentClient) -> bool:
     try:
         client.ask("the cup", task="refexp")
-    except InstructionError as error:
+    except AgentError as error:
         if error.code is not ErrorCode.NO_INPUT:
             raise
         return False
@@ -48,7 +56,9 @@ def sees(client: AgentClient) -> bool:
 def test_answer(client: AgentClient) -> None:
     result = client.ask("the cup", task="refexp")
     assert result.text == "the cup"
-    assert result.header.frame_id == "camera_optical_frame"
+    assert result.frame_id == "camera_optical_frame"
+    assert result.stamp_ns > 0
+    assert result.message.header.frame_id == "camera_optical_frame"
 
 
 def test_everything_that_can_be_asked_arrives(client: AgentClient) -> None:
@@ -73,7 +83,7 @@ def test_progress_is_told(client: AgentClient) -> None:
 
 
 def test_failure_is_an_exception_with_its_code(client: AgentClient) -> None:
-    with pytest.raises(InstructionError, match="no task is called 'nope'") as caught:
+    with pytest.raises(AgentError, match="no task is called 'nope'") as caught:
         client.ask("look", task="nope")
     assert caught.value.code is ErrorCode.UNKNOWN_TASK
 
@@ -90,7 +100,7 @@ def test_what_progress_raises_reaches_the_caller(client: AgentClient, error: Exc
 
 
 def test_seed_of_more_than_64_bits_is_refused(client: AgentClient) -> None:
-    with pytest.raises(InstructionError, match="the seed is") as caught:
+    with pytest.raises(AgentError, match="the seed is") as caught:
         client.ask("the cup", task="refexp", seed=2**63)
     assert caught.value.code is ErrorCode.INVALID_REQUEST
     assert client.ask("the cup", task="refexp", seed=2**63 - 1).error_code == 0
@@ -103,31 +113,31 @@ def test_name_that_no_agent_can_have(namespace: str, name: str) -> None:
 
 
 def test_goal_that_the_agent_has_forgotten_is_no_empty_answer(client: AgentClient) -> None:
-    pending = client.send("the cup", task="localize")
+    pending = client.ask_async("the cup", task="localize")
     forgotten = Instruct.Impl.GetResultService.Response(status=GoalStatus.STATUS_UNKNOWN)
     _on_result(forgotten, pending)
-    with pytest.raises(InstructionError, match="restarted"):
+    with pytest.raises(AgentError, match="restarted"):
         pending.result(5)
     pending.cancel()
 
 
 def test_pending_answer_can_be_watched_and_cancelled(client: AgentClient) -> None:
-    pending = client.send("the cup", task="localize")
+    pending = client.ask_async("the cup", task="localize")
     assert not pending.done()
-    with pytest.raises(TimeoutError, match="within"):
+    with pytest.raises(AgentTimeoutError, match="within"):
         pending.result(0.01)
     wait_until(lambda: pending.progress is not None and pending.progress.tokens > 2, "tokens")
     pending.cancel()
-    with pytest.raises(InstructionError) as caught:
+    with pytest.raises(AgentError) as caught:
         pending.result(5)
     assert caught.value.code is ErrorCode.CANCELED
     assert pending.done()
 
 
 def test_cancelling_at_once_is_not_too_early(client: AgentClient) -> None:
-    pending = client.send("the cup", task="localize")
+    pending = client.ask_async("the cup", task="localize")
     pending.cancel()
-    with pytest.raises(InstructionError) as caught:
+    with pytest.raises(AgentError) as caught:
         pending.result(10)
     assert caught.value.code is ErrorCode.CANCELED
 
@@ -135,7 +145,7 @@ def test_cancelling_at_once_is_not_too_early(client: AgentClient) -> None:
 def test_interrupted_before_the_goal_is_accepted(
     client: AgentClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(pending: PendingAnswer) -> None:
+    def interrupt(pending: PendingAnswer[object]) -> None:
         del pending
         raise KeyboardInterrupt
 
@@ -150,47 +160,139 @@ def test_interrupted_before_the_goal_is_accepted(
         assert robot.heard("/agent/result").error_code == ErrorCode.CANCELED
 
 
-def test_a_node_that_is_spun_elsewhere(client: AgentClient) -> None:
-    del client
+def test_waiting_in_a_callback_of_another_executor_is_safe(client: AgentClient) -> None:
     context = rclpy.Context()
     rclpy.init(context=context)
     node = rclpy.create_node("tree", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    with AgentClient(node=node) as guest:
-        wait_until(lambda: guest.wait_for_agent(0.1), "the agent")
-        pending = guest.send("the cup", task="refexp")
-        end_s = time.monotonic() + 20
-        while not pending.done() and time.monotonic() < end_s:
-            executor.spin_once(timeout_sec=0.05)
-        assert pending.result(0).text == "the cup"
+    heard: list[str] = []
+    node.create_timer(0.01, lambda: heard.append(client.ask("the cup", task="refexp").text))
+    end_s = time.monotonic() + 20
+    while not heard and time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=0.05)
+    assert heard[0] == "the cup"
     executor.shutdown()
     node.destroy_node()
     context.try_shutdown()
 
 
+def test_waiting_on_the_clients_own_thread_is_refused_and_not_endless(client: AgentClient) -> None:
+    def ask_more(progress: Progress) -> None:
+        del progress
+        client.ask("the spoon", task="refexp")
+
+    with pytest.raises(RuntimeError, match="own thread"):
+        client.ask("the cup", task="localize", on_progress=ask_more)
+    with pytest.raises(RuntimeError, match="receives the answer"):
+        client.ask(
+            "the cup",
+            task="localize",
+            on_progress=lambda _: client.ask_async("the spoon", task="refexp").result(),
+        )
+
+
+def test_part_of_the_answer_that_matters(client: AgentClient) -> None:
+    assert client.locate("the cup").label == "the cup"
+    assert all(found.label == "cup" for found in client.localize("cup"))
+    assert isinstance(client.vqa("what is it?", ("cup", "plate")), str)
+    assert set(client.score("what is it?", ("cup", "plate"))) == {"cup", "plate"}
+    assert client.next_action("put it away", seed=1).start is not None
+    assert client.plan("put it away").frame_id == "base_link"
+    assert client.navigate("to the door").name
+
+
+def test_query_without_waiting(client: AgentClient) -> None:
+    pending = [client.send(queries.locate(what)) for what in ("the cup", "the spoon")]
+    heard: list[str] = []
+    pending[1].add_done_callback(lambda done: heard.append(done.result().label))
+    assert [each.result(30).label for each in pending] == ["the cup", "the spoon"]
+    wait_until(lambda: heard == ["the spoon"], "the callback")
+
+
+def test_answers_can_be_awaited_and_awaiting_can_be_cancelled(client: AgentClient) -> None:
+    async def ask_twice() -> list[str]:
+        both = (client.send(queries.locate(what)) for what in ("the cup", "the spoon"))
+        return [found.label for found in await asyncio.gather(*both)]
+
+    async def lose_patience() -> PendingAnswer[object]:
+        pending = client.send(queries.localize("cup"))
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(pending, 0.05)
+        return pending
+
+    assert asyncio.run(ask_twice()) == ["the cup", "the spoon"]
+    left = asyncio.run(lose_patience())
+    error = left.exception(10)
+    assert isinstance(error, AgentError)
+    assert error.code is ErrorCode.CANCELED
+
+
+def test_awaiting_outside_asyncio_says_what_to_do(client: AgentClient) -> None:
+    pending = client.send(queries.locate("the cup"))
+    with pytest.raises(RuntimeError, match="result_of"):
+        pending.__await__()
+    pending.result(20)
+
+
+def test_tasks_are_listed_and_histories_cleared(client: AgentClient) -> None:
+    assert {task.name for task in client.list_tasks()} >= {"", "refexp", "plan"}
+    client.clear_history()
+    wait_until(lambda: sees(client), "a picture after clearing")
+
+
+def test_closing_cancels_and_leaves_nothing(client: AgentClient) -> None:
+    before = set(threading.enumerate())
+    with AgentClient() as brief:
+        assert brief.wait_for_agent(20)
+        pending = brief.ask_async("the cup", task="localize")
+    error = pending.exception(0)
+    assert isinstance(error, AgentError)
+    assert error.code is ErrorCode.CANCELED
+    assert set(threading.enumerate()) == before
+    with pytest.raises(AgentUnavailableError, match="is closed"):
+        brief.ask_async("the cup")
+    brief.close()
+    assert client.ask("the cup", task="refexp").text == "the cup"
+
+
+@pytest.mark.parametrize("name", ["timeout_s", "max_age_s"])
+def test_times_that_are_none_are_refused(client: AgentClient, name: str) -> None:
+    with pytest.raises(AgentError, match=f"{name} is nan"):
+        client.ask("the cup", **{name: float("nan")})
+
+
 def test_nobody_there() -> None:
-    with AgentClient(name="nobody", namespace="/far/away") as client:
+    with AgentClient(name="nobody", namespace="/far/away", discovery_s=0.1) as client:
         assert client.agent == "/far/away/nobody"
         assert not client.wait_for_agent(0.2)
         with pytest.raises(AgentUnavailableError, match="no /far/away/nobody"):
             client.ask("hello")
+        with pytest.raises(AgentUnavailableError, match="no service /far/away/nobody/list_tasks"):
+            client.list_tasks()
 
 
-def test_an_agent_that_ends_does_not_leave_its_client_waiting(client: AgentClient) -> None:
-    """With another agent, under another name."""
-    del client
+@pytest.fixture
+def mortal_agent() -> Iterator[subprocess.Popen[bytes]]:
+    """Another agent, called mortal."""
     command = [sys.executable, "-m", "uio2_ros.nodes.agent", "--ros-args"]
     command += ["-r", "__node:=mortal", "-p", "autostart:=false"]
     process = subprocess.Popen(command)
-    with AgentClient(name="mortal") as mortal:
-        assert mortal.wait_for_agent(20)
-        process.send_signal(signal.SIGSTOP)  # it cannot answer any more
-        pending = mortal.send("hello")
-        ended = threading.Timer(0.5, process.kill)
-        ended.start()
-        process.send_signal(signal.SIGCONT)
-        with pytest.raises((AgentUnavailableError, InstructionError)):
-            pending.result(60)
+    yield process
     process.kill()
     process.wait()
+
+
+def test_an_agent_that_is_silent_or_ends_does_not_leave_its_client_waiting(
+    client: AgentClient, mortal_agent: subprocess.Popen[bytes]
+) -> None:
+    del client
+    with AgentClient(name="mortal") as mortal:
+        assert mortal.wait_for_agent(20)
+        mortal_agent.send_signal(signal.SIGSTOP)
+        with pytest.raises(AgentTimeoutError, match=r"within 0\.2 s, nor said why"):
+            mortal.ask("hello", timeout_s=0.2)
+        pending = mortal.ask_async("hello")
+        mortal_agent.terminate()
+        mortal_agent.send_signal(signal.SIGCONT)
+        assert isinstance(pending.exception(60), AgentError)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,10 @@ import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
-from uio2_ros.client import AgentClient, AgentUnavailableError
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.msg import ActionStep, InstructionResult
+from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
+from uio2_ros.errors import ErrorCode
 from uio2_ros.nodes.image_conversion import image_to_rgb
+from uio2_ros.tasks.answer import Detection, PointSet, Pose2D, Step
 from uio2_ros.tasks.instruction import Box
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
@@ -32,6 +32,8 @@ DEFAULT_PICTURE = Path("uio2_answer.png")
 WAIT_S = 20.0
 QUIET_WAIT_S = 3.0
 ASK_AGAIN_PERIOD_S = 0.5
+NS_PER_S = 1_000_000_000
+SAMPLE_RATE_HZ = 16000
 DRAWING_WAIT_S = 3.0
 SYNTHETIC_NOTICE = (
     "SYNTHETIC WEIGHTS: nobody trained this model, the answer means nothing. For a real one start "
@@ -123,7 +125,9 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
     with _Drawings(agent) as drawings:
         try:
             result = _answer(agent, arguments, choice, end_s)
-        except InstructionError as error:
+        except AgentUnavailableError:
+            raise
+        except AgentError as error:
             _show_error(error, choice, as_json=arguments.json)
             return EXIT_FAILED
         drawing = drawings.of(result)
@@ -146,12 +150,12 @@ def _await_agent(agent: AgentClient, wait_s: float) -> None:
 
 def _answer(
     agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion, end_s: float
-) -> InstructionResult:
+) -> AgentAnswer:
     """The answer; while the model is not ready, asks again until `end_s`."""
     told = ""
     while True:
         outcome = _try(agent, arguments, choice)
-        if isinstance(outcome, InstructionResult):
+        if isinstance(outcome, AgentAnswer):
             return outcome
         if time.monotonic() > end_s:
             raise outcome
@@ -163,7 +167,7 @@ def _answer(
 
 def _try(
     agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion
-) -> InstructionResult | InstructionError:
+) -> AgentAnswer | AgentError:
     """The answer, or that the model is not ready; raises every other error."""
     try:
         return agent.ask(
@@ -176,7 +180,7 @@ def _try(
             timeout_s=arguments.timeout,
             seed=arguments.seed,
         )
-    except InstructionError as error:
+    except AgentError as error:
         if error.code is not ErrorCode.MODEL_NOT_READY:
             raise
         return error
@@ -201,9 +205,9 @@ class _Drawings:
     def __exit__(self, *_: object) -> None:
         self._agent.node.destroy_subscription(self._subscription)
 
-    def of(self, result: InstructionResult) -> Image | None:
+    def of(self, result: AgentAnswer) -> Image | None:
         """The drawing of an answer, which comes after it; None if it has no picture."""
-        if not result.header.stamp.sec and not result.header.stamp.nanosec:
+        if not result.stamp_ns:
             return None
         with self._arrived:
             self._arrived.wait_for(lambda: self._shows(result), DRAWING_WAIT_S)
@@ -214,8 +218,13 @@ class _Drawings:
             self._last = drawing
             self._arrived.notify_all()
 
-    def _shows(self, result: InstructionResult) -> bool:
-        return self._last is not None and self._last.header.stamp == result.header.stamp
+    def _shows(self, result: AgentAnswer) -> bool:
+        return self._last is not None and _stamp_ns(self._last) == result.stamp_ns
+
+
+def _stamp_ns(drawing: Image) -> int:
+    stamp = drawing.header.stamp
+    return int(stamp.sec * NS_PER_S + stamp.nanosec)
 
 
 def _save(drawing: Image, path: Path) -> Path | None:
@@ -235,7 +244,7 @@ def _save(drawing: Image, path: Path) -> Path | None:
     return path if written else None
 
 
-def _show(result: InstructionResult, choice: Suggestion, picture: Path | None) -> None:
+def _show(result: AgentAnswer, choice: Suggestion, picture: Path | None) -> None:
     print(f"task      {choice.task or 'free form'}: {choice.instruction!r} ({choice.reason})")
     print(f"answer    {result.text or '(nothing)'}")
     for line in _findings(result):
@@ -250,50 +259,52 @@ def _show(result: InstructionResult, choice: Suggestion, picture: Path | None) -
         print(f"warning   {SYNTHETIC_NOTICE}")
 
 
-def _findings(result: InstructionResult) -> list[str]:
-    """Boxes, points and steps, one line each."""
+def _findings(result: AgentAnswer) -> list[str]:
+    """Boxes, points, steps, pictures and sound, one line each."""
     lines = []
-    for found in _detections(result):
-        corners = ", ".join(f"{number:.0f}" for number in found.corners)
+    for found in result.detections:
+        corners = ", ".join(f"{number:.0f}" for number in _corners(found.box))
         lines.append(f"box {found.label!r} ({found.score:.2f}): {corners}")
-    for points in result.keypoints.sets:
-        for point in points.keypoints:
+    for cuboid in result.cuboids:
+        where, size = _metres(cuboid.center), _metres(cuboid.size)
+        lines.append(f"cuboid {cuboid.label!r} ({cuboid.score:.2f}): at {where} m, {size} m large")
+    for points in result.keypoints:
+        for point in points.points:
             where = f"{point.x:.0f}, {point.y:.0f}" if point.visible else "not visible"
             lines.append(f"point {point.name!r} ({point.score:.2f}): {where}")
-    for number, step in enumerate(result.plan.steps, start=1):
-        lines.append(f"step {number}: {_step_text(step)} [{result.plan.header.frame_id}]")
+    for number, step in enumerate(result.plan.steps if result.plan else (), start=1):
+        lines.append(f"step {number}: {_step_text(step)} [{_plan_frame(result)}]")
+    for picture in result.pictures:
+        height, width = picture.pixels.shape[:2]
+        lines.append(f"{picture.role} {picture.label!r}: {width} x {height} pixels")
+    lines += [f"sound: {samples.size / SAMPLE_RATE_HZ:.2f} s" for samples in result.audio]
     return lines
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A box in pixels: x1, y1, x2, y2."""
-
-    label: str
-    score: float
-    corners: tuple[float, float, float, float]
+def _corners(box: Box) -> tuple[float, float, float, float]:
+    return box.x1, box.y1, box.x2, box.y2
 
 
-def _detections(result: InstructionResult) -> list[_Found]:
-    found = []
-    for detection in result.detections.detections:
-        hypothesis = detection.results[0].hypothesis
-        center, box = detection.bbox.center.position, detection.bbox
-        half_x, half_y = box.size_x / 2, box.size_y / 2
-        corners = (center.x - half_x, center.y - half_y, center.x + half_x, center.y + half_y)
-        found.append(_Found(hypothesis.class_id, hypothesis.score, corners))
-    return found
+def _metres(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:.3f}" for number in numbers)
 
 
-def _step_text(step: ActionStep) -> str:
-    if step.kind in (ActionStep.PICK_PLACE, ActionStep.PUSH):
-        start, end = step.start.position, step.end.position
-        return f"{step.name} ({start.x:.3f}, {start.y:.3f}) m -> ({end.x:.3f}, {end.y:.3f}) m"
+def _plan_frame(result: AgentAnswer) -> str:
+    return result.plan.frame_id if result.plan else ""
+
+
+def _step_text(step: Step) -> str:
+    if step.start is not None and step.end is not None:
+        return f"{step.name} ({_place(step.start)}) m -> ({_place(step.end)}) m"
     values = zip(step.dimension_names, step.values, strict=True)
     return " ".join([step.name, *(f"{name}={value:.3f}" for name, value in values)])
 
 
-def _show_timings(result: InstructionResult) -> None:
+def _place(pose: Pose2D) -> str:
+    return f"{pose.x:.3f}, {pose.y:.3f}"
+
+
+def _show_timings(result: AgentAnswer) -> None:
     """A table of milliseconds."""
     timings = result.timings
     print("timings   " + "".join(f"{name:>12}" for name in TIMINGS))
@@ -301,36 +312,21 @@ def _show_timings(result: InstructionResult) -> None:
     print(f"          {timings.tokens} tokens")
 
 
-def _show_json(result: InstructionResult, choice: Suggestion, picture: Path | None) -> None:
-    stamp = result.header.stamp
+def _show_json(result: AgentAnswer, choice: Suggestion, picture: Path | None) -> None:
     answer: dict[str, Any] = {
-        "error_code": result.error_code,
+        "error_code": int(result.error_code),
         "task": choice.task,
         "instruction": choice.instruction,
         "text": result.text,
-        "stamp": stamp.sec + stamp.nanosec * 1e-9,
-        "frame_id": result.header.frame_id,
-        "detections": [vars(found) for found in _detections(result)],
-        "keypoints": [
-            {
-                "label": points.label,
-                "points": [
-                    {
-                        "name": point.name,
-                        "x": point.x,
-                        "y": point.y,
-                        "score": point.score,
-                        "visible": point.visible,
-                    }
-                    for point in points.keypoints
-                ],
-            }
-            for points in result.keypoints.sets
-        ],
-        "plan": [_step_json(step) for step in result.plan.steps],
-        "plan_frame_id": result.plan.header.frame_id,
-        "options": dict(zip(result.options, map(float, result.scores), strict=True)),
-        "timings": {name: getattr(result.timings, name) for name in (*TIMINGS, "tokens")},
+        "stamp": result.stamp_ns / NS_PER_S,
+        "frame_id": result.frame_id,
+        "detections": list(map(_detection_json, result.detections)),
+        "cuboids": [asdict(cuboid) for cuboid in result.cuboids],
+        "keypoints": list(map(_points_json, result.keypoints)),
+        "plan": [_step_json(step) for step in (result.plan.steps if result.plan else ())],
+        "plan_frame_id": _plan_frame(result),
+        "options": dict(zip(result.options, result.scores, strict=True)),
+        "timings": asdict(result.timings),
         "model": result.model,
         "synthetic_weights": result.synthetic_weights,
         "picture": str(picture) if picture is not None else None,
@@ -338,17 +334,25 @@ def _show_json(result: InstructionResult, choice: Suggestion, picture: Path | No
     print(json.dumps(answer, indent=2))
 
 
-def _step_json(step: ActionStep) -> dict[str, Any]:
+def _detection_json(found: Detection) -> dict[str, Any]:
+    return {"label": found.label, "score": found.score, "corners": _corners(found.box)}
+
+
+def _points_json(points: PointSet) -> dict[str, Any]:
+    return {"label": points.label, "points": [asdict(point) for point in points.points]}
+
+
+def _step_json(step: Step) -> dict[str, Any]:
     return {
-        "kind": step.kind,
+        "kind": int(step.kind),
         "name": step.name,
-        "start": [step.start.position.x, step.start.position.y],
-        "end": [step.end.position.x, step.end.position.y],
+        "start": [step.start.x, step.start.y] if step.start else [0.0, 0.0],
+        "end": [step.end.x, step.end.y] if step.end else [0.0, 0.0],
         "values": dict(zip(step.dimension_names, step.values, strict=True)),
     }
 
 
-def _show_error(error: InstructionError, choice: Suggestion, *, as_json: bool) -> None:
+def _show_error(error: AgentError, choice: Suggestion, *, as_json: bool) -> None:
     if as_json:
         answer = {
             "error_code": int(error.code),

@@ -1,0 +1,53 @@
+"""A node with a thread of its own: why blocking on a client cannot deadlock. rclpy."""
+
+from __future__ import annotations
+
+import threading
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+
+class Spinner:
+    """A node with a context, an executor and a thread of its own.
+
+    What completes an answer runs on this thread alone. A caller that waits, even in a callback of
+    another, single-threaded executor, therefore holds up nobody but itself. The context is its own
+    too, so that Ctrl-C, which shuts the default one down, leaves time for cancelling.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self.node = rclpy.create_node(name, context=self._context, use_global_arguments=False)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begins to spin."""
+        self._thread.start()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the caller is this thread, and waiting would wait for itself."""
+        return threading.current_thread() is self._thread
+
+    def stop(self) -> None:
+        """Ends the thread; not on that thread."""
+        self._executor.shutdown()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def destroy(self) -> None:
+        """Gives the node back; after `stop`."""
+        self.node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
