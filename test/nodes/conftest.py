@@ -14,9 +14,11 @@ if importlib.util.find_spec("rclpy") is None:
     collect_ignore_glob = [
         "test_adopting_subscription.py",
         "test_agent_*.py",
+        "test_answer_frames.py",
         "test_answer_messages.py",
         "test_image_header.py",
         "test_markers.py",
+        "test_picture_messages.py",
         "test_qos.py",
     ]
 else:

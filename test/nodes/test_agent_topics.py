@@ -98,7 +98,7 @@ def test_plan_is_in_the_frame_of_its_action_space(robot: Robot) -> None:
     (step,) = plan.steps
     assert 0.25 <= step.start.position.x <= 0.75
     markers = robot.heard("/markers", lambda heard: shows(heard, shown)).markers
-    drawn = [marker for marker in markers if marker.ns == "plan"]
+    drawn = [marker for marker in markers if marker.ns in ("pick_place", "push")]
     assert [marker.type for marker in drawn].count(Marker.ARROW) == 1
     assert {marker.header.frame_id for marker in drawn} == {"base_link"}
 

@@ -15,12 +15,12 @@ from vision_msgs.msg import BoundingBox2D
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.nodes.answer_messages import (
     box_message,
-    image_message,
     instruction_of,
     pose_message,
     result_message,
 )
 from uio2_ros.nodes.image_conversion import image_to_rgb
+from uio2_ros.nodes.picture_messages import image_message
 from uio2_ros.tasks.answer import (
     ActionKind,
     Answer,
@@ -86,7 +86,7 @@ def test_every_field_of_an_answer_arrives() -> None:
         detections=(Detection(Box(10, 20, 30, 60), "cup", 0.5),),
         cuboids=(Cuboid("box", (1, 2, 3), (0.1, 0.2, 0.3), (1, 0, 0, 0), 0.25),),
         keypoints=(PointSet("person", Box(0, 0, 4, 4), (Point("nose", 1.5, 2.5, 0.5, False),)),),
-        pictures=(Picture("mask", np.array([[0, 255]], np.uint8)),),
+        pictures=(Picture("mask", np.array([[0, 255]], np.uint8), "cup", 0.75),),
         audio=(np.array([0.5, -0.5], np.float32),),
         options=("a", "b"),
         scores=(-1.5, -2.5),
@@ -110,6 +110,7 @@ def test_every_field_of_an_answer_arrives() -> None:
     assert (points.label, nose.name, nose.x, nose.y) == ("person", "nose", 1.5, 2.5)
     assert (nose.score, nose.visible) == (0.5, False)
     assert (message.image_roles, message.images[0].encoding) == (["mask"], "mono8")
+    assert (message.image_labels, list(message.image_scores)) == (["cup"], [0.75])
     assert np.frombuffer(message.audio[0].data, "<f4").tolist() == [0.5, -0.5]
     assert (message.options, list(message.scores)) == (["a", "b"], [-1.5, -2.5])
     for number, field in enumerate(fields(Timings), start=1):

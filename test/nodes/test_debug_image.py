@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 
 from uio2_ros.errors import ErrorCode
-from uio2_ros.nodes.debug_image import (
-    ARROW,
-    LEAST_WIDTH,
-    PALETTE,
-    WARNING,
-    draw_answer,
-)
+from uio2_ros.nodes.debug_image import LEAST_WIDTH, draw_answer
 from uio2_ros.tasks.answer import (
     ActionKind,
     Answer,
@@ -24,6 +18,7 @@ from uio2_ros.tasks.answer import (
     TaskPlan,
 )
 from uio2_ros.tasks.instruction import Box
+from uio2_ros.viewing.pen import ARROW, PALETTE, WARNING
 
 BLACK = np.zeros((480, 640, 3), np.uint8)
 

@@ -272,7 +272,11 @@ class Instructions:
             frame = sight.observation.image
             if ready.draws and frame is not None and not answer.error_code:
                 ready.publishers.publish_drawing(
-                    frame, asked.request.instruction, answer, message.header
+                    frame,
+                    asked.request.instruction,
+                    answer,
+                    message.header,
+                    sight.observation.camera,
                 )
         except Exception:  # of any message or drawing: the caller has the answer already
             self._node.get_logger().error(traceback.format_exc())

@@ -91,6 +91,11 @@ PARAMETERS: dict[str, Parameter] = {
         30.0, "seconds an answer may take where a request does not say", Effect.NOW, low=0.001
     ),
     "debug_image": Parameter(True, "draw answers on debug_image", Effect.NOW),
+    "depth_millimetres": Parameter(
+        False, "depth is 16UC1 in millimetres instead of 32FC1 in metres", Effect.NOW
+    ),
+    "publish_tf": Parameter(False, "poses of answers are frames on /tf too", Effect.NOW),
+    "tf_prefix": Parameter("answer_", "what the names of these frames begin with", Effect.NOW),
     "diagnostics_period": Parameter(
         1.0, "seconds between diagnostics", Effect.RESTART, low=0.05, high=60.0
     ),

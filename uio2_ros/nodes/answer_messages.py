@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import math
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy.typing as npt
 from geometry_msgs.msg import Point as PointMessage
 from geometry_msgs.msg import Pose, Quaternion, Vector3
 from rclpy.duration import Duration
-from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from uio2_ros.msg import (
     ActionStep,
@@ -34,6 +32,7 @@ from vision_msgs.msg import (
 )
 
 from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.nodes.picture_messages import as_bytes, picture_message
 from uio2_ros.tasks.answer import (
     Answer,
     Cuboid,
@@ -49,13 +48,6 @@ from uio2_ros.tasks.instruction import Box, Instruction
 
 ANSWER_AUDIO_RATE = 16000
 """Hz of the sound in an `Answer`."""
-
-_IMAGE_ENCODINGS = {
-    (np.dtype(np.uint8), 1): "mono8",
-    (np.dtype(np.uint8), 3): "rgb8",
-    (np.dtype(np.float32), 1): "32FC1",
-    (np.dtype(np.float32), 3): "32FC3",
-}
 
 
 def instruction_of(request: Any) -> Instruction:
@@ -112,8 +104,10 @@ def result_message(answer: Answer, instruction: str, header: Header) -> Instruct
         detections=detections_message(answer.detections, header),
         detections_3d=cuboids_message(answer.cuboids, header),
         keypoints=keypoints_message(answer.keypoints, header),
-        images=[image_message(picture.pixels, header) for picture in answer.pictures],
+        images=[picture_message(picture, header) for picture in answer.pictures],
         image_roles=[picture.role for picture in answer.pictures],
+        image_labels=[picture.label for picture in answer.pictures],
+        image_scores=[picture.score for picture in answer.pictures],
         audio=[audio_message(samples, header) for samples in answer.audio],
         plan=plan_message(answer.plan, instruction, header),
         options=list(answer.options),
@@ -246,26 +240,6 @@ def pose_message(pose: Pose2D | None) -> Pose:
     )
 
 
-def image_message(pixels: npt.NDArray[Any], header: Header) -> Image:
-    """An Image of (H, W) or (H, W, 3) pixels, uint8 (RGB) or float32; ValueError for others."""
-    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
-    encoding = _IMAGE_ENCODINGS.get((pixels.dtype, channels))
-    if encoding is None:
-        raise ValueError(
-            f"pixels of shape {pixels.shape} and type {pixels.dtype}; expected (H, W) or (H, W, 3)"
-            ", uint8 or float32"
-        )
-    height, width = pixels.shape[:2]
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        step=width * channels * pixels.itemsize,
-        data=_bytes(pixels),
-    )
-
-
 def audio_message(samples: npt.NDArray[np.float32], header: Header) -> AudioChunk:
     """Mono sound at `ANSWER_AUDIO_RATE`."""
     return AudioChunk(
@@ -273,15 +247,8 @@ def audio_message(samples: npt.NDArray[np.float32], header: Header) -> AudioChun
         sample_rate=ANSWER_AUDIO_RATE,
         channels=1,
         encoding=AudioChunk.F32LE,
-        data=_bytes(samples.astype("<f4")),
+        data=as_bytes(samples.astype("<f4")),
     )
-
-
-def _bytes(values: npt.NDArray[Any]) -> array.array[int]:
-    """What a uint8[] field takes without looking at each byte."""
-    content = array.array("B")
-    content.frombytes(np.ascontiguousarray(values).tobytes())
-    return content
 
 
 def timings_message(timings: Timings) -> TimingsMessage:
