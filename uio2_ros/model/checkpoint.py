@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from uio2_ros.errors import CheckpointError
+from uio2_ros.model.config import ModelConfig
 
 CONFIG_FILE = "config.json"
 INDEX_SUFFIX = ".index.json"
@@ -144,6 +145,14 @@ def _fetch_first(names: Sequence[str], repository: str, fetch: Callable[[str], P
 
 
 # ---- reading and writing ----
+
+
+def read_config(path: Path) -> ModelConfig:
+    """The configuration of a checkpoint; CheckpointError, naming the file, for an unusable one."""
+    try:
+        return ModelConfig.load(path)
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is no usable configuration: {error}") from error
 
 
 def read_state_dict(paths: Iterable[Path]) -> dict[str, Tensor]:

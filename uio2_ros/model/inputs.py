@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from uio2_ros.model.config import ModelConfig, ResamplerConfig, Size, TransformerConfig
+from uio2_ros.model.layers import normal_parameter
 from uio2_ros.model.resampler import PerceiverResampler
 from uio2_ros.model.rotary import table_1d, table_2d
 from uio2_ros.model.vit import AudioViT, ImageViT
@@ -64,7 +65,7 @@ class TextEmbedder(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.modality_embedding = nn.Parameter(torch.randn(config.emb_dim) * 0.02)
+        self.modality_embedding = normal_parameter(config.emb_dim, std=0.02)
         table = table_1d(config.encoder_max_text_length, config.head_dim)
         self.register_buffer("rotary", table, persistent=False)
 
@@ -86,7 +87,7 @@ class PatchEmbedder(nn.Module):
         self.grid = grid
         self.vit = vit
         self.projection = nn.Linear(2 * width, config.emb_dim, bias=False)
-        self.modality_embedding = nn.Parameter(torch.randn(config.emb_dim) * 0.02)
+        self.modality_embedding = normal_parameter(config.emb_dim, std=0.02)
         scale = math.sqrt(config.decoder_max_image_length / config.encoder_max_image_length)
         table = table_2d(*grid, config.head_dim, scale)
         self.register_buffer("rotary", table, persistent=False)
@@ -113,7 +114,7 @@ class HistoryEmbedder(nn.Module):
         self.resampler = PerceiverResampler(resampler)
         self.pre_projection = nn.Linear(width, resampler.emb_dim, bias=False)
         self.post_projection = nn.Linear(resampler.emb_dim, config.emb_dim, bias=False)
-        self.modality_embedding = nn.Parameter(torch.randn(config.emb_dim) * 0.02)
+        self.modality_embedding = normal_parameter(config.emb_dim, std=0.02)
         table = table_2d(resampler.max_frames, resampler.latents_size, config.head_dim)
         table = table.view(resampler.max_frames, resampler.latents_size, -1)
         self.register_buffer("rotary", table, persistent=False)  # (F, L, D / 2)

@@ -24,6 +24,11 @@ class KeysValues(NamedTuple):
     values: Tensor
 
 
+def normal_parameter(*shape: int, std: float = 1.0) -> nn.Parameter:
+    """A parameter drawn from a normal distribution around 0."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=std))
+
+
 class RMSNorm(nn.Module):
     """Root-mean-square norm without bias; statistics in float32."""
 

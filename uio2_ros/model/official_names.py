@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 RENAMES: tuple[tuple[str, str], ...] = (
     (r"\.layers\.(\d+)\.", r".layers_\1."),
@@ -18,6 +19,7 @@ RENAMES: tuple[tuple[str, str], ...] = (
 )
 
 
+@cache
 def official_name(name: str) -> str:
     """The official name of the tensor that this package calls `name`."""
     for pattern, replacement in RENAMES:

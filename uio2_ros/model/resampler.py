@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from uio2_ros.model.config import ResamplerConfig
-from uio2_ros.model.layers import Attention, RMSNorm
+from uio2_ros.model.layers import Attention, RMSNorm, normal_parameter
 
 
 class ResamplerMLP(nn.Module):
@@ -70,7 +69,7 @@ class PerceiverResampler(nn.Module):
 
     def __init__(self, config: ResamplerConfig) -> None:
         super().__init__()
-        self.latents = nn.Parameter(torch.randn(config.latents_size, config.emb_dim))
+        self.latents = normal_parameter(config.latents_size, config.emb_dim)
         self.context_norm = RMSNorm(config.emb_dim)
         self.perceiver_norm = RMSNorm(config.emb_dim)
         self.layers = nn.ModuleList(

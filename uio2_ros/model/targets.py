@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from uio2_ros.model.audio_vqgan import AudioViTVQGAN
 from uio2_ros.model.config import ModelConfig
 from uio2_ros.model.image_vqgan import ImageVQGAN
+from uio2_ros.model.layers import normal_parameter
 from uio2_ros.model.rotary import table_1d, table_2d
 from uio2_ros.processing.example import Batch
 
@@ -38,7 +39,7 @@ class TargetEmbedder(nn.Module):
 
     def __init__(self, emb_dim: int, rotary: Tensor) -> None:
         super().__init__()
-        self.modality_embedding = nn.Parameter(torch.randn(emb_dim) * 0.02)
+        self.modality_embedding = normal_parameter(emb_dim, std=0.02)
         self.register_buffer("rotary", rotary, persistent=False)  # (max T, D / 2)
 
     @property

@@ -28,6 +28,7 @@ from uio2_ros.model.inputs import (
     concatenate,
 )
 from uio2_ros.model.official_names import by_official_name, official_name
+from uio2_ros.model.skeleton import without_weights
 from uio2_ros.model.synthetic import synthetic_state_dict
 from uio2_ros.model.targets import (
     TargetEmbedder,
@@ -92,7 +93,7 @@ class UnifiedIO(nn.Module):
     @staticmethod
     def synthetic(config: ModelConfig | str | Path | Mapping[str, Any] = "tiny") -> UnifiedIO:
         """A model with the deterministic weights of `model.synthetic`, ready for inference."""
-        with torch.device("meta"):
+        with without_weights():
             model = UnifiedIO.from_config(config)
         model.load_official_state_dict(synthetic_state_dict(model.official_shapes()))
         return model.eval()
@@ -113,18 +114,20 @@ class UnifiedIO(nn.Module):
 
         With `input_modalities` or `target_modalities`, only what they need is loaded, see
         `set_modalities`. Weights keep the dtypes they are stored in, or are cast to `dtype` except
-        for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file and moved
-        one by one, so memory never holds them twice. Raises CheckpointError for files that cannot
-        be read and for tensors that are unknown, missing or mis-shaped.
+        for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file, not read:
+        those that keep device and dtype are the file's own pages, the others are moved one by one.
+        So memory never holds weights twice, and the file must not change while the model is in use.
+
+        Raises CheckpointError for a configuration or files that cannot be read and for tensors
+        that are unknown, missing or mis-shaped.
         """
         files = checkpoint.locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
-        with torch.device("meta"):
-            model = UnifiedIO(ModelConfig.load(files.config))
+        with without_weights():
+            model = UnifiedIO(checkpoint.read_config(files.config))
         state = checkpoint.read_state_dict(files.weights)
         checkpoint.check_state_dict(state, model.official_shapes())
         kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
-        state = {name: tensor for name, tensor in state.items() if name in kept}
-        model.load_official_state_dict(state, device=device, dtype=dtype)
+        model._take_over({name: state[name] for name in kept}, device, dtype)
         return model.eval()
 
     def save_pretrained(
@@ -172,6 +175,14 @@ class UnifiedIO(nn.Module):
         loaded.
         """
         checkpoint.check_state_dict(state, self.official_shapes())
+        self._take_over(state, device, dtype)
+
+    def _take_over(
+        self,
+        state: Mapping[str, Tensor],
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
         names = by_official_name(self.state_dict())
         current = None if self.device.type == "meta" else self.device
         target = torch.device(device) if device is not None else current

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.model.config import AudioViTConfig, ImageViTConfig
-from uio2_ros.model.layers import split_heads
+from uio2_ros.model.layers import normal_parameter, split_heads
 
 SECOND_FEATURE_LAYER = 1
 
@@ -76,8 +76,8 @@ class ImageViT(nn.Module):
         super().__init__()
         dim = config.emb_dim
         self.embedding = nn.Linear(3 * config.patch_size**2, dim, bias=False)
-        self.class_embedding = nn.Parameter(torch.randn(dim) / math.sqrt(dim))
-        self.positional_embedding = nn.Parameter(torch.randn(config.num_pos, dim) / math.sqrt(dim))
+        self.class_embedding = normal_parameter(dim, std=dim**-0.5)
+        self.positional_embedding = normal_parameter(config.num_pos, dim, std=dim**-0.5)
         self.pre_ln = nn.LayerNorm(dim, eps=1e-5)
         self.blocks = nn.ModuleList(
             ViTBlock(config, gelu="none", eps=1e-5) for _ in range(config.num_layers)
