@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,3 +119,11 @@ def golden_keypoints() -> list[int]:
     golden = np.load(Path(__file__).parents[1] / "golden" / "keypoints_forced.npz")
     tokens: list[int] = golden["tokens"].tolist()
     return tokens[1:-1]
+
+
+@pytest.fixture(scope="session")
+def golden_tasks() -> dict[str, Any]:
+    """Tokens of the released code's tasks and what it makes of them."""
+    path = Path(__file__).parents[1] / "golden" / "tasks.json"
+    golden: dict[str, Any] = json.loads(path.read_text())
+    return golden

@@ -21,12 +21,16 @@ def test_other_actions_are_errors_that_show_the_text(tokenizer_symbols, accepts)
         parse_named_action(tokenizer, tokens, NAMES)
 
 
-def test_a_past_move_gives_its_position_as_locations_in_the_order_x_z_y(tokenizer):
-    text = past_move(tokenizer, "<image_history_1>", (50.0, 0.0, -50.0), "forward")
+def test_a_past_move_gives_its_position_in_habitats_axes(tokenizer):
+    # x forward, y left, z up -> x right, y up, z backward, written x z y;
     # 0 m is half of the range: bin floor(0.5 * 999) = 499
-    assert text == "<image_history_1> ( <extra_id_1199> <extra_id_200> <extra_id_699> ) forward"
+    text = past_move(tokenizer, "<image_history_1>", (50.0, 0.0, 0.0), "forward")
+    assert text == "<image_history_1> ( <extra_id_699> <extra_id_200> <extra_id_699> ) forward"
+    text = past_move(tokenizer, "observation", (0.0, 50.0, -50.0), "left")
+    assert text == "observation ( <extra_id_200> <extra_id_699> <extra_id_200> ) left"
 
 
-def test_a_position_out_of_reach_is_an_error(tokenizer):
-    with pytest.raises(ValueError, match=r"within 50 m .* got 51.0 m"):
-        past_move(tokenizer, "observation", (51.0, 0.0, 0.0), "stop")
+@pytest.mark.parametrize("position", [(51.0, 0.0, 0.0), (0.0, 0.0, -51.0)])
+def test_a_position_out_of_reach_is_an_error(tokenizer, position):
+    with pytest.raises(ValueError, match=r"within 50 m .* got -?51 m"):
+        past_move(tokenizer, "observation", position, "stop")

@@ -1,10 +1,18 @@
-"""Tokens to boxes, keypoints and action steps, and the grammars that keep answers in their form.
+"""Tokens to boxes, keypoints, 3D boxes and action steps, and the grammars that keep their form.
 
-numpy only.
+numpy and transforms3d only.
 """
 
+from uio2_ros.decoding.actions import action_steps, parse_action_steps
 from uio2_ros.decoding.automaton import Automaton, Grammar
 from uio2_ros.decoding.boxes import LocatedBox, parse_boxes, suppress_repeats
+from uio2_ros.decoding.cuboid_grammar import LocatedCuboid, labelled_cuboids, parse_cuboids
+from uio2_ros.decoding.cuboids import (
+    CuboidCodec,
+    CuboidError,
+    Intrinsics,
+    MetricBoxes,
+)
 from uio2_ros.decoding.grammars import (
     free_form,
     free_text,
@@ -23,32 +31,50 @@ from uio2_ros.decoding.manipulation import (
     parse_motions,
 )
 from uio2_ros.decoding.navigation import named_action, parse_named_action, past_move
+from uio2_ros.decoding.placement import CanvasPlacement
+from uio2_ros.decoding.points import PointCodec
+from uio2_ros.decoding.quantities import Range
 from uio2_ros.decoding.reading import Place, Run, read_runs
+from uio2_ros.decoding.relative_pose import RelativePose, RelativePoseCodec
 from uio2_ros.decoding.vocabulary import Symbols, Vocabulary, location_bin
 
 __all__ = [
     "COCO_17",
     "Automaton",
+    "CanvasPlacement",
+    "CuboidCodec",
+    "CuboidError",
     "Grammar",
+    "Intrinsics",
     "LocatedBox",
+    "LocatedCuboid",
     "LocatedPoint",
+    "MetricBoxes",
     "Motion",
     "Place",
+    "PointCodec",
     "Primitive",
+    "Range",
+    "RelativePose",
+    "RelativePoseCodec",
     "Run",
     "Symbols",
     "UnitPose",
     "Vocabulary",
+    "action_steps",
     "free_form",
     "free_text",
     "labelled_boxes",
+    "labelled_cuboids",
     "location_bin",
     "locations",
     "manipulation_steps",
     "named_action",
     "named_points",
     "options",
+    "parse_action_steps",
     "parse_boxes",
+    "parse_cuboids",
     "parse_keypoints",
     "parse_motions",
     "parse_named_action",

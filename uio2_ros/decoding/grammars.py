@@ -59,12 +59,19 @@ def locations(symbols: Symbols, count: int) -> Grammar:
     """Exactly `count` location tokens: a box with 4, an n-dimensional action with n."""
     if count < 1:
         raise ValueError(f"a location answer needs at least one token, got {count}")
-    return Automaton(symbols, _places(symbols, count))
+    return Automaton(symbols, places_pattern(symbols, count))
 
 
 def single_box(symbols: Symbols) -> Grammar:
     """One box with an area: y1 x1 y2 x2."""
     return OrderedCorners(locations(symbols, CORNERS))
+
+
+def label_pattern(symbols: Symbols, label_tokens: int, labels: Sequence[str]) -> Pattern:
+    """What follows a row of locations: one of `labels`, or free text of up to `label_tokens`."""
+    if labels:
+        return _one_of(symbols, labels, before=location_text(symbols))
+    return text_pattern(symbols, label_tokens)
 
 
 def labelled_boxes(
@@ -79,17 +86,17 @@ def labelled_boxes(
 
     A box has an area: its second corner lies below and right of its first.
     """
-    label = (
-        _one_of(symbols, labels, before=location_text(symbols))
-        if labels
-        else text_pattern(symbols, label_tokens)
-    )
-    box = sequence(_places(symbols, CORNERS), label)
+    label = label_pattern(symbols, label_tokens, labels)
+    box = sequence(places_pattern(symbols, CORNERS), label)
     return OrderedCorners(Automaton(symbols, repeat(box, at_least, at_most)))
 
 
 def named_points(symbols: Symbols, names: Sequence[str]) -> Grammar:
-    """Every named point in order: y x name. Each point is predicted, visible or not."""
+    """Every named point in order: y x name. Each point is predicted, visible or not.
+
+    Names are plain words, different from each other whatever their case; ValueError for others.
+    """
+    _check_names(symbols, names)
     return Automaton(symbols, template(symbols, " ".join(f"{{}} {{}} {name}" for name in names)))
 
 
@@ -98,7 +105,20 @@ def options(symbols: Symbols, texts: Sequence[str]) -> Grammar:
     return Automaton(symbols, _one_of(symbols, texts))
 
 
-def _places(symbols: Symbols, count: int) -> Pattern:
+def _check_names(symbols: Symbols, names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError("keypoints need at least one name, got none")
+    for name in names:
+        plain = all(symbols.text[token] for token in symbols.vocabulary.encode(name))
+        if not name.strip() or name != name.strip() or "{}" in name or not plain:
+            raise ValueError(f"the name of a keypoint is made of plain words, got {name!r}")
+    folded = [name.lower() for name in names]
+    if twice := [name for name in names if folded.count(name.lower()) > 1]:
+        raise ValueError(f"keypoints need different names, {twice[0]!r} is given twice")
+
+
+def places_pattern(symbols: Symbols, count: int) -> Pattern:
+    """Exactly `count` location tokens."""
     return sequence(*[tokens(symbols.locations)] * count)
 
 

@@ -6,7 +6,7 @@ Coordinates are fractions of the padded square picture the model saw, in [0, 1].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uio2_ros.decoding.reading import Run, confidence, read_runs
 from uio2_ros.decoding.vocabulary import Vocabulary
@@ -49,12 +49,17 @@ def parse_keypoints(
     names: Sequence[str] = COCO_17,
     probabilities: Sequence[float] | None = None,
 ) -> tuple[LocatedPoint, ...]:
-    """Every `y x name` in the tokens with one of the names; of a repeated name, the first."""
+    """Every `y x name` in the tokens with one of the names; of a repeated name, the first.
+
+    Points are called as in `names`, whatever case the model wrote.
+    """
+    known = {name.lower(): name for name in names}
     found: dict[str, LocatedPoint] = {}
     for run in read_runs(vocabulary, tokens, probabilities):
         point = point_of_run(run)
-        if point is not None and point.name in names:
-            found.setdefault(point.name, point)
+        if point is not None and point.name in known:
+            named = replace(point, name=known[point.name])
+            found.setdefault(named.name, named)
     return tuple(found.values())
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from uio2_ros.decoding.automaton import Grammar
 from uio2_ros.decoding.grammars import options
+from uio2_ros.decoding.points import PointCodec
 from uio2_ros.decoding.vocabulary import Symbols, Vocabulary
 
-REACH_M = 50.0  # positions in prompts cover [-50, 50] m (model.md section 9)
+POSITIONS = PointCodec()
 
 
 def named_action(symbols: Symbols, names: Sequence[str]) -> Grammar:
@@ -33,17 +34,8 @@ def past_move(
     """One entry of the history in a prompt: `observation ( x z y ) action`.
 
     position_xyz is in metres, x forward, y left, z up, relative to the start, within 50 m of it
-    along each axis; it is written as location tokens in the order x z y. observation names what was
-    seen there, for example an image-history token.
+    along each axis; see `PointCodec`. observation names what was seen there, for example an
+    image-history token.
     """
-    x, y, z = position_xyz
-    places = " ".join(_place(vocabulary, metres) for metres in (x, z, y))
-    return f"{observation} ( {places} ) {action}"
-
-
-def _place(vocabulary: Vocabulary, metres: float) -> str:
-    if not -REACH_M <= metres <= REACH_M:
-        raise ValueError(
-            f"a position must be within {REACH_M:g} m of the start along each axis, got {metres} m"
-        )
-    return vocabulary.decode([vocabulary.location_id((metres + REACH_M) / (2 * REACH_M))])
+    places = POSITIONS.encode(vocabulary, [position_xyz])[0]
+    return f"{observation} ( {vocabulary.decode(places.tolist())} ) {action}"
