@@ -86,6 +86,10 @@ class AgentClient(TaskMethods):
         """Waits until the agent is there; whether it is."""
         return bool(self._client.wait_for_server(timeout_s))
 
+    def is_ready(self) -> bool:
+        """Whether the agent is there at this moment."""
+        return bool(self._client.server_is_ready())
+
     def ask(
         self,
         instruction: str,
