@@ -120,3 +120,12 @@ def test_whatever_is_written_under_the_pose_grammar_has_every_joint(tokenizer_sy
 def test_free_text_is_never_blank(tokenizer_symbols, write, seed):
     tokens = write(free_text(tokenizer_symbols, longest=4), seed)
     assert tokenizer_symbols.vocabulary.decode(tokens).strip()
+
+
+def test_boxes_grammar_allows_the_released_answer(tokenizer_symbols, accepts, golden_tasks):
+    released = golden_tasks["detection"]
+    tokens = tokenizer_symbols.vocabulary.encode(released["text"])
+    assert accepts(labelled_boxes(tokenizer_symbols, at_most=2, label_tokens=12), tokens)
+    (first, *_) = boxes = parse_boxes(tokenizer_symbols.vocabulary, tokens)
+    assert first.yxyx == pytest.approx(released["boxes_yxyx_normalized"][0])
+    assert [box.label for box in boxes] == [label.strip() for label in released["labels"]]

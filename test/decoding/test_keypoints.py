@@ -2,8 +2,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from uio2_ros.decoding import COCO_17, parse_keypoints
+from uio2_ros.decoding import COCO_17, named_points, parse_keypoints
 from uio2_ros.processing.geometry import letterbox, to_pixels
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tasks.json").read_text())
@@ -33,3 +34,32 @@ def test_of_a_repeated_name_the_first_counts(words, boxes_text):
 def test_other_sets_of_names_can_be_read(words, boxes_text):
     (point,) = parse_keypoints(words, boxes_text(0.0, 1.0, "cup"), names=("cup",))
     assert point.name == "cup"
+
+
+def test_points_are_called_as_the_set_calls_them(tokenizer):
+    text = "<extra_id_300> <extra_id_400> left Gripper Tip"
+    (point,) = parse_keypoints(tokenizer, tokenizer.encode(text), names=("Left gripper tip",))
+    assert point.name == "Left gripper tip"
+
+
+@pytest.mark.parametrize("names", [("handle", "Spout", "left hinge"), ("tip",)])
+def test_any_set_of_names_is_written_and_read(tokenizer_symbols, write, names):
+    tokens = write(named_points(tokenizer_symbols, names), 4)
+    points = parse_keypoints(tokenizer_symbols.vocabulary, tokens, names)
+    assert tuple(point.name for point in points) == names
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ((), "at least one name, got none"),
+        (("tip", " "), "made of plain words, got ' '"),
+        (("tip ",), "made of plain words, got 'tip '"),
+        (("tip {}",), "made of plain words"),
+        (("<extra_id_300>",), "made of plain words"),
+        (("tip", "Tip"), "'tip' is given twice"),
+    ],
+)
+def test_names_that_cannot_be_told_apart_or_written_are_refused(tokenizer_symbols, names, problem):
+    with pytest.raises(ValueError, match=problem):
+        named_points(tokenizer_symbols, names)

@@ -33,6 +33,7 @@ from uio2_ros.decoding.manipulation import (
 from uio2_ros.decoding.navigation import named_action, parse_named_action, past_move
 from uio2_ros.decoding.placement import CanvasPlacement
 from uio2_ros.decoding.points import PointCodec
+from uio2_ros.decoding.projection import edges_ahead, outlines
 from uio2_ros.decoding.quantities import Range
 from uio2_ros.decoding.reading import Place, Run, read_runs
 from uio2_ros.decoding.relative_pose import RelativePose, RelativePoseCodec
@@ -62,6 +63,7 @@ __all__ = [
     "UnitPose",
     "Vocabulary",
     "action_steps",
+    "edges_ahead",
     "free_form",
     "free_text",
     "labelled_boxes",
@@ -72,6 +74,7 @@ __all__ = [
     "named_action",
     "named_points",
     "options",
+    "outlines",
     "parse_action_steps",
     "parse_boxes",
     "parse_cuboids",
