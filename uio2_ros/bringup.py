@@ -83,6 +83,9 @@ class Settings:
         "audio", "sound the agent hears; naming your own turns microphone:=auto off"
     )
     compressed: bool = _argument(False, "pictures travel as JPEG on <image_topic>/compressed")
+    bridge: bool = _argument(
+        False, "carry plans out with the robot's controllers (docs/controllers.md)"
+    )
     namespace: str = _argument("", "namespace of the nodes and of their relative topics")
     params_file: str = _argument(
         "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
@@ -240,6 +243,8 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     if _source_runs(settings, "microphone", "audio_topic"):
         running.append(_microphone(settings))
     running.append(_agent(settings))
+    if settings.bridge:
+        running.append(_bridge(settings))
     if settings.rviz:
         running.append(_rviz(settings))
     return tuple(running)
@@ -297,6 +302,17 @@ def _agent(settings: Settings) -> Process:
             *_image_remappings(settings),
             *_remappings(audio=settings.audio_topic),
         ),
+    )
+
+
+def _bridge(settings: Settings) -> Process:
+    return Process(
+        name="bridge",
+        package=PACKAGE,
+        executable="bridge_node",
+        module="uio2_ros.nodes.bridge",
+        parameters=_given(settings, **CLOCK),
+        remappings=(),
     )
 
 

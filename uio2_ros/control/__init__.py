@@ -1,0 +1,54 @@
+"""From plans to commands for controllers, and the watchdog that stops them. No ROS, no torch.
+
+A `PlanFollower` carries out one plan at a time: the `Planner` makes a `Motion` of it, which gives
+the commands of each control period. `uio2_ros.nodes.bridge` connects this to topics and actions.
+"""
+
+from uio2_ros.control.axes import Axes, Drive, drive_of
+from uio2_ros.control.causes import Cause, PlanError
+from uio2_ros.control.chunks import Chunk, ChunkBlender
+from uio2_ros.control.follower import Outcome, PlanFollower, Run
+from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.joints import JointStates
+from uio2_ros.control.limiter import Limiter
+from uio2_ros.control.motion import Motion, Progress
+from uio2_ros.control.poses import Pose3D
+from uio2_ros.control.settings import (
+    Arm,
+    Blend,
+    BlendSettings,
+    BridgeSettings,
+    HandOverSettings,
+    Navigation,
+    Origin,
+    PickPlaceSettings,
+    SpeedSettings,
+)
+
+__all__ = [
+    "Arm",
+    "Axes",
+    "Blend",
+    "BlendSettings",
+    "BridgeSettings",
+    "Cause",
+    "Chunk",
+    "ChunkBlender",
+    "Drive",
+    "FrameTree",
+    "HandOverSettings",
+    "JointStates",
+    "Limiter",
+    "Motion",
+    "Navigation",
+    "Origin",
+    "Outcome",
+    "PickPlaceSettings",
+    "PlanError",
+    "PlanFollower",
+    "Pose3D",
+    "Progress",
+    "Run",
+    "SpeedSettings",
+    "drive_of",
+]

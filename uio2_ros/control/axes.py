@@ -1,0 +1,183 @@
+"""What each dimension of a continuous or discrete action space drives, and within which limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.control.causes import Cause, PlanError
+from uio2_ros.control.settings import SpeedSettings
+from uio2_ros.tasks.action_space import ActionSpace, Axis, Dimension, DimensionKind
+
+Array = npt.NDArray[np.float64]
+
+_AXIS_INDEX = {Axis.X: 0, Axis.Y: 1, Axis.Z: 2}
+SLOTS = 6
+"""Along x, y, z and about x, y, z."""
+UNLIMITED = float("inf")
+
+
+class Drive(Enum):
+    """What a dimension drives."""
+
+    JOINT = "joint"
+    GRIPPER = "gripper"
+    TWIST = "twist"
+    POSE = "pose"
+    NOTHING = "nothing"
+
+
+_MOVES = (DimensionKind.POSITION, DimensionKind.ROTATION)
+
+
+def drive_of(dimension: Dimension) -> Drive:
+    """Relative motions and velocities become twists, absolute ones poses."""
+    if dimension.kind is DimensionKind.JOINT:
+        return Drive.JOINT
+    if dimension.kind is DimensionKind.GRIPPER:
+        return Drive.GRIPPER
+    if dimension.kind is DimensionKind.VELOCITY:
+        return Drive.TWIST
+    if dimension.kind in _MOVES:
+        return Drive.TWIST if dimension.relative else Drive.POSE
+    return Drive.NOTHING
+
+
+def slot_of(dimension: Dimension) -> int:
+    """Which of the six degrees of freedom: along x, y, z, then about x, y, z.
+
+    Without an axis: forward, and about z, as on a base.
+    """
+    turns = dimension.kind is DimensionKind.ROTATION or dimension.is_angular_velocity
+    axis = dimension.axis or (Axis.Z if turns else Axis.X)
+    return _AXIS_INDEX[axis] + (3 if turns else 0)
+
+
+def expect_drivable(space: ActionSpace) -> None:
+    """PlanError INVALID_PLAN if the dimensions make no command."""
+    for dimension in space.dimensions:
+        if dimension.relative and drive_of(dimension) in (Drive.JOINT, Drive.GRIPPER):
+            raise PlanError(
+                Cause.INVALID_PLAN,
+                f"{dimension.name!r} of {space.name!r} is relative; the bridge moves joints and "
+                "grippers to absolute positions only",
+            )
+    for drive in (Drive.TWIST, Drive.POSE):
+        _expect_distinct(space, drive)
+    posed = {slot_of(item) for item in space.dimensions if drive_of(item) is Drive.POSE}
+    if posed and not posed >= {0, 1, 2}:
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"{space.name!r} does not say where on all of x, y and z; declare three dimensions "
+            "of kind position with an axis each, or relative ones",
+        )
+
+
+def _expect_distinct(space: ActionSpace, drive: Drive) -> None:
+    seen: dict[int, str] = {}
+    for dimension in space.dimensions:
+        if drive_of(dimension) is not drive:
+            continue
+        other = seen.setdefault(slot_of(dimension), dimension.name)
+        if other != dimension.name:
+            raise PlanError(
+                Cause.INVALID_PLAN,
+                f"{other!r} and {dimension.name!r} of {space.name!r} move along or about the same "
+                "axis; give each an axis of its own in the file of the action space",
+            )
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The dimensions as arrays, (D,) each, in the units of commands.
+
+    Relative motions are velocities here: `scale` is the rate for them and 1 for all else.
+    `is_velocity` tells which rest at 0, the others rest where they are. `has_levels` tells which
+    jump instead of moving. speed is the most change per second, acceleration that of the speed;
+    for velocities speed is their acceleration.
+    """
+
+    low: Array
+    high: Array
+    scale: Array
+    speed: Array
+    acceleration: Array
+    is_velocity: npt.NDArray[np.bool_]
+    has_levels: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, space: ActionSpace, speeds: SpeedSettings) -> Axes:
+        """The axes of a continuous action space."""
+        rate = space.rate_hz or 1.0
+        items = space.dimensions
+        scale = np.array([rate if _is_step(item) else 1.0 for item in items])
+        most = np.array([_most_speed(item) for item in items])
+        bounds = [(item.low, item.high) for item in items]
+        low, high = (np.array(column) for column in zip(*bounds, strict=True))
+        limits = [_limits(item, speeds) for item in items]
+        speed, acceleration = (np.array(column) for column in zip(*limits, strict=True))
+        return cls(
+            low=np.maximum(low * scale, -most),
+            high=np.minimum(high * scale, most),
+            scale=scale,
+            speed=speed,
+            acceleration=acceleration,
+            is_velocity=np.array([drive_of(item) is Drive.TWIST for item in items]),
+            has_levels=np.array([item.levels is not None for item in items]),
+        )
+
+
+def _is_step(dimension: Dimension) -> bool:
+    """A motion per step, which at the space's rate is a velocity."""
+    return dimension.relative and dimension.kind in _MOVES
+
+
+def _most_speed(dimension: Dimension) -> float:
+    if _is_step(dimension) and dimension.max_rate is not None:
+        return dimension.max_rate
+    return UNLIMITED
+
+
+def _limits(dimension: Dimension, speeds: SpeedSettings) -> tuple[float, float]:
+    """Largest change per second, and largest change of that per second."""
+    turns = slot_of(dimension) >= 3
+    acceleration = speeds.angular_acceleration if turns else speeds.linear_acceleration
+    if drive_of(dimension) is Drive.TWIST:
+        stated = None if _is_step(dimension) else dimension.max_rate
+        return stated or acceleration, UNLIMITED
+    if dimension.levels is not None or drive_of(dimension) is Drive.NOTHING:
+        return UNLIMITED, UNLIMITED
+    if drive_of(dimension) is Drive.POSE:
+        return dimension.max_rate or (speeds.angular if turns else speeds.linear), acceleration
+    return dimension.max_rate or speeds.joint, speeds.joint_acceleration
+
+
+def expect_values(space: ActionSpace, values: Sequence[float], where: str) -> None:
+    """PlanError unless there is one finite value in its range for each dimension."""
+    if len(values) != len(space.dimensions):
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"{where} has {len(values)} values; {space.name!r} has {len(space.dimensions)} "
+            f"dimensions: {', '.join(space.dimension_names)}",
+        )
+    for dimension, value in zip(space.dimensions, values, strict=True):
+        expect_value(dimension, value, where)
+
+
+def expect_value(dimension: Dimension, value: float, where: str) -> None:
+    """PlanError INVALID_PLAN for what is no number, OUT_OF_LIMITS for one outside the range."""
+    if not np.isfinite(value):
+        raise PlanError(
+            Cause.INVALID_PLAN, f"{dimension.name!r} of {where} is {value}, which is no number"
+        )
+    slack = 1e-6 * (dimension.high - dimension.low)
+    if not dimension.low - slack <= value <= dimension.high + slack:
+        raise PlanError(
+            Cause.OUT_OF_LIMITS,
+            f"{dimension.name!r} of {where} is {value:g}, its range in SI units is "
+            f"{dimension.low:g} to {dimension.high:g}; correct the plan or the action space",
+        )

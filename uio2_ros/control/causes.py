@@ -1,0 +1,42 @@
+"""Why a plan is not carried out, or no longer. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Cause(IntEnum):
+    """The error codes of `uio2_ros/action/ExecutePlan` (same names, same numbers)."""
+
+    NONE = 0
+    UNKNOWN = 9200
+    INVALID_PLAN = 9201
+    STALE_PLAN = 9202
+    OUT_OF_LIMITS = 9203
+    TF_ERROR = 9204
+    NO_STATE = 9205
+    TIMEOUT = 9206
+    CANCELED = 9207
+    STOPPED = 9208
+    PREEMPTED = 9209
+    AGENT_LOST = 9210
+    NO_CONTROLLER = 9211
+    CONTROLLER_REJECTED = 9212
+    CONTROLLER_FAILED = 9213
+
+
+class PlanError(ValueError):
+    """A plan that cannot be carried out: why, as a code for programs and a text for people.
+
+    The message names what was wrong, what was expected and what to do.
+    """
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        if not message:
+            raise ValueError("a PlanError needs a message")
+        super().__init__(cause, message)
+        self.cause = cause
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.cause.name} {int(self.cause)}]"

@@ -1,0 +1,271 @@
+"""Carries out one plan at a time, and stops when it must not go on: the bridge's watchdog.
+
+Time comes from outside, seconds on one clock. Whatever goes wrong ends in `stop`, in the call or
+the control period in which it is noticed: velocities become 0, positions stay where they are,
+goals are cancelled. The last command is never repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from uio2_ros.control.causes import Cause, PlanError
+from uio2_ros.control.commands import Command, TwistCommand
+from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.joints import JointStates
+from uio2_ros.control.motion import Motion, Progress
+from uio2_ros.control.planning import Planner, space_of
+from uio2_ros.control.settings import BridgeSettings
+from uio2_ros.control.stream import Stream
+from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
+from uio2_ros.tasks.answer import TaskPlan
+
+ZEROS = 3
+"""Velocities 0 are said once more in so many periods: bases often listen best effort."""
+MOST_AHEAD_S = 0.5
+"""Clocks of two machines may differ that much; a plan of a later time is refused."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a plan ended. cause NONE: it was carried out."""
+
+    cause: Cause
+    message: str
+    steps_done: int
+
+
+@dataclass
+class Run:
+    """A plan that is carried out. number counts runs; on_demand: somebody waits for its end."""
+
+    number: int
+    plan: TaskPlan
+    motion: Motion
+    stamp_s: float
+    begin_s: float
+    end_s: float
+    on_demand: bool
+    on_end: Callable[[Outcome], None]
+    progress: Progress
+
+
+def _nobody(outcome: Outcome) -> None:
+    del outcome
+
+
+class PlanFollower:
+    """One thread. Commands gather in an outbox that `take` empties."""
+
+    def __init__(
+        self,
+        spaces: Mapping[str, ActionSpace],
+        settings: BridgeSettings,
+        frames: FrameTree,
+        joints: JointStates,
+    ) -> None:
+        self._spaces = spaces
+        self._settings = settings
+        self._joints = joints
+        self._planner = Planner(settings, frames)
+        self._outbox: list[Command] = []
+        self._run: Run | None = None
+        self._ended: Motion | None = None
+        self._zeros: Sequence[Command] = ()
+        self._repeats_left = 0
+        self._last_s = float("-inf")
+        self._number = 0
+        self.enabled = True
+        self.ends: Counter[Cause] = Counter()
+        """How often plans ended, or were refused, and why; NONE: carried out."""
+        self.steps_dropped = 0
+        """Steps of chunks that were over before they came."""
+
+    @property
+    def run(self) -> Run | None:
+        """The plan under way."""
+        return self._run
+
+    def take(self) -> Sequence[Command]:
+        """What to tell the controllers now."""
+        commands, self._outbox = self._outbox, []
+        return commands
+
+    def start(
+        self,
+        plan: TaskPlan,
+        stamp_s: float,
+        now_s: float,
+        *,
+        on_demand: bool = False,
+        timeout_s: float = 0.0,
+        on_end: Callable[[Outcome], None] = _nobody,
+    ) -> Run:
+        """Carries out a plan about the world at `stamp_s`, instead of the one under way.
+
+        on_demand: somebody chose to carry it out now, so its first step is due now, and it may
+        outlast its picture's age. A plan without steps stops what is under way. PlanError if the
+        plan cannot be carried out: then everything stops too.
+        """
+        try:
+            self._expect_startable(plan, stamp_s, now_s)
+            motion = self._motion(plan, stamp_s, now_s, on_demand=on_demand)
+        except PlanError as error:
+            self.refuse(error, now_s)
+            raise
+        self._replace(motion, now_s)
+        self._number += 1
+        timeout_s = timeout_s or self._settings.timeout_s
+        self._run = Run(
+            number=self._number,
+            plan=plan,
+            motion=motion,
+            stamp_s=stamp_s,
+            begin_s=now_s,
+            end_s=now_s + timeout_s,
+            on_demand=on_demand,
+            on_end=on_end,
+            progress=Progress(0, len(plan.steps), 0.0),
+        )
+        return self._run
+
+    def refuse(self, error: PlanError, now_s: float) -> None:
+        """A plan came that cannot be carried out: what is under way is not wanted any longer."""
+        self.ends[error.cause] += 1
+        self._end(Cause.PREEMPTED, f"the next plan was refused: {error.message}", now_s)
+
+    def adopt(self, now_s: float, *, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
+        """Somebody wants to wait for the end of the plan under way."""
+        if self._run is None:
+            raise ValueError("there is no plan under way to wait for")
+        self._run.on_demand, self._run.on_end = True, on_end
+        self._run.end_s = now_s + (timeout_s or self._settings.timeout_s)
+
+    def stop(self, cause: Cause, message: str, now_s: float) -> bool:
+        """Ends the plan under way at once; False if there was none."""
+        if self._run is not None:
+            self._end(cause, message, now_s)
+            return True
+        if self._ended is not None:  # a controller may still be busy with what it was told last
+            self._halt(self._ended, now_s)
+        return False
+
+    def tick(self, now_s: float) -> None:
+        """One control period: look whether the plan may go on, and go on or stop."""
+        run, before_s, self._last_s = self._run, self._last_s, now_s
+        if run is None:
+            self._repeat_zeros()
+            return
+        try:
+            self._watch(run, before_s, now_s)
+            run.progress = run.motion.progress(now_s)
+            if run.progress.done:
+                self._end(Cause.NONE, "", now_s)
+            else:
+                self._outbox += run.motion.commands(now_s)
+        except PlanError as error:
+            self._end(error.cause, error.message, now_s)
+
+    def _watch(self, run: Run, before_s: float, now_s: float) -> None:
+        if now_s < before_s:
+            raise PlanError(
+                Cause.STALE_PLAN,
+                f"the clock jumped back by {before_s - now_s:g} s; send a new plan",
+            )
+        if now_s >= run.end_s:
+            raise PlanError(
+                Cause.TIMEOUT,
+                f"the plan was not done after {now_s - run.begin_s:.1f} s; give a longer timeout, "
+                "or raise the speeds",
+            )
+        if isinstance(run.motion, Stream) and not run.on_demand:
+            self._expect_fresh(run.stamp_s, now_s)
+
+    def _expect_startable(self, plan: TaskPlan, stamp_s: float, now_s: float) -> None:
+        if not self.enabled:
+            raise PlanError(
+                Cause.STOPPED, "the bridge is disabled; call ~/enable with true to move again"
+            )
+        if not plan.steps:
+            raise PlanError(Cause.INVALID_PLAN, "the plan has no steps: whatever moved was stopped")
+        self._expect_fresh(stamp_s, now_s)
+
+    def _expect_fresh(self, stamp_s: float, now_s: float) -> None:
+        age_s, most_s = now_s - stamp_s, self._settings.max_age_s
+        if age_s > most_s:
+            raise PlanError(
+                Cause.STALE_PLAN,
+                f"the plan is about a picture {age_s:.1f} s old, at most {most_s:g} s are allowed; "
+                "ask again, use a faster model, or raise max_age",
+            )
+        if age_s < -MOST_AHEAD_S:
+            raise PlanError(
+                Cause.STALE_PLAN,
+                f"the plan is about a picture taken {-age_s:.1f} s from now; synchronise the "
+                "clocks, and set use_sim_time on all nodes or on none",
+            )
+
+    def _motion(self, plan: TaskPlan, stamp_s: float, now_s: float, *, on_demand: bool) -> Motion:
+        space = space_of(plan, self._spaces)
+        if space.kind is SpaceKind.PICK_PLACE:
+            return self._planner.pick_and_place(plan, space, stamp_s, now_s)
+        if space.kind is SpaceKind.DISCRETE:
+            return self._planner.moves(plan, space, stamp_s, now_s)
+        origin_s = self._planner.origin_s(stamp_s, now_s, on_demand=on_demand)
+        return self._stream(plan, space, origin_s, now_s)
+
+    def _stream(self, plan: TaskPlan, space: ActionSpace, origin_s: float, now_s: float) -> Stream:
+        """The stream under way, if it is of this space, with the plan's chunk; else a new one."""
+        chunk = self._planner.chunk(plan, space, origin_s)
+        passed = chunk.passed(now_s)
+        if passed == len(chunk.times_s):
+            raise PlanError(
+                Cause.STALE_PLAN,
+                f"all {passed} steps were over {now_s - chunk.end_s:.2f} s before the plan came; "
+                "ask for longer chunks, use a faster model, or set chunk.origin to arrival",
+            )
+        placed = self._planner.placed(plan, space, now_s)
+        frame_id = self._settings.frame_id
+        stream = self._run.motion if self._run is not None else None
+        if not isinstance(stream, Stream) or stream.space is not space or stream.placed != placed:
+            stream = Stream(space, self._settings, self._joints, frame_id=frame_id, placed=placed)
+        stream.extend(chunk, now_s)
+        self.steps_dropped += passed
+        return stream
+
+    def _replace(self, motion: Motion, now_s: float) -> None:
+        """Ends the plan under way; a motion that goes over into the next one is not halted."""
+        run = self._run
+        if run is None:
+            return
+        same_kind = type(motion) is type(run.motion)
+        goes_over = motion is run.motion or (same_kind and motion.goes_over)
+        self._end(Cause.PREEMPTED, "a newer plan took over", now_s, halts=not goes_over)
+
+    def _end(self, cause: Cause, message: str, now_s: float, *, halts: bool = True) -> None:
+        run, self._run = self._run, None
+        if run is None:
+            return
+        self.ends[cause] += 1
+        self._ended = run.motion
+        if cause is Cause.NONE:
+            self._say_last(run.motion.finish())
+        elif halts:
+            self._halt(run.motion, now_s)
+        steps = len(run.plan.steps)
+        run.on_end(Outcome(cause, message, steps if cause is Cause.NONE else run.progress.step))
+
+    def _halt(self, motion: Motion, now_s: float) -> None:
+        self._say_last(motion.halt(now_s))
+
+    def _say_last(self, commands: Sequence[Command]) -> None:
+        self._outbox += commands
+        self._zeros = [command for command in commands if isinstance(command, TwistCommand)]
+        self._repeats_left = ZEROS
+
+    def _repeat_zeros(self) -> None:
+        if self._repeats_left:
+            self._repeats_left -= 1
+            self._outbox += self._zeros

@@ -1,0 +1,55 @@
+"""A plan as one goal of an action server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from uio2_ros.control.causes import PlanError
+from uio2_ros.control.commands import CancelGoals, Command, Goal
+from uio2_ros.control.motion import Progress
+
+
+class GoalMotion:
+    """Sends the goal once and waits for its result. Halting cancels it.
+
+    A newer goal takes over at the server, so the older is not cancelled for it.
+    """
+
+    goes_over: ClassVar[bool] = True
+
+    def __init__(self, goal: Goal, steps: int) -> None:
+        self._goal = goal
+        self._steps = steps
+        self._sent = False
+        self._done = False
+        self._fraction = 0.0
+        self._failure: PlanError | None = None
+
+    def commands(self, now_s: float) -> Sequence[Command]:
+        del now_s
+        if self._sent:
+            return []
+        self._sent = True
+        return [self._goal]
+
+    def halt(self, now_s: float) -> Sequence[Command]:
+        del now_s
+        return [CancelGoals()] if self._sent and not self._done else []
+
+    def finish(self) -> Sequence[Command]:
+        return []
+
+    def progress(self, now_s: float) -> Progress:
+        del now_s
+        if self._failure is not None:
+            raise self._failure
+        fraction = 1.0 if self._done else self._fraction
+        step = min(int(fraction * self._steps), self._steps - 1)
+        return Progress(step, self._steps, fraction, self._done)
+
+    def advanced(self, fraction: float) -> None:
+        self._fraction = min(max(fraction, self._fraction), 1.0)
+
+    def reported(self, failure: PlanError | None) -> None:
+        self._done, self._failure = True, failure

@@ -1,0 +1,47 @@
+"""What all ways of carrying out a plan have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from uio2_ros.control.causes import PlanError
+from uio2_ros.control.commands import Command
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a plan is: the step being carried out, counted from 0, and the fraction done."""
+
+    step: int
+    steps: int
+    fraction: float
+    done: bool = False
+
+
+class Motion(Protocol):
+    """One way to carry out a plan. The follower calls, once per period and from one thread.
+
+    goes_over: the next motion of the same type takes over as it is, without a halt between.
+    """
+
+    goes_over: ClassVar[bool]
+
+    def commands(self, now_s: float) -> Sequence[Command]:
+        """What to tell the controllers in this period."""
+
+    def halt(self, now_s: float) -> Sequence[Command]:
+        """What makes the robot stop now: velocities 0, positions where they are."""
+
+    def finish(self) -> Sequence[Command]:
+        """What is left to say when the plan was carried out."""
+
+    def progress(self, now_s: float) -> Progress:
+        """How far it is. PlanError if it cannot go on."""
+
+    def advanced(self, fraction: float) -> None:
+        """A controller says how much of its goal is done."""
+
+    def reported(self, failure: PlanError | None) -> None:
+        """A controller says that the step or goal it was given is over; None: it succeeded."""

@@ -1,0 +1,179 @@
+"""From a plan to the motion that carries it out, or a PlanError that says why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from uio2_ros.control.axes import Array, expect_drivable, expect_value, expect_values
+from uio2_ros.control.causes import Cause, PlanError
+from uio2_ros.control.chunks import Chunk
+from uio2_ros.control.commands import NavigationGoal, PoseCommand, PoseRole
+from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.goal import GoalMotion
+from uio2_ros.control.hand_over import HandOver
+from uio2_ros.control.motion import Motion
+from uio2_ros.control.moves import Displacement, TimedMoves, destination, displacement
+from uio2_ros.control.poses import Pose3D, planar_pose, tool_pose
+from uio2_ros.control.settings import BridgeSettings, Navigation, Origin
+from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
+from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
+
+KINDS: Mapping[SpaceKind, tuple[ActionKind, ...]] = {
+    SpaceKind.PICK_PLACE: (ActionKind.PICK_PLACE, ActionKind.PUSH),
+    SpaceKind.DISCRETE: (ActionKind.DISCRETE,),
+    SpaceKind.CONTINUOUS: (ActionKind.CONTINUOUS,),
+}
+
+
+def space_of(plan: TaskPlan, spaces: Mapping[str, ActionSpace]) -> ActionSpace:
+    """The action space of a plan whose steps fit it; PlanError if they do not."""
+    space = spaces.get(plan.action_space)
+    if space is None:
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"the action space {plan.action_space!r} is not known; known are "
+            f"{', '.join(sorted(spaces))}",
+        )
+    for index, step in enumerate(plan.steps):
+        if step.kind not in KINDS[space.kind]:
+            raise PlanError(
+                Cause.INVALID_PLAN,
+                f"step {index} is of kind {step.kind.name}, but {space.name!r} is a space of kind "
+                f"{space.kind.value}",
+            )
+    return space
+
+
+class Planner:
+    """Makes motions. It knows the frames and the settings, and keeps nothing of a plan."""
+
+    def __init__(self, settings: BridgeSettings, frames: FrameTree) -> None:
+        self._settings = settings
+        self._frames = frames
+
+    def placed(self, plan: TaskPlan, space: ActionSpace, now_s: float) -> Pose3D:
+        """The pose of the plan's frame in the bridge's; PlanError TF_ERROR if it is not known."""
+        source = plan.frame_id or space.frame_id
+        return self._frames.pose_of(source, self._settings.frame_id, now_s)
+
+    def chunk(self, plan: TaskPlan, space: ActionSpace, origin_s: float) -> Chunk:
+        """The steps of a continuous plan in time; PlanError if one does not fit the space."""
+        expect_drivable(space)
+        for index, step in enumerate(plan.steps):
+            _expect_dimensions(space, step, index)
+        times_s = _step_times(plan.steps, space)
+        values = np.array([step.values for step in plan.steps], dtype=float)
+        values = np.clip(values, *np.array([(d.low, d.high) for d in space.dimensions]).T)
+        period_s = 1.0 / (space.rate_hz or 1.0)
+        return Chunk(origin_s + times_s, values, origin_s + float(times_s[-1]) + period_s)
+
+    def pick_and_place(
+        self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float
+    ) -> HandOver:
+        """Poses for whoever plans the arm's motion."""
+        placed = self.placed(plan, space, now_s)
+        steps = [
+            self._pick_place_step(step, space, index, placed, stamp_s)
+            for index, step in enumerate(plan.steps)
+        ]
+        return HandOver(steps, self._settings.hand_over)
+
+    def moves(self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float) -> Motion:
+        """Discrete moves as velocities, a pose on a topic, or a goal, as the settings say."""
+        moves = [_displacement(space, step, index) for index, step in enumerate(plan.steps)]
+        settings = self._settings
+        if settings.navigation is Navigation.CMD_VEL:
+            return TimedMoves(
+                moves,
+                settings.period_s,
+                settings.speed,
+                frame_id=settings.frame_id,
+                turned=self.placed(plan, space, now_s),
+            )
+        source = plan.frame_id or space.frame_id
+        there = planar_pose(destination(moves))
+        if settings.goal_frame_id:
+            there = self._frames.pose_of(source, settings.goal_frame_id, now_s).then(there)
+            source = settings.goal_frame_id
+        if settings.navigation is Navigation.NAVIGATE_TO_POSE:
+            return GoalMotion(NavigationGoal(source, there, stamp_s), len(moves))
+        goal = PoseCommand(PoseRole.GOAL, source, there, stamp_s)
+        here = PoseCommand(PoseRole.GOAL, settings.frame_id, Pose3D(), now_s)
+        return HandOver([[goal]], settings.hand_over, at_halt=[here])
+
+    def origin_s(self, stamp_s: float, now_s: float, *, on_demand: bool) -> float:
+        """When the first step of a chunk is due."""
+        follows_stamp = self._settings.origin is Origin.STAMP and not on_demand
+        return stamp_s if follows_stamp else now_s
+
+    def _pick_place_step(
+        self, step: Step, space: ActionSpace, index: int, placed: Pose3D, stamp_s: float
+    ) -> list[PoseCommand]:
+        settings = self._settings.pick_place
+        pushes = step.kind is ActionKind.PUSH
+        heights = (
+            (settings.push_height, settings.push_height)
+            if pushes
+            else (settings.pick_height, settings.place_height)
+        )
+        roles = (PoseRole.PICK, PoseRole.PLACE)
+        poses = []
+        for role, height, planar in zip(roles, heights, (step.start, step.end), strict=True):
+            where = f"the {role.value} of step {index}"
+            pose = tool_pose(_checked(planar, space, where), height, settings.tool)
+            poses.append(PoseCommand(role, self._settings.frame_id, placed.then(pose), stamp_s))
+        return poses
+
+
+def _expect_dimensions(space: ActionSpace, step: Step, index: int) -> None:
+    if step.dimension_names != space.dimension_names:
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"step {index} has the dimensions {', '.join(step.dimension_names) or 'none'}; "
+            f"{space.name!r} has {', '.join(space.dimension_names)}",
+        )
+    expect_values(space, step.values, f"step {index}")
+
+
+def _step_times(steps: Sequence[Step], space: ActionSpace) -> Array:
+    """Seconds from the origin; at the rate of the space where the plan gives no times."""
+    times_s = np.array([step.time_from_start_s for step in steps], dtype=float)
+    if len(steps) > 1 and not times_s.any():
+        return np.arange(len(steps)) / (space.rate_hz or 1.0)
+    if not np.isfinite(times_s).all() or (times_s < 0).any() or (np.diff(times_s) <= 0).any():
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"the times of the steps, {', '.join(f'{time_s:g}' for time_s in times_s)} s, do not "
+            "rise from 0; give none, or one later than the other",
+        )
+    return times_s
+
+
+def _displacement(space: ActionSpace, step: Step, index: int) -> Displacement:
+    try:
+        return displacement(space, step.name)
+    except KeyError:
+        known = ", ".join(action.name for action in space.actions)
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"step {index} is {step.name!r}, which {space.name!r} does not have; it has {known}",
+        ) from None
+
+
+def _checked(planar: Pose2D | None, space: ActionSpace, where: str) -> Pose2D:
+    if planar is None:
+        raise PlanError(Cause.INVALID_PLAN, f"{where} is missing; a step has a start and an end")
+    yaw_range = space.dimensions[2]
+    yaw = _into(planar.yaw, yaw_range.low, yaw_range.high)
+    for dimension, value in zip(space.dimensions, (planar.x, planar.y, yaw), strict=True):
+        expect_value(dimension, value, where)
+    return planar
+
+
+def _into(yaw: float, low: float, high: float) -> float:
+    """The same direction, in the range if it is in it at all."""
+    turns = np.floor((yaw - low) / (2 * np.pi)) if np.isfinite(yaw) else 0.0
+    turned = float(yaw - 2 * np.pi * turns)
+    return turned if turned <= high else yaw

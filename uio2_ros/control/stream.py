@@ -1,0 +1,239 @@
+"""Continuous actions: chunks of steps as a stream of commands, one per period.
+
+Absolute joint positions become joint trajectories, absolute poses target poses; velocities and
+relative motions become twists, so that they end by themselves when nothing more comes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, drive_of, slot_of
+from uio2_ros.control.causes import PlanError
+from uio2_ros.control.chunks import Chunk, ChunkBlender
+from uio2_ros.control.commands import (
+    CancelGoals,
+    Command,
+    GripperCommand,
+    JointCommand,
+    JointPoint,
+    PoseCommand,
+    PoseRole,
+    TrajectoryGoal,
+    TwistCommand,
+    TwistRole,
+)
+from uio2_ros.control.joints import JointStates
+from uio2_ros.control.limiter import Limiter
+from uio2_ros.control.motion import Progress
+from uio2_ros.control.poses import Pose3D, from_roll_pitch_yaw
+from uio2_ros.control.settings import Arm, BridgeSettings
+from uio2_ros.tasks.action_space import ActionSpace, Dimension
+
+SETTLED = 1e-3
+"""Rad or m from a target that count as there, where the action space does not say."""
+LONGEST_PREVIEW_S = 60.0
+"""Of a trajectory made for a goal: one whose speeds are far below its steps' would not end."""
+
+
+def joint_name(dimension: Dimension) -> str:
+    """The name that a joint has in joint_states and trajectories."""
+    return dimension.joint or dimension.name
+
+
+class Stream:
+    """Carries out chunks of one action space. `extend` takes the next chunk over."""
+
+    goes_over: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        space: ActionSpace,
+        settings: BridgeSettings,
+        joints: JointStates,
+        *,
+        frame_id: str,
+        placed: Pose3D,
+    ) -> None:
+        """placed: the pose of the space's frame in the frame `frame_id` of the commands."""
+        self.space = space
+        self._settings = settings
+        self._joints = joints
+        self._frame_id = frame_id
+        self.placed = placed
+        self._axes = Axes.of(space, settings.speed)
+        self._blender = ChunkBlender(self._axes, settings.blend)
+        self._limiter: Limiter | None = None
+        self._goal_due = False
+        self._goal_open = False
+        self._failure: PlanError | None = None
+        self._gripper: dict[str, float] = {}
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """The joints that are moved to positions."""
+        return tuple(joint_name(item) for item in self._items(Drive.JOINT))
+
+    def extend(self, chunk: Chunk, now_s: float) -> None:
+        """Goes over to a newer chunk, blending. PlanError NO_STATE if joints are not known."""
+        self._joints.expect(self.joints, now_s)
+        scaled = Chunk(chunk.times_s, chunk.values * self._axes.scale, chunk.end_s)
+        self._blender.add(scaled, now_s)
+        if self._limiter is None:
+            self._limiter = Limiter(self._axes, self._start(now_s), self._settings.period_s)
+        self._goal_due = self._sends_goals
+
+    def commands(self, now_s: float) -> Sequence[Command]:
+        """One command for each controller of the space."""
+        self._joints.expect(self.joints, now_s)
+        commands = [*self._goal(now_s)]
+        period_s = self._settings.period_s
+        values = self._follow(self._moving(), now_s + period_s)
+        if self.joints and not self._sends_goals:
+            commands.append(self._joint_command(values))
+        return [*commands, *self._twist(values), *self._pose(values, now_s), *self._grip(values)]
+
+    def halt(self, now_s: float) -> Sequence[Command]:
+        """Zero twists at once, joints and poses where they are, grippers as they are."""
+        commands: list[Command] = []
+        values = self._resting(now_s)
+        if self._goal_open:
+            commands.append(CancelGoals())
+        elif self.joints and not self._sends_goals:
+            commands.append(self._joint_command(values))
+        return [*commands, *self._twist(np.zeros_like(values)), *self._pose(values, now_s)]
+
+    def finish(self) -> Sequence[Command]:
+        """Zero twists; joints and poses are where they should be."""
+        return list(self._twist(np.zeros(len(self.space.dimensions))))
+
+    def progress(self, now_s: float) -> Progress:
+        """Over when the last step is, positions are reached and the controller says so."""
+        if self._failure is not None:
+            raise self._failure
+        chunk = self._blender.newest
+        passed, steps = chunk.passed(now_s), len(chunk.times_s)
+        length_s = chunk.end_s - chunk.times_s[0]
+        fraction = min(max((now_s - chunk.times_s[0]) / length_s, 0.0), 1.0)
+        done = now_s >= chunk.end_s and self._is_settled(now_s) and not self._goal_open
+        return Progress(min(passed, steps - 1), steps, fraction, done)
+
+    def advanced(self, fraction: float) -> None:
+        """The clock tells how far the steps are."""
+
+    def reported(self, failure: PlanError | None) -> None:
+        self._goal_open, self._failure = False, failure
+
+    # Inside.
+
+    @property
+    def _sends_goals(self) -> bool:
+        return self._settings.arm is Arm.FOLLOW_JOINT_TRAJECTORY and bool(self.joints)
+
+    def _items(self, drive: Drive) -> Iterator[Dimension]:
+        return (item for item in self.space.dimensions if drive_of(item) is drive)
+
+    def _indices(self, drive: Drive) -> list[int]:
+        items = enumerate(self.space.dimensions)
+        return [index for index, item in items if drive_of(item) is drive]
+
+    def _moving(self) -> Limiter:
+        if self._limiter is None:
+            raise RuntimeError("a stream has no commands before its first chunk")
+        return self._limiter
+
+    def _start(self, now_s: float) -> Array:
+        """Where each axis is: velocities 0, joints where they were heard, the rest unknown."""
+        return np.array([self._start_of(item, now_s) for item in self.space.dimensions])
+
+    def _start_of(self, item: Dimension, now_s: float) -> float:
+        drive = drive_of(item)
+        if drive is Drive.TWIST:
+            return 0.0
+        known = drive in (Drive.JOINT, Drive.GRIPPER)
+        return self._joints.at(joint_name(item), now_s) if known else math.nan
+
+    def _resting(self, now_s: float) -> Array:
+        """(D,) where to stay: where joints were heard, else what was last told."""
+        told = self._moving().value
+        heard = np.full_like(told, np.nan)
+        for index in self._indices(Drive.JOINT):
+            heard[index] = self._joints.at(joint_name(self.space.dimensions[index]), now_s)
+        return np.where(np.isnan(heard), told, heard)
+
+    def _follow(self, limiter: Limiter, time_s: float) -> Array:
+        return limiter.follow(self._blender.at(time_s))
+
+    def _is_settled(self, time_s: float, limiter: Limiter | None = None) -> bool:
+        limiter = limiter or self._moving()
+        left = np.abs(
+            np.clip(self._blender.at(time_s), self._axes.low, self._axes.high) - limiter.value
+        )
+        near = np.array([item.tolerance or SETTLED for item in self.space.dimensions])
+        return bool((left <= near).all())
+
+    def _goal(self, now_s: float) -> Iterator[Command]:
+        """The trajectory of a chunk that has just come, as a goal."""
+        if not self._goal_due:
+            return
+        self._goal_due, self._goal_open = False, True
+        yield TrajectoryGoal(self.joints, tuple(self._preview(now_s)))
+
+    def _preview(self, now_s: float) -> Iterator[JointPoint]:
+        """The commands to come, if nothing else does."""
+        limiter, period_s = self._moving().copy(), self._settings.period_s
+        most = round(LONGEST_PREVIEW_S / period_s)
+        for tick in range(1, most + 1):
+            values = self._follow(limiter, now_s + tick * period_s)
+            time_s = now_s + tick * period_s
+            over = time_s >= self._blender.newest.times_s[-1] and self._is_settled(time_s, limiter)
+            speeds = np.zeros_like(values) if over or tick == most else limiter.speed
+            yield JointPoint(tick * period_s, self._of_joints(values), self._of_joints(speeds))
+            if over:
+                return
+
+    def _of_joints(self, values: Array) -> tuple[float, ...]:
+        return tuple(values[self._indices(Drive.JOINT)].tolist())
+
+    def _joint_command(self, values: Array) -> JointCommand:
+        """Without a velocity: that of a last point must be 0 for joint_trajectory_controller."""
+        point = JointPoint(self._settings.period_s, self._of_joints(values))
+        return JointCommand(self.joints, (point,))
+
+    def _twist(self, values: Array) -> Iterator[Command]:
+        indices = self._indices(Drive.TWIST)
+        if not indices:
+            return
+        x, y, z, roll, pitch, yaw = self._in_slots(indices, values)
+        role = TwistRole.TIP if self.space.tip_frame_id else TwistRole.BASE
+        linear, angular = self.placed.turn((x, y, z)), self.placed.turn((roll, pitch, yaw))
+        yield TwistCommand(role, self._frame_id, linear, angular)
+
+    def _pose(self, values: Array, now_s: float) -> Iterator[Command]:
+        indices = self._indices(Drive.POSE)
+        if not indices or np.isnan(values[indices]).any():
+            return
+        x, y, z, *turn = self._in_slots(indices, values)
+        turns = any(slot_of(self.space.dimensions[index]) >= 3 for index in indices)
+        tool = self._settings.pick_place.tool
+        quaternion = from_roll_pitch_yaw(*turn) if turns else tool
+        pose = self.placed.then(Pose3D((x, y, z), quaternion))
+        yield PoseCommand(PoseRole.TARGET, self._frame_id, pose, now_s)
+
+    def _in_slots(self, indices: Sequence[int], values: Array) -> list[float]:
+        slots = [0.0] * SLOTS
+        for index in indices:
+            slots[slot_of(self.space.dimensions[index])] = float(values[index])
+        return slots
+
+    def _grip(self, values: Array) -> Iterator[Command]:
+        """Only what is new: a gripper command is an event for most grippers."""
+        for index in self._indices(Drive.GRIPPER):
+            name, position = joint_name(self.space.dimensions[index]), float(values[index])
+            if self._gripper.get(name) != position:
+                self._gripper[name] = position
+                yield GripperCommand(name, position)

@@ -1,0 +1,105 @@
+"""`~/execute`: plans as goals, for behaviour trees and programs. Cancelling stops the robot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from uio2_ros.action import ExecutePlan
+from uio2_ros.msg import Plan
+
+from uio2_ros.control import Cause, Outcome, PlanError, Run
+from uio2_ros.nodes.deferred import result_of
+
+FEEDBACK_PERIOD_S = 0.2
+
+
+class Executor(Protocol):
+    """Who carries plans out."""
+
+    def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
+        """Starts a plan; PlanError if it cannot be."""
+
+    def stop(self, cause: Cause, message: str) -> bool:
+        """Stops what moves."""
+
+
+class Goals:
+    """The action server. The spinning thread; a newer goal ends the older."""
+
+    def __init__(self, node: Node, executor: Executor) -> None:
+        self._node = node
+        self._executor = executor
+        self._current: ServerGoalHandle | None = None
+        self._fed_back_s = -math.inf
+        self._server = ActionServer(
+            node,
+            ExecutePlan,
+            "~/execute",
+            self._on_goal,
+            cancel_callback=self._on_cancel,
+            callback_group=ReentrantCallbackGroup(),
+        )
+
+    def feed_back(self, run: Run, now_s: float) -> None:
+        """Tells the caller how far the plan is; call in each period of a run on demand."""
+        if self._current is None or now_s - self._fed_back_s < FEEDBACK_PERIOD_S:
+            return
+        self._fed_back_s = now_s
+        progress = run.progress
+        self._current.publish_feedback(
+            ExecutePlan.Feedback(
+                step=progress.step,
+                steps=progress.steps,
+                progress=float(progress.fraction),
+                elapsed=float(now_s - run.begin_s),
+            )
+        )
+
+    async def _on_goal(self, goal: ServerGoalHandle) -> ExecutePlan.Result:
+        outcome: Future[Outcome] = Future()
+        try:
+            self._executor.carry_out(goal.request.plan, _timeout_s(goal), outcome.set_result)
+        except PlanError as error:
+            outcome.set_result(Outcome(error.cause, error.message, 0))
+        self._current, self._fed_back_s = goal, -math.inf
+        if goal.is_cancel_requested:
+            self._executor.stop(Cause.CANCELED, "the goal was cancelled")
+        ended = await result_of(outcome, self._node)
+        if self._current is goal:
+            self._current = None
+        _conclude(goal, ended.cause)
+        return ExecutePlan.Result(
+            error_code=int(ended.cause), error_msg=ended.message, steps_done=ended.steps_done
+        )
+
+    def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        if self._current is not None and self._current.goal_id == goal.goal_id:
+            self._executor.stop(Cause.CANCELED, "the goal was cancelled")
+        return CancelResponse.ACCEPT
+
+
+def _timeout_s(goal: ServerGoalHandle) -> float:
+    """0: the bridge's default."""
+    timeout_s = float(goal.request.timeout)
+    if not (math.isfinite(timeout_s) and timeout_s >= 0):
+        raise PlanError(
+            Cause.INVALID_PLAN, f"timeout is {timeout_s} s; give 0 (the bridge's default) or more"
+        )
+    return timeout_s
+
+
+def _conclude(goal: ServerGoalHandle, cause: Cause) -> None:
+    """Succeeded, canceled on request, or aborted."""
+    if cause is Cause.NONE:
+        goal.succeed()
+    elif cause is Cause.CANCELED and goal.is_cancel_requested:
+        goal.canceled()
+    else:
+        goal.abort()
