@@ -25,6 +25,8 @@ from uio2_ros.trees.robot import Robot
 from uio2_ros.trees.wait_for_picture import WaitForPicture
 
 TICK_PERIOD_S = 0.05
+MARGIN_S = 2.0
+"""How much longer a Timeout is than that of the goal inside, so that the server can say why."""
 YES, NO = "yes", "no"
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
 
@@ -66,12 +68,12 @@ def pick_and_place(
                     answer_key="plan",
                     timeout_s=limits.think_s,
                 ),
-                limits.think_s,
+                limits.think_s + MARGIN_S,
             ),
             Timeout(
                 "act in time",
                 ExecutePlan("pick and place", robot, answer_key="plan", timeout_s=limits.act_s),
-                limits.act_s,
+                limits.act_s + MARGIN_S,
             ),
             _look("look again", robot, limits),
             Timeout(
@@ -85,7 +87,7 @@ def pick_and_place(
                     answer_key="check",
                     timeout_s=limits.think_s,
                 ),
-                limits.think_s,
+                limits.think_s + MARGIN_S,
             ),
             CheckAnswer("is it done?", lambda answer: answer.text == wanted, answer_key="check"),
         ],
