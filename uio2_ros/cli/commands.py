@@ -17,6 +17,9 @@ class Command:
 COMMANDS = {
     "up": Command("run the agent with its camera and microphone nodes", "uio2_ros.cli.up"),
     "ask": Command("ask the running agent something", "uio2_ros.cli.ask"),
+    "snapshot": Command(
+        "save the last answer as RViz would show it, without a display", "uio2_ros.cli.snapshot"
+    ),
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
     "doctor": Command(

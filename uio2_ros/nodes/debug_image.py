@@ -124,12 +124,23 @@ def _banner(strip: Pixels, pen: Pen) -> None:
 
 def _caption(width: int, instruction: str, answer: Answer, pen: Pen) -> list[tuple[str, Color]]:
     """The instruction, the answer, and the model, in lines that fit."""
-    said = answer.text or ("nothing found" if not answer.error_code else answer.error_msg)
+    said = answer.text or answer.error_msg or _content(answer)
     lines = [(line, INK) for line in _wrapped(f"> {instruction}", width, pen, 2)]
     lines += [(line, PALETTE[0]) for line in _wrapped(said, width, pen, MOST_LINES)]
     total = f"{answer.timings.total * 1e3:.0f} ms, {answer.timings.tokens} tokens"
     lines += [(f"{answer.task or 'free form'} - {answer.model} - {total}", DIM)]
     return lines
+
+
+def _content(answer: Answer) -> str:
+    """What an answer without text holds."""
+    if answer.pictures:
+        return ", ".join(f"{picture.role} {picture.label}".strip() for picture in answer.pictures)
+    if answer.audio:
+        return "sound"
+    if answer.plan is not None:
+        return ", ".join(step.name for step in answer.plan.steps)
+    return "nothing found"
 
 
 def _write_caption(strip: Pixels, lines: list[tuple[str, Color]], pen: Pen) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.tasks.answer import Picture
-from uio2_ros.viewing.pen import DIM, INK, PALETTE, PAPER, Pen, Pixels, tag, write
+from uio2_ros.viewing.pen import DIM, PALETTE, PAPER, Pen, Pixels, tag
 
 PANEL_ROLES = ("depth", "normals", "generated")
 """Roles of pictures that are shown beside the camera's."""
 SOUND_RATE_HZ = 16_000
+_NORMAL_COLORS = np.array(
+    [[127.5, 0, 0, 127.5], [0, -127.5, 0, 127.5], [0, 0, -127.5, 127.5]], np.float32
+)
 SAMPLED = 8
 """Every so many rows and columns are looked at for the range of a depth picture."""
 
@@ -64,12 +67,13 @@ def depth_colors(metres: npt.NDArray[Any]) -> tuple[Pixels, str]:
 def normal_colors(normals: npt.NDArray[Any]) -> Pixels:
     """(H, W, 3) normals of the optical frame in the usual colours: red right, green up, blue near.
 
-    Black where there is none.
+    Black where there is none: no length, or NaN.
     """
-    towards = np.array((127.5, -127.5, -127.5), np.float32)
-    colors = np.asarray(np.nan_to_num(normals) * towards + np.float32(127.5))
-    image: Pixels = np.rint(colors.clip(0, 255)).astype(np.uint8)
-    image[~np.any(np.nan_to_num(normals), axis=2)] = 0
+    colors = cv2.transform(np.ascontiguousarray(normals, np.float32), _NORMAL_COLORS)
+    cv2.patchNaNs(colors, 0.0)
+    image: Pixels = np.asarray(cv2.convertScaleAbs(colors.clip(0, 255)), np.uint8)
+    nowhere = cv2.inRange(image, (126, 126, 126), (129, 129, 129))  # unit vectors are not so grey
+    image[nowhere > 0] = 0
     return image
 
 
@@ -87,7 +91,7 @@ def draw_sound(strip: Pixels, samples: npt.NDArray[np.float32], pen: Pen) -> Non
     cv2.fillPoly(strip, [outline], PALETTE[5])
     cv2.polylines(strip, [outline], True, PALETTE[5], 1, cv2.LINE_AA)
     seconds = f"sound, {len(samples) / SOUND_RATE_HZ:.2f} s"
-    write(strip, seconds, (2 * pen.pad, pen.letter_height + pen.pad), INK, pen, 0.8)
+    tag(strip, seconds, (0, 0), PAPER, pen)
 
 
 def envelope(

@@ -1,0 +1,190 @@
+"""`./uio2 snapshot ["find the cup"]`: an answer as RViz would show it, without a display.
+
+The drawing on the camera's picture, and the scene in 3D: markers, camera, frames, grid, depth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.cli.snapshot_sources import NothingToShowError, TopicListener, recorded
+from uio2_ros.client import AgentClient
+from uio2_ros.errors import InstructionError, InvalidInputError
+from uio2_ros.nodes.heard_answer import Heard, Stamp
+from uio2_ros.tasks.registry import TASKS
+from uio2_ros.tasks.routing import suggest
+
+DEFAULT_OUTPUT = Path("uio2_snapshot.png")
+DEFAULT_SIZE = (1500, 700)
+SIDES = range(100, 10_001)
+WAIT_S = 20.0
+SETTLING_S = 5.0
+"""How long intrinsics and transforms are waited for once the answer is there."""
+VIEW_NAMES = ("behind", "left", "front", "top")
+NS_PER_S = 1_000_000_000
+
+EXIT_WRITTEN, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Angles:
+    """Degrees above the horizon and about z."""
+
+    elevation: float
+    azimuth: float
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: written; 1: no answer, or it cannot be shown; 2: wrong arguments; 130: interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        heard = _heard(arguments)
+        pixels = _render(heard, arguments)
+        _write(pixels, arguments.output)
+    except (InstructionError, InvalidInputError, NothingToShowError) as error:
+        print(f"uio2 snapshot: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("uio2 snapshot: cancelled", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    print(arguments.output)
+    return EXIT_WRITTEN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./uio2 snapshot", description="The last answer, or that to an instruction, as a PNG."
+    )
+    parser.add_argument("instruction", nargs="?", help="asked first; else the last answer is shown")
+    parser.add_argument("--task", help="as in ./uio2 ask; chosen by the sentence if not given")
+    parser.add_argument("--action-space", default="", help="of a plan; default: the task's")
+    parser.add_argument("--recording", type=Path, help="an MCAP file instead of a running agent")
+    parser.add_argument("--until", type=float, help="seconds of the recording to look at")
+    parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="a .png or .jpg file")
+    parser.add_argument("--size", type=_size, default=DEFAULT_SIZE, help="WIDTHxHEIGHT in pixels")
+    parser.add_argument(
+        "--view",
+        type=_view,
+        default="behind",
+        help=f"{', '.join(VIEW_NAMES)}, or ELEVATION,AZIMUTH in degrees (azimuth 0: from x)",
+    )
+    parser.add_argument("--frame", default="", help="fixed frame; default: base_link if known")
+    parser.add_argument("--namespace", default="", help="of the agent")
+    parser.add_argument("--name", default="agent", help="of the agent's node")
+    parser.add_argument("--wait", type=float, default=WAIT_S, help="seconds to wait")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1500x700")
+    if int(width) not in SIDES or int(height) not in SIDES:
+        raise argparse.ArgumentTypeError(
+            f"{text} is out of bounds; give {SIDES.start} to {SIDES.stop - 1} pixels a side"
+        )
+    return int(width), int(height)
+
+
+def _view(text: str) -> str | Angles:
+    if text in VIEW_NAMES:
+        return text
+    try:
+        elevation, azimuth = map(float, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither {', '.join(VIEW_NAMES)} nor ELEVATION,AZIMUTH such as 30,-150"
+        ) from None
+    return Angles(elevation, azimuth)
+
+
+def _heard(arguments: argparse.Namespace) -> Heard:
+    if arguments.recording is not None:
+        return recorded(arguments.recording, arguments.namespace, arguments.until)
+    with (
+        AgentClient(name=arguments.name, namespace=arguments.namespace) as agent,
+        TopicListener(agent) as listener,
+    ):
+        end_s = time.monotonic() + arguments.wait
+        if not agent.wait_for_agent(arguments.wait):
+            raise NothingToShowError(
+                f"no {agent.agent} after {arguments.wait:g} s. Start it with ./uio2 up in another "
+                "terminal; if it runs, compare ROS_DOMAIN_ID and --namespace"
+            )
+        stamp = _ask(agent, arguments) if arguments.instruction else None
+        return _shown(listener, stamp, end_s, arguments.wait)
+
+
+def _ask(agent: AgentClient, arguments: argparse.Namespace) -> Stamp:
+    """Asks, and gives the stamp of the picture that the answer is about."""
+    task, instruction = arguments.task, arguments.instruction
+    if task is None:
+        suggestion = suggest(instruction)
+        task, instruction = suggestion.task, suggestion.instruction
+    if task not in TASKS:
+        raise NothingToShowError(f"there is no task {task!r}; see ./uio2 ask --help")
+    answer = agent.ask(instruction, task=task, action_space=arguments.action_space)
+    if not answer.stamp_ns:
+        raise NothingToShowError(
+            f"the answer is about no picture, so there is nothing to show: {answer.text!r}"
+        )
+    seconds, nanoseconds = divmod(answer.stamp_ns, NS_PER_S)
+    return seconds, nanoseconds
+
+
+def _shown(listener: TopicListener, stamp: Stamp | None, end_s: float, wait_s: float) -> Heard:
+    """What is shown of the answer about the picture of `stamp`, or of the last one."""
+
+    def is_whole(heard: Heard) -> bool:
+        return heard.drawn == heard.marked is not None and stamp in (None, heard.marked)
+
+    heard = listener.when(is_whole, max(1.0, end_s - time.monotonic()))
+    if heard is None:
+        raise NothingToShowError(
+            f"no answer with a picture within {wait_s:g} s: markers and debug_image are silent. "
+            'Give an instruction, as in ./uio2 snapshot "find the cup"; if you did, is the '
+            "agent's parameter debug_image false?"
+        )
+    if listener.when(lambda heard: heard.has_camera and heard.is_connected, SETTLING_S) is None:
+        print(f"uio2 snapshot: {_missing(heard)}", file=sys.stderr)
+    return heard
+
+
+def _missing(heard: Heard) -> str:
+    if not heard.has_camera:
+        return "camera_info is silent: the camera's view is not shown"
+    return "TF does not connect all frames: what lies in others stands in a scene of its own"
+
+
+def _render(heard: Heard, arguments: argparse.Namespace) -> npt.NDArray[np.uint8]:
+    try:
+        from uio2_ros.viewing.scene_plot import VIEWS, View, render
+    except ImportError as error:
+        raise NothingToShowError(
+            f"matplotlib is missing ({error}); install it: pip install 'matplotlib>=3.8,<4'"
+        ) from error
+    chosen: Any = arguments.view
+    view = VIEWS[chosen] if isinstance(chosen, str) else View(chosen.elevation, chosen.azimuth)
+    return render(heard.drawing(), heard.scenes(arguments.frame), arguments.size, view)
+
+
+def _write(pixels: npt.NDArray[np.uint8], path: Path) -> None:
+    try:
+        written = cv2.imwrite(str(path), np.ascontiguousarray(pixels[:, :, ::-1]))
+    except cv2.error as error:
+        reason = " ".join(str(error.err or error).split())
+        raise NothingToShowError(
+            f"{path} cannot be written ({reason}); give --output a .png or .jpg"
+        ) from error
+    if not written:
+        raise NothingToShowError(f"{path} cannot be written; is its folder there?")

@@ -1,0 +1,107 @@
+"""Where a snapshot comes from: the topics of a running agent, or a recording of them."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from uio2_ros.client import AgentClient
+from uio2_ros.nodes.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
+
+TF_DEPTH = 100
+_TYPES = {
+    "debug_image": Image,
+    "markers": MarkerArray,
+    "camera_info": CameraInfo,
+    "depth": Image,
+    "/tf": TFMessage,
+    "/tf_static": TFMessage,
+}
+
+
+def _latched(depth: int) -> QoSProfile:
+    return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+_QOS: dict[str, QoSProfile] = {
+    "debug_image": _latched(1),
+    "markers": _latched(1),
+    "camera_info": qos_profile_sensor_data,
+    "depth": QoSProfile(depth=1),
+    "/tf": QoSProfile(depth=TF_DEPTH),
+    "/tf_static": _latched(TF_DEPTH),
+}
+
+
+class NothingToShowError(Exception):
+    """There is no answer to take a snapshot of; the message says what to do."""
+
+
+class TopicListener:
+    """Hears a running agent's topics while it is open. `heard` is for `when` only."""
+
+    def __init__(self, agent: AgentClient) -> None:
+        self._node = agent.node
+        self._namespace = agent.agent.rpartition("/")[0]
+        self._arrived = threading.Condition()  # guards what was heard
+        self._heard = Heard()
+        self._subscriptions: list[Any] = []
+
+    def __enter__(self) -> TopicListener:
+        for topic, kind in _TYPES.items():
+            name = topic if topic in GLOBAL_TOPICS else f"{self._namespace}/{topic}"
+            keep = functools.partial(self._keep, topic)
+            subscription = self._node.create_subscription(kind, name, keep, _QOS[topic])
+            self._subscriptions.append(subscription)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    def when(self, fits: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
+        """What was heard, once it fits; None if it does not within `timeout_s`."""
+        with self._arrived:
+            found = self._arrived.wait_for(lambda: fits(self._heard), timeout_s)
+            return self._heard if found else None
+
+    def _keep(self, topic: str, message: Any) -> None:
+        with self._arrived:
+            self._heard.take(topic, message)
+            self._arrived.notify_all()
+
+
+def recorded(path: Path, namespace: str, until_s: float | None) -> Heard:
+    """What the topics of an MCAP recording said, up to a time after its begin if one is given.
+
+    NothingToShowError if the file is none or has no answer.
+    """
+    from mcap.exceptions import McapError
+    from mcap_ros2.reader import read_ros2_messages
+
+    prefix = "/" + namespace.strip("/") + "/" if namespace.strip("/") else "/"
+    names = {f"{prefix}{topic}": topic for topic in RELATIVE_TOPICS} | {t: t for t in GLOBAL_TOPICS}
+    heard = Heard()
+    try:
+        begin_ns = None
+        for item in read_ros2_messages(str(path), topics=list(names)):
+            begin_ns = item.log_time_ns if begin_ns is None else begin_ns
+            if until_s is not None and item.log_time_ns - begin_ns > until_s * 1e9:
+                break
+            heard.take(names[item.channel.topic], item.ros_msg)
+    except (OSError, McapError) as error:
+        raise NothingToShowError(f"{path} cannot be read as an MCAP recording: {error}") from error
+    if heard.marked is None and heard.drawn is None:
+        raise NothingToShowError(
+            f"{path} has neither markers nor debug_image in namespace {prefix}; record these "
+            "topics, or give --namespace"
+        )
+    return heard
