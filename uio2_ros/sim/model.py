@@ -77,8 +77,8 @@ def _configure(spec: Any, scene: SceneSpec) -> None:
     spec.visual.map.shadowclip = 1.0
     spec.visual.quality.shadowsize = SHADOW_PIXELS
     spec.visual.quality.offsamples = SAMPLES_PER_PIXEL
-    spec.visual.headlight.ambient = (0.34, 0.34, 0.34)
-    spec.visual.headlight.diffuse = (0.12, 0.12, 0.12)
+    spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
+    spec.visual.headlight.diffuse = (0.26, 0.26, 0.26)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
     spec.visual.global_.offwidth = max(camera.model.width for camera in scene.cameras)
     spec.visual.global_.offheight = max(camera.model.height for camera in scene.cameras)
@@ -107,6 +107,15 @@ def _add_table(spec: Any, scene: SceneSpec) -> None:
     half = ((x2 - x1) / 2, (y2 - y1) / 2, 0.02)
     middle = ((x1 + x2) / 2, (y1 + y2) / 2, -0.02)
     _static(world, "table", mujoco.mjtGeom.mjGEOM_BOX, half, middle, "top")
+    world.add_geom(  # in the table's place, and far enough below its top not to speckle it
+        name="shade",
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=(half[0] - 0.002, half[1] - 0.002, 0.002),
+        pos=(middle[0], middle[1], -0.035),
+        contype=0,
+        conaffinity=0,
+        group=SEEN_GROUP,
+    )
     for number, (x, y) in enumerate(((x1, y1), (x1, y2), (x2, y1), (x2, y2))):
         leg = (0.025, 0.025, -FLOOR_Z_M / 2 - 0.02)
         inset = (x + (0.04 if x == x1 else -0.04), y + (0.04 if y == y1 else -0.04))
@@ -133,7 +142,7 @@ def _static(body: Any, name: str, kind: Any, size: Any, position: Any, material:
         pos=position,
         material=material,
         friction=(0.8, 0.005, 2e-4),
-        castshadow=kind != mujoco.mjtGeom.mjGEOM_PLANE,  # a plane shadows itself with noise
+        castshadow=False,  # large and flat, it would shadow itself with noise
     )
 
 
@@ -266,7 +275,7 @@ def _add_object(spec: Any, thing: ObjectSpec, place: Place) -> None:
 def _accent(shape: Shape, rgb: Rgb) -> Rgb:
     """A bottle's cap is darker than the bottle; everything else has one colour."""
     red, green, blue = rgb
-    return (0.45 * red, 0.45 * green, 0.45 * blue) if shape is Shape.BOTTLE else rgb
+    return (0.65 * red, 0.65 * green, 0.65 * blue) if shape is Shape.BOTTLE else rgb
 
 
 def _add_mesh(spec: Any, body: Any, name: str, shape: Form, rgb: Rgb) -> None:
@@ -316,6 +325,6 @@ def _add_light(spec: Any, name: str, light: LightSpec, place: Place) -> None:
         dir=direction,
         diffuse=(light.strength,) * 3,
         ambient=(0.0, 0.0, 0.0),
-        specular=(0.25 * light.strength,) * 3,
+        specular=(0.2 * light.strength,) * 3,
         castshadow=light.casts_shadow,
     )

@@ -214,6 +214,6 @@ def _lights(rng: np.random.Generator) -> tuple[LightSpec, ...]:
     turn, lean = rng.uniform(0, 2 * math.pi), rng.uniform(0.15, 0.45)
     x, y = float(lean * math.cos(turn)), float(lean * math.sin(turn))
     return (
-        LightSpec((x, y, -1.0), float(rng.uniform(0.42, 0.58)), casts_shadow=True),
-        LightSpec((-1.5 * x, -1.5 * y, -1.0), float(rng.uniform(0.12, 0.24)), casts_shadow=False),
+        LightSpec((x, y, -1.0), float(rng.uniform(0.34, 0.46)), casts_shadow=True),
+        LightSpec((-1.5 * x, -1.5 * y, -1.0), float(rng.uniform(0.08, 0.18)), casts_shadow=False),
     )

@@ -78,7 +78,8 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
         cast.add(FURNITURE, size=Size.SMALL)
     start = _start(cast, target)
     instruction = GO.say(rng, split, x=called(target))
-    return Draw(room_scene(cast, size, start), instruction, GoToGoal(target.name))
+    doing = f"The robot is driving to the {called(target)}."
+    return Draw(room_scene(cast, size, start), instruction, doing, GoToGoal(target.name))
 
 
 def _start(cast: Cast, target: ObjectSpec) -> ObjectPose:
@@ -109,6 +110,7 @@ def _off_the_way(cast: Cast, thing: ObjectSpec, target: ObjectSpec, x: float, y:
 TASK = SimTask(
     name="go_to",
     description="Drive to an object in the room and stop there.",
+    tag="driving",
     place=Place.ROOM,
     draw=_draw,
     step_limit=60,

@@ -41,7 +41,8 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
         Wait(float(rng.uniform(0.5, 1.0))),
     )
     instruction = MOVED.say(rng, split, y=called(tray))
-    return Draw(table_scene(cast, size), instruction, goal, events)
+    doing = f"The robot is putting the {called(wanted)} in the {called(tray)}."
+    return Draw(table_scene(cast, size), instruction, doing, goal, events)
 
 
 def _elsewhere(cast: Cast, thing: ObjectSpec) -> ObjectPose:
@@ -55,6 +56,7 @@ def _elsewhere(cast: Cast, thing: ObjectSpec) -> ObjectPose:
 TASK = SimTask(
     name="moved",
     description="Put the object that was moved a moment ago into the tray.",
+    tag="putting",
     place=Place.TABLE,
     draw=_draw,
     step_limit=2,

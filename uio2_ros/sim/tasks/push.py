@@ -64,12 +64,14 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
     colours = [colour for colour in Colour if colour is not pushed.colour]
     line = LineSpec(float(rng.uniform(*LINE_X_M)), colours[rng.integers(len(colours))])
     instruction = PUSH.say(rng, split, x=called(pushed), line=line.colour.value)
-    return Draw(table_scene(cast, size, line), instruction, PushGoal(pushed.name, line.x))
+    doing = f"The robot is pushing the {called(pushed)} to the {line.colour.value} line."
+    return Draw(table_scene(cast, size, line), instruction, doing, PushGoal(pushed.name, line.x))
 
 
 TASK = SimTask(
     name="push",
     description="Push an object to the line on the table.",
+    tag="pushing",
     place=Place.TABLE,
     draw=_draw,
     step_limit=2,

@@ -69,14 +69,16 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
     target = cast.add([below], size=Size.LARGE)
     moved = cast.add(FITTING[below], lead=True, size=Size.SMALL if below is Shape.BOWL else None)
     cast.distract(4, SMALL_THINGS)
-    wordings = INTO if below in CONTAINERS else ONTO
+    wordings, word = (INTO, "in") if below in CONTAINERS else (ONTO, "on")
     instruction = wordings.say(rng, split, x=called(moved), y=called(target))
-    return Draw(table_scene(cast, size), instruction, PutGoal(moved.name, target.name))
+    doing = f"The robot is putting the {called(moved)} {word} the {called(target)}."
+    return Draw(table_scene(cast, size), instruction, doing, PutGoal(moved.name, target.name))
 
 
 TASK = SimTask(
     name="put",
     description="Put one object in or on another.",
+    tag="putting",
     place=Place.TABLE,
     draw=_draw,
     step_limit=2,

@@ -40,12 +40,14 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
         Wait(float(rng.uniform(0.2, 0.8))),
     )
     instruction = RANG.say(rng, split, y=called(tray))
-    return Draw(table_scene(cast, size), instruction, goal, events)
+    doing = f"The robot is putting the {called(wanted)} in the {called(tray)}."
+    return Draw(table_scene(cast, size), instruction, doing, goal, events)
 
 
 TASK = SimTask(
     name="rang",
     description="Put the object that made its sound into the tray; objects sound by their shape.",
+    tag="putting",
     place=Place.TABLE,
     draw=_draw,
     step_limit=2,

@@ -79,7 +79,8 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
         y=called(second),
     )
     goal = SortGoal(tuple((thing.name, tray.name) for thing, tray in pairs))
-    return Draw(table_scene(cast, size), instruction, goal)
+    doing = f"The robot is sorting objects into the {called(first)} and the {called(second)}."
+    return Draw(table_scene(cast, size), instruction, doing, goal)
 
 
 def _two_colours(rng: np.random.Generator, split: Split) -> list[Colour]:
@@ -96,6 +97,7 @@ def _two_colours(rng: np.random.Generator, split: Split) -> list[Colour]:
 TASK = SimTask(
     name="sort",
     description="Sort two to four objects into the trays of their colours.",
+    tag="sorting",
     place=Place.TABLE,
     draw=_draw,
     step_limit=5,

@@ -63,14 +63,15 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
     wordings = TWO if count == 2 else THREE
     parts = dict(zip("abc", map(called, tower), strict=False))
     instruction = wordings.say(rng, split, **parts)
-    return Draw(
-        table_scene(cast, size), instruction, StackGoal(tuple(thing.name for thing in tower))
-    )
+    doing = f"The robot is stacking the {', the '.join(map(called, tower))}."
+    goal = StackGoal(tuple(thing.name for thing in tower))
+    return Draw(table_scene(cast, size), instruction, doing, goal)
 
 
 TASK = SimTask(
     name="stack",
     description="Build a tower of two or three objects in the order said.",
+    tag="stacking",
     place=Place.TABLE,
     draw=_draw,
     step_limit=3,

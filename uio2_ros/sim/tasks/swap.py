@@ -62,12 +62,14 @@ def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
     cast.distract(3, SMALL_THINGS)
     instruction = SWAP.say(rng, split, x=called(first), y=called(second))
     goal = SwapGoal(first.name, second.name, first.pose, second.pose)
-    return Draw(table_scene(cast, size), instruction, goal)
+    doing = f"The robot is swapping the {called(first)} and the {called(second)}."
+    return Draw(table_scene(cast, size), instruction, doing, goal)
 
 
 TASK = SimTask(
     name="swap",
     description="Let two objects change places.",
+    tag="swapping",
     place=Place.TABLE,
     draw=_draw,
     step_limit=4,

@@ -33,10 +33,14 @@ class Goal(Protocol):
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a task: a scene, what happens in it, what is said, and what is wanted."""
+    """One draw of a task: a scene, what happens in it, what is said, and what is wanted.
+
+    doing says what a robot that obeys is doing: "The robot is putting the red cube on the plate."
+    """
 
     scene: SceneSpec
     instruction: str
+    doing: str
     goal: Goal
     events: tuple[Event, ...] = ()
 
@@ -51,6 +55,7 @@ class Episode:
     scene: SceneSpec
     events: tuple[Event, ...]
     instruction: str
+    doing: str
     goal: Goal
     step_limit: int
 
@@ -70,10 +75,14 @@ class Episode:
 
 @dataclass(frozen=True)
 class SimTask:
-    """A kind of thing to do. needs: "image", "image history" or "audio history"."""
+    """A kind of thing to do. needs: "image", "image history" or "audio history".
+
+    tag is the word for the action in a video of it.
+    """
 
     name: str
     description: str
+    tag: str
     place: Place
     draw: Callable[[np.random.Generator, Split, PictureSize], Draw]
     step_limit: int
@@ -90,6 +99,7 @@ class SimTask:
             draw.scene,
             draw.events,
             draw.instruction,
+            draw.doing,
             draw.goal,
             self.step_limit,
         )

@@ -1,0 +1,118 @@
+"""What can be asked and said about a scene truly seen: questions with answers, and captions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from uio2_ros.sim.sounds import SOUNDS
+from uio2_ros.sim.spec import Colour, Place, Shape
+from uio2_ros.sim.truth import ObjectTruth, SceneTruth
+from uio2_ros.sim.world import World
+
+BESIDE_PIXELS = 0.05  # of the picture's width: less is neither left nor right
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a picture and its short answer."""
+
+    text: str
+    answer: str
+
+
+def questions(truth: SceneTruth, rng: np.random.Generator) -> tuple[Question, ...]:
+    """Questions of all kinds that the picture can answer, each kind drawn once or twice."""
+    kinds = (
+        list(_counts(truth)),
+        list(_colours(truth)),
+        list(_shapes(truth)),
+        list(_presences(truth, rng)),
+        list(_sides(truth)),
+    )
+    drawn: list[Question] = []
+    for kind in kinds:
+        order = rng.permutation(len(kind))[:2]
+        drawn += [kind[number] for number in order.tolist()]
+    return tuple(drawn)
+
+
+def _counts(truth: SceneTruth) -> Iterator[Question]:
+    yield Question("How many objects are there?", str(len(truth.objects)))
+    for shape, count in Counter(seen.spec.shape for seen in truth.objects).items():
+        yield Question(f"How many {shape.value}s are there?", str(count))
+    for colour, count in Counter(seen.spec.colour for seen in truth.objects).items():
+        yield Question(f"How many {colour.value} objects are there?", str(count))
+
+
+def _colours(truth: SceneTruth) -> Iterator[Question]:
+    counts = Counter(seen.spec.shape for seen in truth.objects)
+    for seen in truth.objects:
+        if counts[seen.spec.shape] == 1:
+            yield Question(f"What colour is the {seen.spec.shape.value}?", seen.spec.colour.value)
+
+
+def _shapes(truth: SceneTruth) -> Iterator[Question]:
+    counts = Counter(seen.spec.colour for seen in truth.objects)
+    for seen in truth.objects:
+        if counts[seen.spec.colour] == 1:
+            yield Question(f"What is the {seen.spec.colour.value} object?", seen.spec.shape.value)
+
+
+def _presences(truth: SceneTruth, rng: np.random.Generator) -> Iterator[Question]:
+    """As many yes as no."""
+    there = {seen.spec.kind for seen in truth.objects}
+    absent = [
+        (colour, shape) for colour in Colour for shape in Shape if (colour, shape) not in there
+    ]
+    for colour, shape in sorted(there, key=str):
+        yield Question(f"Is there a {colour.value} {shape.value}?", "yes")
+        colour, shape = absent[int(rng.integers(len(absent)))]
+        yield Question(f"Is there a {colour.value} {shape.value}?", "no")
+
+
+def _sides(truth: SceneTruth) -> Iterator[Question]:
+    least = BESIDE_PIXELS * truth.camera.model.width
+    for seen in truth.objects:
+        for other in truth.objects:
+            gap = other.box.center[0] - seen.box.center[0]
+            if abs(gap) > least:
+                text = f"Is the {seen.label} left of the {other.label}?"
+                yield Question(text, "yes" if gap > 0 else "no")
+
+
+def caption(truth: SceneTruth, place: Place) -> str:
+    """One sentence that names what is seen, from left to right."""
+    where = "on a table" if place is Place.TABLE else "in a room"
+    ordered = sorted(truth.objects, key=_middle)
+    if not ordered:
+        return f"Nothing {where}."
+    names = [f"{_article(seen.label)} {seen.label}" for seen in ordered]
+    listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+    return f"{listed[0].upper()}{listed[1:]} {where}."
+
+
+def heard_words(world: World, seconds: float) -> tuple[str, ...]:
+    """What the sounds of the last seconds are called, in the order they began."""
+    names = world.physics.sounds.heard(world.time_s - seconds, world.time_s)
+    return tuple(SOUNDS[name].words for name in names)
+
+
+def audio_caption(world: World, seconds: float) -> str:
+    """One sentence about the last seconds of sound."""
+    words = heard_words(world, seconds)
+    if not words:
+        return "Silence."
+    sentence = ", then ".join(words)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def _middle(seen: ObjectTruth) -> float:
+    return seen.box.center[0]
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeio" else "a"
