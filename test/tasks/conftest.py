@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from uio2_ros.tasks import Frame, Observation, TaskRunner, load_action_spaces
 
 WIDTH = 33280
 CERTAIN = 30.0
+RENDERED_TOKENS = 3
+TIMINGS = EngineTimings(encode=0.25, first_token=0.125, decode=0.5)
 
 
 @dataclass
@@ -27,11 +30,14 @@ class ScriptedEngine:
     """Writes the scripted texts, one per generated row, as far as logits processors let it.
 
     Its probability for each scripted token is close to 1, its score for each option the number of
-    characters. It keeps the prompts, the examples and the settings that it was asked with.
+    characters. It draws the scripted pictures (256, 256, 3) and makes the scripted sounds, a few
+    tokens each. It keeps the prompts, the examples and the settings that it was asked with.
     """
 
     processor: Processor
     script: list[str] = field(default_factory=list)
+    pictures: list[np.ndarray] = field(default_factory=list)
+    sounds: list[np.ndarray] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     samplings: list[Sampling] = field(default_factory=list)
@@ -49,12 +55,14 @@ class ScriptedEngine:
         negative: Sequence[Example] | None = None,
         on_token: Callable[[Any], None] | None = None,
     ) -> list[Generation]:
-        assert modality == "text"
         assert sampling is not None
+        assert all(example.target == modality for example in examples)
         self._remember(examples)
         self.samplings.append(sampling)
         self.batches.append(len(examples))
         self.negatives.append(negative)
+        if modality != "text":
+            return self._render(examples, modality, on_token)
         plans = [self._plan(self.script.pop(0)) for _ in examples]
         tokens = torch.zeros(len(examples), 1, dtype=torch.int64)
         for step in range(sampling.max_new_tokens or 512):
@@ -87,16 +95,32 @@ class ScriptedEngine:
         self.examples.extend(examples)
         decode = self.processor.tokenizer.decode
         self.prompts.extend(
-            decode(example.text).removeprefix("[Text] [S] ") for example in examples
+            re.sub(r"^\[(Text|Image|Audio)\] \[S\] ", "", decode(example.text))
+            for example in examples
         )
+
+    def _render(
+        self, examples: Sequence[Example], modality: str, on_token: Callable[[Any], None] | None
+    ) -> list[Generation]:
+        for length in range(1, RENDERED_TOKENS + 1):
+            if on_token is not None:
+                on_token(np.zeros((len(examples), length), np.int64))
+        scripted = self.pictures if modality == "image" else self.sounds
+        made = [scripted.pop(0) for _ in examples]
+        tokens = [2] * RENDERED_TOKENS
+        return [
+            Generation(tokens, None, one, None, None, TIMINGS)
+            if modality == "image"
+            else Generation(tokens, None, None, one, None, TIMINGS)
+            for one in made
+        ]
 
     def _plan(self, text: str) -> list[int]:
         return [*self.processor.tokenizer.encode(text), 1]
 
     def _generation(self, row: list[int]) -> Generation:
         kept = row[: row.index(1)] if 1 in row else row
-        timings = EngineTimings(encode=0.25, first_token=0.125, decode=0.5)
-        return Generation(kept, self.processor.tokenizer.decode(kept), None, None, None, timings)
+        return Generation(kept, self.processor.tokenizer.decode(kept), None, None, None, TIMINGS)
 
 
 @pytest.fixture(scope="session")

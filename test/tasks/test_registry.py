@@ -21,6 +21,20 @@ SPEC_TASKS = {
     "navigate",
     "audio_caption",
     "video_caption",
+    "video_tag",
+    "image_tag",
+    "demonstration_caption",
+    "coco_detect",
+    "cuboids",
+    "segment",
+    "depth",
+    "normals",
+    "act",
+    "generate_image",
+    "goal_image",
+    "edit_image",
+    "inpaint",
+    "generate_audio",
 }
 
 

@@ -218,25 +218,6 @@ def test_a_model_that_writes_nonsense_still_gives_a_plan(runner, engine, observa
     assert runner.run(Instruction("clean up.", "plan"), observation).plan.steps
 
 
-def test_next_action_in_a_continuous_space_has_a_value_per_dimension(
-    engine, observation, locations, tmp_path
-):
-    (tmp_path / "arm.yaml").write_text(
-        "name: arm\nkind: continuous\nframe_id: tool\nrate_hz: 5\ndimensions:\n"
-        "  - {name: dx, kind: linear, unit: mm, range: [-100, 100]}\n"
-        "  - {name: turn, kind: angular, unit: deg, range: [0, 90]}\n"
-    )
-    from uio2_ros.tasks import load_action_spaces
-
-    engine.script = [locations(0, 999)]
-    runner = TaskRunner(engine, load_action_spaces(tmp_path))
-    instruction = Instruction("reach", "next_action", action_space="arm")
-    (step,) = runner.run(instruction, observation).plan.steps
-    assert (step.kind, step.dimension_names) == (ActionKind.CONTINUOUS, ("dx", "turn"))
-    assert step.values == pytest.approx((-0.1, math.pi / 2))
-    assert step.time_from_start_s == pytest.approx(0.2)
-
-
 def test_navigate_names_a_move_and_its_motion(runner, engine, observation):
     engine.script = ["left"]
     answer = runner.run(Instruction("go to the door", "navigate"), observation)
@@ -286,7 +267,8 @@ def test_free_form_about_sound_alone_locates_nothing(runner, engine, observation
         ("", True, 2, True),
         ("refexp", True, 0, False),
         ("next_action", True, 2, False),
-        ("video_caption", True, 2, False),
+        ("video_caption", True, 2, True),
+        ("video_tag", True, 2, False),
         ("audio_caption", False, 0, True),
     ],
 )

@@ -11,11 +11,13 @@ from uio2_ros.tasks.action_space import (
     load_action_spaces,
 )
 from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.tasks.calls import Asking, Reply
 from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
 from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task
+from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
-from uio2_ros.tasks.task import Task, TaskInfo
+from uio2_ros.tasks.task import Task, TaskInfo, Use, parse_failed
 
 if TYPE_CHECKING:
     from uio2_ros.tasks.runner import TaskRunner
@@ -25,19 +27,24 @@ __all__ = [
     "ActionSpace",
     "ActionSpaceError",
     "Answer",
+    "Asking",
     "Box",
     "Frame",
     "Instruction",
     "Observation",
+    "Reply",
+    "Session",
     "Stage",
     "Suggestion",
     "Task",
     "TaskInfo",
     "TaskRunner",
     "TaskSettings",
+    "Use",
     "action_space_folder",
     "describe_tasks",
     "load_action_spaces",
+    "parse_failed",
     "suggest",
     "suggest_task",
     "task_named",

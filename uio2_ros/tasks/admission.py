@@ -61,7 +61,8 @@ def _check_senses(task: Task, observation: Observation) -> None:
         raise _no_input(task, "earlier pictures beside the newest", "the image history has filled")
     if task.audio is Use.REQUIRED and not heard:
         raise _no_input(task, "sound", "the microphone publishes")
-    if observation.image is None and not observation.history and not heard:
+    senseless = task.image is task.history is task.audio is Use.NONE
+    if not senseless and observation.image is None and not observation.history and not heard:
         raise _no_input(task, "a picture or sound", "the camera or the microphone publishes")
 
 

@@ -13,7 +13,7 @@ PROMPT = "List all objects and their locations in the image"
 def answer(session: Session) -> Asking[Answer]:
     """All objects; with options, labelled with nothing but those."""
     reply = yield from session.generate(
-        PROMPT,
+        session.prompt,
         boxes_grammar(session, session.instruction.options),
         force_locations=session.settings.force_everything,
     )
@@ -27,6 +27,7 @@ TASK = Task(
     description="All objects in the picture; options, if given, are the only labels. The "
     "instruction is not used.",
     prompt=PROMPT,
+    variants=("Name every object in this picture and say where it is.",),
     outputs=("text", "detections"),
     answer=answer,
     needs_text=False,

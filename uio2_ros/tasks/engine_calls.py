@@ -27,6 +27,7 @@ from uio2_ros.tasks.answer import Stage
 from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import MODALITIES
 from uio2_ros.tasks.job import Job, Order
+from uio2_ros.tasks.padding import put_back
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine, Generation
@@ -131,8 +132,10 @@ def _reply(
     assert order.example is not None
     processor, info = engine.processor, order.example.image_info
     if generation.image is not None:
-        to_picture = None if info is None else partial(processor.to_picture, image_info=info)
-        return PictureReply(generation.image, to_picture)
+        if info is None:
+            return PictureReply(generation.image)
+        back = partial(put_back, processor=processor, image_info=info)
+        return PictureReply(generation.image, back)
     if generation.audio is not None:
         return generation.audio
     tokens = tuple(int(token) for token in generation.tokens)

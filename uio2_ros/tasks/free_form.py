@@ -8,14 +8,14 @@ from uio2_ros.decoding.keypoints import point_of_run
 from uio2_ros.tasks.answer import Answer, PointSet
 from uio2_ros.tasks.options import choose
 from uio2_ros.tasks.placing import place_boxes, place_points
-from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, with_text
+from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use
 
 PROMPT = "{}"
 
 
 def answer(session: Session) -> Asking[Answer]:
     """Text, with what the model located in it; with options, the best of them."""
-    prompt, region = with_text(PROMPT, session.instruction), session.instruction.region
+    prompt, region = session.prompt, session.instruction.region
     if session.instruction.options:
         return (yield from choose(session, prompt))
     grammar = session.grammar(

@@ -37,6 +37,8 @@ class Instruction:
     region: Box | None = None
     action_space: str = ""
     seed: int = 0
+    prompt_variant: int = 0
+    """0 asks with the prompt the model was trained with, n with the task's nth paraphrase."""
 
 
 @dataclass(frozen=True)

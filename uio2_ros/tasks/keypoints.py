@@ -24,7 +24,7 @@ def answer(session: Session) -> Asking[Answer]:
         found = yield from find(session, WHO, session.settings.force_people)
         people = [detection.box for detection in found]
     grammar = session.grammar(named_points, names=COCO_17)
-    replies = yield from session.generate_each(PROMPT, grammar, people)
+    replies = yield from session.generate_each(session.prompt, grammar, people)
     sets = tuple(_joints(session, reply, box) for reply, box in zip(replies, people, strict=True))
     return Answer(text=_summary(len(sets)), keypoints=sets)
 
@@ -49,6 +49,7 @@ TASK = Task(
     description="The 17 COCO joints of the person in the region, or of everybody in the picture. "
     "The instruction is not used.",
     prompt=PROMPT,
+    variants=("Where are the joints of the person in the box {box}?",),
     outputs=("text", "keypoints"),
     answer=answer,
     needs_text=False,

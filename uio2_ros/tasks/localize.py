@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from uio2_ros.decoding import Grammar, labelled_boxes
+from uio2_ros.decoding.boxes import CORNERS
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.answer import Answer, Detection
 from uio2_ros.tasks.placing import detections, listed, within_picture
@@ -13,22 +14,27 @@ PROMPT = 'Return the bounding boxes and categories of region matching "{}"'
 
 def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
     """As many labelled boxes as settings and model allow."""
+    return session.grammar(
+        labelled_boxes,
+        at_most=room_for_boxes(session, CORNERS, labels),
+        label_tokens=session.settings.label_tokens,
+        labels=labels,
+    )
+
+
+def room_for_boxes(session: Session, places: int, labels: tuple[str, ...]) -> int:
+    """How many boxes of `places` locations and a label settings and model allow; 1 or more."""
     settings = session.settings
     longest_label = max(
         (_label_length(session, label) for label in labels), default=settings.label_tokens
     )
-    fitting = (session.token_limit - 1) // (4 + longest_label)
+    fitting = (session.token_limit - 1) // (places + longest_label)
     if fitting < 1:
         raise InstructionError(
             ErrorCode.INVALID_REQUEST,
             f"a label of {longest_label} tokens leaves the model no room for a box; shorten it",
         )
-    return session.grammar(
-        labelled_boxes,
-        at_most=min(settings.max_boxes, fitting),
-        label_tokens=settings.label_tokens,
-        labels=labels,
-    )
+    return min(settings.max_boxes, fitting)
 
 
 def _label_length(session: Session, label: str) -> int:
@@ -42,10 +48,12 @@ def _label_length(session: Session, label: str) -> int:
     return len(tokens)
 
 
-def find(session: Session, what: str, force_locations: float) -> Asking[tuple[Detection, ...]]:
+def find(
+    session: Session, what: str, force_locations: float, template: str = PROMPT
+) -> Asking[tuple[Detection, ...]]:
     """The instances of a class, labelled with it."""
     grammar = boxes_grammar(session, labels=(what,))
-    prompt = PROMPT.replace("{}", what)
+    prompt = template.replace("{}", what)
     reply = yield from session.generate(prompt, grammar, force_locations=force_locations)
     boxes = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
     return within_picture(boxes)
@@ -54,7 +62,7 @@ def find(session: Session, what: str, force_locations: float) -> Asking[tuple[De
 def answer(session: Session) -> Asking[Answer]:
     """The instances of the class that the instruction names."""
     what = with_text("{}", session.instruction)
-    found = yield from find(session, what, session.settings.force_class)
+    found = yield from find(session, what, session.settings.force_class, session.template)
     return Answer(text=listed(found), detections=found)
 
 
@@ -62,6 +70,7 @@ TASK = Task(
     name="localize",
     description="Every instance of the class that the instruction names, for example: cup.",
     prompt=PROMPT,
+    variants=('Where is every "{}" in this picture?', 'Put a labelled box around each "{}"'),
     outputs=("text", "detections"),
     answer=answer,
 )

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from uio2_ros.decoding import (
     Motion,
     Primitive,
     UnitPose,
-    locations,
     manipulation_steps,
     parse_motions,
-    read_runs,
 )
 from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
 from uio2_ros.tasks.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
-from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
 PLAN_PROMPT = "{} What is the action plan? Consider the observations"
@@ -28,17 +25,16 @@ _KINDS = {
 
 
 def next_action(session: Session) -> Asking[Answer]:
-    """One step, in whatever kind of action space."""
-    prompt = with_text(NEXT_PROMPT.replace("{ACTION}", session.space.prompt), session.instruction)
-    if session.space.kind is SpaceKind.CONTINUOUS:
-        return _plan(session, ((yield from _continuous_step(session, prompt)),))
+    """One step."""
+    prompt = with_text(
+        session.template.replace("{ACTION}", session.space.prompt), session.instruction
+    )
     return _plan(session, (yield from _motions(session, prompt, at_most=1)))
 
 
 def plan(session: Session) -> Asking[Answer]:
     """Steps until the model ends, at most as many as settings and model allow."""
-    prompt = with_text(PLAN_PROMPT, session.instruction)
-    steps = yield from _motions(session, prompt, at_most=session.settings.max_steps)
+    steps = yield from _motions(session, session.prompt, at_most=session.settings.max_steps)
     return _plan(session, steps)
 
 
@@ -64,32 +60,6 @@ def _pose(pose: UnitPose, space: ActionSpace) -> Pose2D:
     return Pose2D(x.value(pose.x), y.value(pose.y), yaw.value(pose.turn))
 
 
-def _continuous_step(session: Session, prompt: str) -> Asking[Step]:
-    space = session.space
-    count = len(space.dimensions)
-    reply = yield from session.generate(prompt, session.grammar(locations, count=count))
-    fractions = _fractions(session, reply)
-    if len(fractions) != count:
-        raise parse_failed(reply, f"expected {count} locations, got {len(fractions)}")
-    values = tuple(
-        dimension.value(fraction)
-        for dimension, fraction in zip(space.dimensions, fractions, strict=True)
-    )
-    period_s = 1 / space.rate_hz if space.rate_hz else 0.0
-    return Step(
-        ActionKind.CONTINUOUS,
-        space.name,
-        dimension_names=space.dimension_names,
-        values=values,
-        time_from_start_s=period_s,
-    )
-
-
-def _fractions(session: Session, reply: Reply) -> Sequence[float]:
-    runs = read_runs(session.symbols.vocabulary, reply.tokens)
-    return [place.value for run in runs for place in run.places]
-
-
 def _plan(session: Session, steps: tuple[Step, ...]) -> Answer:
     text = "; ".join(describe(step) for step in steps)
     return Answer(text=text, plan=TaskPlan(session.space.name, steps, session.space.frame_id))
@@ -113,16 +83,18 @@ NEXT_ACTION = Task(
     name="next_action",
     description="The next manipulation step towards what the instruction asks.",
     prompt=NEXT_PROMPT,
+    variants=("Do this: {}.\nWrite actions as {ACTION}.\nWhich action comes next?\n",),
     outputs=("text", "plan"),
     answer=next_action,
     history=Use.OPTIONAL,
-    action_spaces=(SpaceKind.PICK_PLACE, SpaceKind.CONTINUOUS),
+    action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
 )
 PLAN = Task(
     name="plan",
     description="The manipulation steps that do what the instruction asks.",
     prompt=PLAN_PROMPT,
+    variants=("{} Which steps lead there from what is seen?",),
     outputs=("text", "plan"),
     answer=plan,
     history=Use.OPTIONAL,

@@ -35,7 +35,9 @@ def answer(session: Session) -> Asking[Answer]:
 def _prompt(session: Session) -> str:
     moves = " ".join(session.past_moves)
     history = f"History: {moves} " if moves else ""
-    prompt = PROMPT.replace("{HISTORY}", history).replace("{ACTIONS}", session.space.prompt)
+    prompt = session.template.replace("{HISTORY}", history).replace(
+        "{ACTIONS}", session.space.prompt
+    )
     return with_text(prompt, session.instruction)
 
 
@@ -43,6 +45,10 @@ TASK = Task(
     name="navigate",
     description="The next move towards what the instruction asks, for example: go to the door.",
     prompt=PROMPT,
+    variants=(
+        '{} {HISTORY}Choose the next of the moves "{ACTIONS}"; past ones are told as "observation '
+        '( x z y ) action"',
+    ),
     outputs=("text", "plan"),
     answer=answer,
     history=Use.OPTIONAL,

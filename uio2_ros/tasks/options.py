@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.task import Asking, Session, Task, Use, with_text
+from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 PROMPT = "{}"
 
@@ -18,7 +18,7 @@ def choose(session: Session, prompt: str) -> Asking[Answer]:
 
 def answer(session: Session) -> Asking[Answer]:
     """The option that fits the instruction best."""
-    return (yield from choose(session, with_text(PROMPT, session.instruction)))
+    return (yield from choose(session, session.prompt))
 
 
 TASK = Task(

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from uio2_ros.decoding import Grammar, Symbols
 from uio2_ros.errors import InstructionError
-from uio2_ros.processing.image import read_picture
 from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.answer import Answer, Detection, PointSet, Stage, Step, TaskPlan
+from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.batch import run_together
-from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 from uio2_ros.tasks.job import Job, OnProgress
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
+from uio2_ros.tasks.task_methods import TaskMethods
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine
 
-Picture = npt.NDArray[np.uint8] | str | os.PathLike[str] | Frame  # RGB (H, W, 3), a file, a frame
-Samples = npt.NDArray[np.float32]  # mono
 OnBatchProgress = Callable[[int, Stage, str, int], None]
 
 _REMEMBERED_GRAMMARS = 32
 
 
-class TaskRunner:
+class TaskRunner(TaskMethods):
     """Runs instructions on one engine, one at a time or in batches. Not thread-safe.
 
     action_spaces default to those of `config/action_spaces`. `run` and `run_batch` are the whole
@@ -104,6 +98,7 @@ class TaskRunner:
         task = task_named(instruction.task)
         space = admit(task, instruction, observation, self.action_spaces)
         session = Session(
+            template=task.template(instruction.prompt_variant),
             instruction=instruction,
             observation=observation,
             settings=self.settings,
@@ -142,121 +137,6 @@ class TaskRunner:
             raise ValueError("a frame to encode in advance needs a key to be found by; got None")
         self.engine.precompute_frame(frame.key, frame.pixels)
 
-    def ask(self, image: Picture | None, text: str, *, audio: Samples | None = None) -> Answer:
-        """Free form: the whole answer, since anything may be in it."""
-        return self._run("", text, image, audio=audio)
-
-    def refexp(self, image: Picture, text: str) -> Detection:
-        """The region that the text describes."""
-        return self._run("refexp", text, image).detections[0]
-
-    def localize(self, image: Picture, what: str) -> tuple[Detection, ...]:
-        """Every instance of a class."""
-        return self._run("localize", what, image).detections
-
-    def detect(self, image: Picture, labels: Sequence[str] = ()) -> tuple[Detection, ...]:
-        """Every object; with labels, called nothing else."""
-        return self._run("detect", "", image, options=labels).detections
-
-    def keypoints(self, image: Picture, region: Box | None = None) -> tuple[PointSet, ...]:
-        """The joints of the person in a region, or of everybody."""
-        return self._run("keypoints", "", image, region=region).keypoints
-
-    def vqa(self, image: Picture, question: str) -> str:
-        """A short answer."""
-        return self._run("vqa", question, image).text
-
-    def caption(self, image: Picture) -> str:
-        """What the picture shows."""
-        return self._run("caption", "", image).text
-
-    def video_caption(self, frames: Sequence[Picture]) -> str:
-        """What happens in pictures, oldest first."""
-        *older, newest = frames
-        return self._run("video_caption", "", newest, history=older).text
-
-    def audio_caption(self, audio: Samples, rate_hz: int = 16000) -> str:
-        """What is to be heard in mono samples in [-1, 1]."""
-        return self._run("audio_caption", "", None, audio=audio, rate_hz=rate_hz).text
-
-    def categorize(
-        self, image: Picture, options: Sequence[str] = (), region: Box | None = None
-    ) -> str:
-        """The category of a picture or a region of it, one of the options if there are any."""
-        return self._run("categorize", "", image, options=options, region=region).text
-
-    def score(self, image: Picture, text: str, options: Sequence[str]) -> tuple[float, ...]:
-        """Mean log-likelihood per token of each option as answer to a text."""
-        return self._run("score", text, image, options=options).scores
-
-    def next_action(
-        self,
-        image: Picture,
-        text: str,
-        *,
-        history: Sequence[Picture] = (),
-        action_space: str = "",
-    ) -> Step:
-        """The next manipulation step."""
-        answer = self._run("next_action", text, image, history=history, action_space=action_space)
-        return _plan_of(answer).steps[0]
-
-    def plan(
-        self,
-        image: Picture,
-        text: str,
-        *,
-        history: Sequence[Picture] = (),
-        action_space: str = "",
-    ) -> TaskPlan:
-        """The manipulation steps that do what the text asks."""
-        answer = self._run("plan", text, image, history=history, action_space=action_space)
-        return _plan_of(answer)
-
-    def navigate(
-        self,
-        image: Picture,
-        text: str,
-        *,
-        history: Sequence[Picture] = (),
-        past_moves: Sequence[str] = (),
-        action_space: str = "",
-    ) -> Step:
-        """The next move of the base; past_moves are `observation ( x z y ) action` texts."""
-        answer = self._run(
-            "navigate",
-            text,
-            image,
-            history=history,
-            past_moves=past_moves,
-            action_space=action_space,
-        )
-        return _plan_of(answer).steps[0]
-
-    def _run(
-        self,
-        task: str,
-        text: str,
-        image: Picture | None,
-        *,
-        history: Sequence[Picture] = (),
-        audio: Samples | None = None,
-        rate_hz: int = 16000,
-        options: Sequence[str] = (),
-        region: Box | None = None,
-        past_moves: Sequence[str] = (),
-        action_space: str = "",
-    ) -> Answer:
-        instruction = Instruction(text, task, tuple(options), region, action_space)
-        observation = Observation(
-            image=None if image is None else _frame(image),
-            history=tuple(_frame(older) for older in history),
-            audio=audio,
-            audio_rate=rate_hz,
-            robot_history=tuple(past_moves),
-        )
-        return self.run(instruction, observation)
-
 
 def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object) -> Grammar:
     return make(symbols, **arguments)
@@ -265,15 +145,6 @@ def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object
 def _remember(compile_grammar: Callable[..., Grammar]) -> Callable[..., Grammar]:
     """Grammars by what made them, the newest few."""
     return lru_cache(_REMEMBERED_GRAMMARS)(compile_grammar)
-
-
-def _frame(picture: Picture) -> Frame:
-    return picture if isinstance(picture, Frame) else Frame(read_picture(picture), stamp_ns=0)
-
-
-def _plan_of(answer: Answer) -> TaskPlan:
-    assert answer.plan is not None, "tasks that act always give a plan"
-    return answer.plan
 
 
 def _nobody_listens(_stage: Stage, _text: str, _tokens: int) -> None:

@@ -31,10 +31,12 @@ from uio2_ros.tasks.settings import TaskSettings
 class Session:
     """What a task knows while it answers one instruction.
 
+    template: the task's prompt, or the paraphrase of it that was asked for.
     token_limit: tokens the model can write at most, the end token included. compile_grammar
     remembers grammars between instructions.
     """
 
+    template: str
     instruction: Instruction
     observation: Observation
     settings: TaskSettings
@@ -42,6 +44,11 @@ class Session:
     token_limit: int
     compile_grammar: Callable[..., Grammar]
     action_space: ActionSpace | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The template with the instruction in the place of `{}`."""
+        return self.template.replace("{}", self.instruction.instruction.strip())
 
     @property
     def past_moves(self) -> tuple[str, ...]:

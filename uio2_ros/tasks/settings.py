@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+AXES = "xyz"
+_HIGHEST = {"sampling_temperature": math.inf, "depth_max_m": math.inf}
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,9 @@ class TaskSettings:
     max_boxes: int = 20
     max_steps: int = 8
     max_batch: int = 8
-    """People whose keypoints are predicted at once."""
+    """Texts, pictures or sounds generated at once."""
+    max_masks: int = 8
+    """Objects of a name that are segmented; those with the highest scores."""
     force_class: float = 0.3
     """Probability of all locations from which another box of a class is forced."""
     force_people: float = 0.5
@@ -32,12 +38,28 @@ class TaskSettings:
     sampling_temperature: float = 1.0
     """Of instructions with a seed; without one the likeliest token is taken."""
     sampling_top_p: float = 0.9
+    mask_threshold: float = 0.5
+    """Gray above which a pixel belongs to a mask."""
+    depth_max_m: float = 10.0
+    depth_near_is_white: bool = True
+    """White is 0 m and black `depth_max_m`; False is the inverse."""
+    normal_axes: str = "+x -y -z"
+    """The optical axes that red, green and blue stand for; brighter is further along."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, int) and value < 1:
+            if type(value) is int and value < 1:
                 raise ValueError(f"{name} of the tasks is {value}; give 1 or more")
-            if isinstance(value, float) and not 0 <= value <= 1 and name != "sampling_temperature":
-                raise ValueError(f"{name} of the tasks is {value}; give a value in [0, 1]")
-        if not (self.sampling_temperature > 0 and self.sampling_top_p > 0):
-            raise ValueError("sampling_temperature and sampling_top_p of the tasks must be > 0")
+            if type(value) is float and not 0 <= value <= _HIGHEST.get(name, 1):
+                highest = _HIGHEST.get(name, 1)
+                raise ValueError(f"{name} of the tasks is {value}; give a value in [0, {highest}]")
+        for name in ("sampling_temperature", "sampling_top_p", "depth_max_m"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"{name} of the tasks is 0; give more")
+        if sorted(axis[1:] for axis in self.normal_axes.split()) != sorted(AXES) or not all(
+            axis[0] in "+-" for axis in self.normal_axes.split()
+        ):
+            raise ValueError(
+                f"normal_axes of the tasks is {self.normal_axes!r}; give three signed axes that "
+                "differ, such as '+x -y -z'"
+            )

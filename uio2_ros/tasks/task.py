@@ -56,6 +56,19 @@ class Task:
     options: Use = Use.NONE
     action_spaces: tuple[SpaceKind, ...] = ()
     default_action_space: str = ""
+    variants: tuple[str, ...] = ()
+    """Paraphrases of `prompt`, with the same places to fill: for `Instruction.prompt_variant`, and
+    to vary prompts in training. The model was not trained with them."""
+
+    def template(self, variant: int) -> str:
+        """The prompt (variant 0) or a paraphrase of it; InstructionError for one there is not."""
+        if not 0 <= variant <= len(self.variants):
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST,
+                f"task {self.name!r} has no prompt variant {variant}; expected 0 (the trained "
+                f"prompt) to {len(self.variants)}",
+            )
+        return (self.prompt, *self.variants)[variant]
 
 
 @dataclass(frozen=True)
