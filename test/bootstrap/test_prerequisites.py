@@ -18,6 +18,7 @@ from uio2_ros.cli.bootstrap.prerequisites import (
     check_platform,
     ensure_prerequisites,
     find_python,
+    has_software_driver,
     install_commands,
     missing_prerequisites,
 )
@@ -46,6 +47,21 @@ def test_this_machine_has_everything_it_takes() -> None:
 def test_every_prerequisite_has_a_package_for_every_known_manager() -> None:
     for item in PREREQUISITES:
         assert set(item.packages) == set(prerequisites.INSTALL_COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "driver", ["lib/x86_64-linux-gnu/dri/swrast_dri.so", "lib64/libgallium-25.0.so"]
+)
+def test_mesa_is_found_where_distributions_put_it(tmp_path: Path, driver: str) -> None:
+    assert not has_software_driver(tmp_path)
+    (tmp_path / driver).parent.mkdir(parents=True)
+    (tmp_path / driver).touch()
+    assert has_software_driver(tmp_path)
+
+
+def test_what_draws_the_simulator_is_optional() -> None:
+    drawing = [item for item in PREREQUISITES if "simulator" in item.purpose]
+    assert [item.required for item in drawing] == [False, False]
 
 
 @pytest.mark.usefixtures("debian")

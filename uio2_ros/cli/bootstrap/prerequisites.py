@@ -59,6 +59,13 @@ def _has_compiler(_python: Path) -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", "c++"), "g++", "clang++"))
 
 
+def has_software_driver(libraries: Path = Path("/usr")) -> bool:
+    """Whether Mesa can draw on the processor: its driver is a file of its own or in libgallium."""
+    folders = [*libraries.glob("lib*"), *libraries.glob("lib/*-linux-gnu")]
+    names = ("dri/swrast_dri.so", "libgallium-*.so")
+    return any(any(folder.glob(name)) for folder in folders for name in names)
+
+
 PREREQUISITES = (
     Prerequisite(
         "C++ compiler",
@@ -99,6 +106,30 @@ PREREQUISITES = (
             "pacman": "portaudio",
         },
         lambda _python: ctypes.util.find_library("portaudio") is not None,
+        required=False,
+    ),
+    Prerequisite(
+        "libegl1",
+        "draws the simulator's pictures without a screen",
+        {
+            "apt-get": "libegl1",
+            "dnf": "libglvnd-egl",
+            "zypper": "libglvnd",
+            "pacman": "libglvnd",
+        },
+        lambda _python: ctypes.util.find_library("EGL") is not None,
+        required=False,
+    ),
+    Prerequisite(
+        "Mesa's drivers",
+        "draw the simulator's pictures without a GPU",
+        {
+            "apt-get": "libgl1-mesa-dri",
+            "dnf": "mesa-dri-drivers",
+            "zypper": "Mesa-dri",
+            "pacman": "mesa",
+        },
+        lambda _python: has_software_driver(),
         required=False,
     ),
 )

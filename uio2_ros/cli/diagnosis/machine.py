@@ -45,7 +45,7 @@ def check_prerequisites(ros: Ros) -> Iterator[Finding]:
     yield ok("python", str(python))
     missing = missing_prerequisites(python)
     if not missing:
-        yield ok("system packages", "compiler, make, Python headers, PortAudio")
+        yield ok("system packages", "compiler, make, Python headers, PortAudio, EGL")
     for item in missing:
         report = broken if item.required else limited
         how = command_line(install_commands([item])) or "use your package manager"
