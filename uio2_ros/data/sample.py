@@ -1,0 +1,41 @@
+"""One moment of a robot's or simulator's life with what is known of it: the unit of data sets.
+
+Everything is in the units of instructions and answers: pixels of the original picture, metres, SI.
+Tokens are made of it when it is read (`targets.py`), so one data set serves every tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.instruction import Instruction, Observation
+
+
+@dataclass(frozen=True)
+class LabelledTask:
+    """An instruction and its right answer."""
+
+    instruction: Instruction
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was seen and heard, and several instructions that it answers.
+
+    key names the sample in its data set: letters, digits, "-" and "_". meta says where it comes
+    from (seed, episode, data set), for people.
+    """
+
+    key: str
+    observation: Observation
+    tasks: tuple[LabelledTask, ...]
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.key or not self.key.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(
+                f"the key of a sample is {self.key!r}; use letters, digits, '-' and '_' only"
+            )

@@ -1,0 +1,217 @@
+"""A sample as files and back: one JSON record, and pictures and sound that the record names.
+
+In a tar archive the files of a sample share its key (`000017.json`, `000017.image.jpg`, ...): the
+layout of WebDataset, whose tools read it too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from cattrs import BaseValidationError, transform_error
+from cattrs.preconf.json import make_converter
+
+from uio2_ros.data.media_files import (
+    PICTURE_FILES,
+    jpeg_bytes,
+    picture_of,
+    png_bytes,
+    sound_bytes,
+    sound_of,
+)
+from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.tasks.answer import Answer, Picture, Timings
+from uio2_ros.tasks.instruction import CameraModel, Frame, Instruction, Observation
+
+FORMAT = 1
+"""Raised when a record means something else than before."""
+ANSWER_RATE_HZ = 16000
+"""Of the sound in an answer."""
+RECORD = "json"
+
+_T = TypeVar("_T")
+
+
+class SampleError(ValueError):
+    """Files that are no sample; the message names the sample and the file."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How exactly a camera's pictures are kept: JPEG of a quality in [1, 100], or PNG (None)."""
+
+    jpeg_quality: int | None = 95
+
+    def __post_init__(self) -> None:
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"jpeg_quality is {self.jpeg_quality}; give 1 to 100, or None for PNG")
+
+    def picture(self, pixels: Any) -> tuple[str, bytes]:
+        """Ending and content of a picture's file."""
+        if self.jpeg_quality is None:
+            return ".png", png_bytes(pixels)
+        return ".jpg", jpeg_bytes(pixels, self.jpeg_quality)
+
+
+@dataclass
+class _Files:
+    """The files of a sample while they are collected: equal arrays are stored once."""
+
+    storage: Storage
+    content: dict[str, bytes] = field(default_factory=dict)
+    _names: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def add(self, kind: str, array: Any, encode: Callable[[], tuple[str, bytes]]) -> str:
+        """The name (without the key) under which an array is stored."""
+        known = self._names.get((kind, id(array)))
+        if known is not None:
+            return known
+        number = sum(name_kind == kind for name_kind, _ in self._names)
+        ending, data = encode()
+        name = f"{kind}{number}{ending}"
+        self._names[kind, id(array)] = name
+        self.content[name] = data
+        return name
+
+
+def sample_files(sample: Sample, storage: Storage | None = None) -> dict[str, bytes]:
+    """The files of a sample, by name without the key; the record is `json` and comes first.
+
+    Raises InvalidInputError for arrays that cannot be stored. Timings of answers are not kept.
+    """
+    files = _Files(storage or Storage())
+    record = {
+        "format": FORMAT,
+        "observation": _observation_record(sample.observation, files),
+        "tasks": [_task_record(task, files) for task in sample.tasks],
+        "meta": dict(sample.meta),
+    }
+    text = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    return {RECORD: text.encode(), **files.content}
+
+
+def sample_of(key: str, files: Mapping[str, bytes]) -> Sample:
+    """The sample that files hold. Raises SampleError."""
+    try:
+        record = json.loads(files[RECORD])
+        if record["format"] != FORMAT:
+            raise SampleError(
+                f"sample {key} has format {record['format']}, this version reads format {FORMAT}; "
+                "write the data set anew"
+            )
+        return Sample(
+            key=key,
+            observation=_observation(record["observation"], files),
+            tasks=tuple(_task(task, files) for task in record["tasks"]),
+            meta=record["meta"],
+        )
+    except BaseValidationError as problem:
+        raise SampleError(f"sample {key}: {'; '.join(transform_error(problem))}") from problem
+    except KeyError as problem:
+        raise SampleError(f"sample {key} lacks {problem}") from problem
+    except SampleError:
+        raise
+    except (ValueError, TypeError, RuntimeError) as problem:
+        raise SampleError(f"sample {key}: {problem}") from problem
+
+
+_CONVERTER = make_converter(forbid_extra_keys=True, omit_if_default=True)
+_CONVERTER.register_unstructure_hook(float, float)  # numpy's numbers as Python's
+_CONVERTER.register_unstructure_hook(int, int)
+
+
+def _plain(value: Any) -> Any:
+    return _CONVERTER.unstructure(value)
+
+
+def _typed(record: Any, kind: type[_T]) -> _T:
+    return _CONVERTER.structure(record, kind)
+
+
+def _observation_record(seen: Observation, files: _Files) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "image": None if seen.image is None else _frame_record("image", seen.image, files),
+        "history": [_frame_record("history", frame, files) for frame in seen.history],
+        "audio": None,
+        "camera": None if seen.camera is None else _plain(seen.camera),
+        "robot_history": list(seen.robot_history),
+    }
+    if seen.audio is not None:
+        sound, rate_hz = seen.audio, seen.audio_rate
+        name = files.add("audio", sound, lambda: (".flac", sound_bytes(sound, rate_hz)))
+        record["audio"] = {"file": name, "rate_hz": rate_hz}
+    return record
+
+
+def _frame_record(kind: str, frame: Frame, files: _Files) -> dict[str, Any]:
+    name = files.add(kind, frame.pixels, lambda: files.storage.picture(frame.pixels))
+    return {"file": name, "stamp_ns": frame.stamp_ns, "frame_id": frame.frame_id}
+
+
+def _observation(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Observation:
+    image, sound, camera = record["image"], record["audio"], record["camera"]
+    return Observation(
+        image=None if image is None else _frame(image, files),
+        history=tuple(_frame(frame, files) for frame in record["history"]),
+        audio=None if sound is None else sound_of(files[sound["file"]]),
+        audio_rate=ANSWER_RATE_HZ if sound is None else int(sound["rate_hz"]),
+        camera=None if camera is None else _typed(camera, CameraModel),
+        robot_history=tuple(record["robot_history"]),
+    )
+
+
+def _frame(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Frame:
+    return Frame(
+        pixels=picture_of(files[record["file"]]),
+        stamp_ns=int(record["stamp_ns"]),
+        frame_id=str(record["frame_id"]),
+    )
+
+
+def _task_record(task: LabelledTask, files: _Files) -> dict[str, Any]:
+    bare = replace(task.answer, pictures=(), audio=(), timings=Timings())
+    return {
+        "instruction": _plain(task.instruction),
+        "answer": _plain(bare),
+        "pictures": [_picture_record(picture, files) for picture in task.answer.pictures],
+        "sounds": [_sound_name(sound, files) for sound in task.answer.audio],
+    }
+
+
+def _picture_record(picture: Picture, files: _Files) -> dict[str, Any]:
+    if picture.role not in PICTURE_FILES:
+        raise SampleError(
+            f"a picture has the role {picture.role!r}; expected one of {', '.join(PICTURE_FILES)}"
+        )
+    ending, encode, _ = PICTURE_FILES[picture.role]
+    name = files.add(picture.role, picture.pixels, lambda: (ending, encode(picture.pixels)))
+    return {
+        "file": name,
+        "role": picture.role,
+        "label": picture.label,
+        "score": float(picture.score),
+    }
+
+
+def _sound_name(sound: Any, files: _Files) -> str:
+    return files.add("sound", sound, lambda: (".flac", sound_bytes(sound, ANSWER_RATE_HZ)))
+
+
+def _task(record: Mapping[str, Any], files: Mapping[str, bytes]) -> LabelledTask:
+    pictures = tuple(_picture(picture, files) for picture in record["pictures"])
+    sounds = tuple(sound_of(files[name]) for name in record["sounds"])
+    answer = replace(_typed(record["answer"], Answer), pictures=pictures, audio=sounds)
+    return LabelledTask(_typed(record["instruction"], Instruction), answer)
+
+
+def _picture(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Picture:
+    decode = PICTURE_FILES[record["role"]][2]
+    return Picture(
+        role=record["role"],
+        pixels=decode(files[record["file"]]),
+        label=record["label"],
+        score=record["score"],
+    )
