@@ -43,10 +43,6 @@ class TwistCommand:
     linear: Vector3 = (0.0, 0.0, 0.0)
     angular: Vector3 = (0.0, 0.0, 0.0)
 
-    @property
-    def is_zero(self) -> bool:
-        return not any((*self.linear, *self.angular))
-
 
 @dataclass(frozen=True)
 class JointPoint:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from uio2_ros.control.causes import Cause, PlanError
@@ -36,29 +37,32 @@ class FrameTree:
     def pose_of(self, source: str, target: str, now_s: float) -> Pose3D:
         """The pose of the frame `source` in the frame `target`; PlanError TF_ERROR if unknown."""
         source, target = _bare(source), _bare(target)
-        if source == target:
-            return Pose3D()
-        up_from_source = self._to_root(source, now_s)
-        up_from_target = self._to_root(target, now_s)
-        common = next((frame for frame in up_from_source if frame in up_from_target), None)
+        above_source, above_target = self._lineage(source), self._lineage(target)
+        common = next((frame for frame in above_source if frame in above_target), None)
         if common is None:
             raise PlanError(
                 Cause.TF_ERROR,
                 f"no transform from {source!r} to {target!r} on /tf or /tf_static"
                 f" ({self._known()}); publish it, or set the bridge's parameter frame",
             )
-        return up_from_target[common].inverse().then(up_from_source[common])
+        up = self._climb(above_source[: above_source.index(common)], now_s)
+        return self._climb(above_target[: above_target.index(common)], now_s).inverse().then(up)
 
-    def _to_root(self, frame: str, now_s: float) -> dict[str, Pose3D]:
-        """The pose of `frame` in itself and in each frame above it, nearest first."""
-        poses = {frame: Pose3D()}
+    def _lineage(self, frame: str) -> list[str]:
+        """The frame, and all above it."""
+        lineage = [frame]
+        while (link := self._links.get(lineage[-1])) and len(lineage) < LONGEST_CHAIN:
+            lineage.append(link.parent)
+        return lineage
+
+    def _climb(self, frames: Sequence[str], now_s: float) -> Pose3D:
+        """The pose of the first of a chain of frames in the parent of the last."""
         pose = Pose3D()
-        while (link := self._links.get(frame)) is not None and len(poses) < LONGEST_CHAIN:
+        for frame in frames:
+            link = self._links[frame]
             self._expect_fresh(frame, link, now_s)
             pose = link.pose.then(pose)
-            frame = link.parent
-            poses[frame] = pose
-        return poses
+        return pose
 
     def _expect_fresh(self, frame: str, link: _Link, now_s: float) -> None:
         if link.stamp_s is None or now_s - link.stamp_s <= self._max_age_s:

@@ -1,0 +1,118 @@
+"""Chunks in time: what is dropped, and how overlapping ones are blended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uio2_ros.control import Axes, Blend, BlendSettings, Chunk, ChunkBlender, SpeedSettings
+from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
+
+SPACES = load_action_spaces()
+
+
+def axes(space: ActionSpace) -> Axes:
+    return Axes.of(space, SpeedSettings())
+
+
+JOINT, DRIVE = axes(SPACES["arm7"]), axes(SPACES["diff_drive"])
+
+
+def chunk(begin_s: float, rows: list[list[float]], period_s: float = 0.1) -> Chunk:
+    times_s = begin_s + period_s * np.arange(len(rows))
+    return Chunk(times_s, np.array(rows), begin_s + period_s * len(rows))
+
+
+def arm(first: float, *others: float, begin_s: float = 0.0) -> Chunk:
+    """Steps in which joint 1 has these values."""
+    return chunk(begin_s, [[value, *[0.0] * 7] for value in (first, *others)])
+
+
+def test_steps_are_over_when_the_next_is_due() -> None:
+    three = arm(1.0, 2.0, 3.0, begin_s=10.0)
+    moments = (9.0, 10.0, 10.05, 10.11, 10.21, 10.31)
+    assert [three.passed(time_s) for time_s in moments] == [0, 0, 0, 1, 2, 3]
+
+
+def test_positions_move_straight_from_step_to_step_and_stay_at_the_last() -> None:
+    two = arm(1.0, 2.0)
+    moments = (-1.0, 0.0, 0.05, 0.1, 0.15, 5.0)
+    found = [float(two.at(time_s, JOINT)[0]) for time_s in moments]
+    assert found == pytest.approx([1.0, 1.0, 1.5, 2.0, 2.0, 2.0])
+
+
+def test_velocities_are_those_of_the_step_and_0_after_the_last() -> None:
+    two = chunk(0.0, [[0.2, 0.0], [0.4, 1.0]])
+    found = [two.at(time_s, DRIVE).tolist() for time_s in (0.05, 0.1, 0.19, 0.2)]
+    assert found == [[0.2, 0.0], [0.4, 1.0], [0.4, 1.0], [0.0, 0.0]]
+
+
+def test_crossfade_goes_from_the_old_chunk_to_the_new() -> None:
+    blender = ChunkBlender(DRIVE, BlendSettings(Blend.CROSSFADE, duration_s=0.4))
+    blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
+    blender.add(chunk(1.0, [[0.4, 0.0]] * 20), 1.0)
+    found = [float(blender.at(time_s)[0]) for time_s in (1.0, 1.1, 1.2, 1.4, 1.9)]
+    assert found == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.4])
+
+
+def test_ensemble_counts_chunks_by_age_as_act_does() -> None:
+    blender = ChunkBlender(DRIVE, BlendSettings(Blend.ENSEMBLE, decay=1.0))
+    blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
+    blender.add(chunk(0.1, [[0.4, 0.0]] * 20), 0.1)
+    older, newer = np.exp([0.0, -1.0])
+    assert blender.at(0.5)[0] == pytest.approx(0.4 * newer / (older + newer))
+
+
+def test_ensemble_leaves_out_chunks_that_are_over() -> None:
+    blender = ChunkBlender(DRIVE, BlendSettings(Blend.ENSEMBLE))
+    blender.add(chunk(0.0, [[0.0, 0.0]]), 0.0)
+    blender.add(chunk(0.1, [[0.4, 0.0]] * 5), 0.1)
+    assert blender.at(0.2)[0] == pytest.approx(0.4)
+
+
+def test_without_blending_the_newest_chunk_counts_alone() -> None:
+    blender = ChunkBlender(DRIVE, BlendSettings(Blend.NONE))
+    blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
+    blender.add(chunk(0.1, [[0.4, 0.0]] * 20), 0.1)
+    assert blender.at(0.1)[0] == pytest.approx(0.4)
+
+
+def test_levels_are_never_mixed() -> None:
+    delta = axes(SPACES["ee_delta"])
+    blender = ChunkBlender(delta, BlendSettings(Blend.CROSSFADE, duration_s=1.0))
+    for begin_s, grip in ((0.0, 0.0), (0.1, 1.0)):
+        blender.add(chunk(begin_s, [[0.0] * 6 + [grip]] * 9, 0.2), begin_s)
+    assert blender.at(0.2)[6] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("times_s", "end_s"), [([0.0, 0.0], 1.0), ([0.1, 0.0], 1.0), ([0.0, 0.5], 0.5)]
+)
+def test_times_that_do_not_rise_are_refused(times_s: list[float], end_s: float) -> None:
+    with pytest.raises(ValueError, match="do not rise"):
+        Chunk(np.array(times_s), np.zeros((2, 2)), end_s)
+
+
+@st.composite
+def chunks(draw: st.DrawFn) -> list[Chunk]:
+    """Up to five chunks of diff_drive, each a little later than the one before."""
+    begins_s = np.cumsum(draw(st.lists(st.floats(0.0, 0.7), min_size=1, max_size=5)))
+    speeds = st.tuples(st.floats(-0.5, 0.5), st.floats(-1.5, 1.5)).map(list)
+    return [
+        chunk(float(begin_s), draw(st.lists(speeds, min_size=1, max_size=8)))
+        for begin_s in begins_s
+    ]
+
+
+@given(chunks(), st.sampled_from(Blend), st.floats(0.0, 1.0), st.floats(0.0, 4.0))
+def test_blend_is_never_outside_the_range(
+    given_chunks: list[Chunk], mode: Blend, duration_s: float, time_s: float
+) -> None:
+    blender = ChunkBlender(DRIVE, BlendSettings(mode, duration_s, decay=0.5))
+    for item in given_chunks:
+        blender.add(item, float(item.times_s[0]))
+        value = blender.at(time_s)
+        assert (value >= DRIVE.low - 1e-9).all()
+        assert (value <= DRIVE.high + 1e-9).all()
