@@ -86,7 +86,7 @@ def test_pictures_and_sounds_of_answers_come_back() -> None:
     mask = np.zeros((24, 32), np.uint8)
     mask[3:9] = 255
     depth = np.linspace(0, 9, 24 * 32, dtype=np.float32).reshape(24, 32)
-    normals = np.zeros((24, 32, 3), np.float32)
+    normals = np.full((24, 32, 3), np.nan, np.float32)
     normals[1:] = (0.6, 0.0, -0.8)
     drawn = (
         Picture("mask", mask, "cup", 0.75),

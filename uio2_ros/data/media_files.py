@@ -54,9 +54,10 @@ def depth_bytes(metres: Floats) -> bytes:
 
 
 def normals_bytes(normals: Floats) -> bytes:
-    """Unit vectors (H, W, 3) as PNG, a component in [-1, 1] as 1 to 255; (0, 0, 0) as black."""
-    steps = np.rint(np.clip(normals, -1, 1) * _NORMAL_STEPS + 128).astype(np.uint8)
-    steps[~normals.any(axis=-1)] = 0
+    """Unit vectors (H, W, 3) as PNG, a component in [-1, 1] as 1 to 255, NaN as black."""
+    known = np.isfinite(normals).all(axis=-1)
+    steps = np.zeros(normals.shape, np.uint8)
+    steps[known] = np.rint(np.clip(normals[known], -1, 1) * _NORMAL_STEPS + 128)
     return png_bytes(steps)
 
 
@@ -85,12 +86,12 @@ def depth_of(data: bytes) -> Floats:
 
 
 def normals_of(data: bytes) -> Floats:
-    """(H, W, 3) float32 unit vectors, (0, 0, 0) where there is none."""
+    """(H, W, 3) float32 unit vectors, NaN where there is none."""
     steps = picture_of(data)
     vectors = (steps.astype(np.float32) - 128) / _NORMAL_STEPS
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     vectors /= np.maximum(length, 1e-6)
-    vectors[~steps.any(axis=-1)] = 0
+    vectors[~steps.any(axis=-1)] = np.nan
     return vectors
 
 
