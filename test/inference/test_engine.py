@@ -466,7 +466,7 @@ def test_low_precision_generates(engine: Engine, tmp_path: Path, unequal: list[E
 
 
 def test_settings_that_do_not_exist_are_refused(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="quantize='int2' is not supported, only None"):
+    with pytest.raises(ValueError, match="quantize='int2' is not supported: give 'int8', or None"):
         Engine.from_pretrained(tmp_path, tokenizer=engine.tokenizer, quantize="int2")
     with pytest.raises(ValueError, match="dtype must be auto, float32, bfloat16"):
         resolve_dtype("int8", torch.device("cpu"))

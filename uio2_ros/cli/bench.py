@@ -6,11 +6,17 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-SUITES = {"ros": "uio2_ros.cli.bench_ros"}
+SUITES = {
+    "ros": "uio2_ros.cli.bench_ros",
+    "load": "uio2_ros.cli.bench_load",
+    "decoding": "uio2_ros.cli.bench_decoding",
+}
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
 
-  ros   the agent over real DDS: callbacks, lost pictures, service overhead, memory
+  ros       the agent over real DDS: callbacks, lost pictures, service overhead, memory
+  load      a checkpoint: loading time against reading the file, memory against its weights
+  decoding  every grammar's cost per token against one step of the decoder
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

@@ -89,11 +89,10 @@ class Engine:
         dtype: "auto" is bfloat16 on CUDA and float32 on the CPU; ViTs and VQGANs stay float32.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
         input_modalities, target_modalities: load only what these need.
+        quantize: "int8" holds the transformer's linear layers as int8, see `UnifiedIO.quantize`.
 
         Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
         """
-        if quantize is not None:
-            raise ValueError(f"quantize={quantize!r} is not supported, only None")
         if not isinstance(tokenizer, Tokenizer):
             tokenizer = Tokenizer(tokenizer)
         place = resolve_device(device)
@@ -106,6 +105,7 @@ class Engine:
             cache_dir=cache_dir,
             input_modalities=input_modalities,
             target_modalities=target_modalities,
+            quantize=quantize,
         )
         processor = Processor(model.config, tokenizer)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder)

@@ -7,7 +7,6 @@ into its official one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import cache
 
 RENAMES: tuple[tuple[str, str], ...] = (
@@ -25,10 +24,3 @@ def official_name(name: str) -> str:
     for pattern, replacement in RENAMES:
         name = re.sub(pattern, replacement, name)
     return name
-
-
-def by_official_name(names: Iterable[str]) -> dict[str, str]:
-    """Official name -> name here."""
-    table = {official_name(name): name for name in names}
-    assert len(table) == len(list(names)), "two tensors share an official name"
-    return table

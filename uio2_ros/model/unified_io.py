@@ -27,7 +27,8 @@ from uio2_ros.model.inputs import (
     build_input_embedders,
     concatenate,
 )
-from uio2_ros.model.official_names import by_official_name, official_name
+from uio2_ros.model.official_names import official_name
+from uio2_ros.model.quantization import check_quantization, quantize_linears
 from uio2_ros.model.skeleton import without_weights
 from uio2_ros.model.synthetic import synthetic_state_dict
 from uio2_ros.model.targets import (
@@ -74,6 +75,7 @@ class UnifiedIO(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.quantization: str | None = None
         t5 = config.t5_config
         self.text_token_embedder = nn.Embedding(t5.vocab_size, t5.emb_dim)
         if "image" in config.target_modalities:
@@ -109,6 +111,7 @@ class UnifiedIO(nn.Module):
         cache_dir: str | Path | None = None,
         input_modalities: Sequence[str] | None = None,
         target_modalities: Sequence[str] | None = None,
+        quantize: str | None = None,
     ) -> UnifiedIO:
         """A released model, from a directory in the hub's layout or a hub id, ready for inference.
 
@@ -117,17 +120,25 @@ class UnifiedIO(nn.Module):
         for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file, not read:
         those that keep device and dtype are the file's own pages, the others are moved one by one.
         So memory never holds weights twice, and the file must not change while the model is in use.
+        With `quantize`, as for the method, they are quantised on the way.
 
         Raises CheckpointError for a configuration or files that cannot be read and for tensors
-        that are unknown, missing or mis-shaped.
+        that are unknown, missing or mis-shaped, ValueError for a `quantize` that does not exist.
         """
+        check_quantization(quantize)
         files = checkpoint.locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
         with without_weights():
             model = UnifiedIO(checkpoint.read_config(files.config))
         state = checkpoint.read_state_dict(files.weights)
         checkpoint.check_state_dict(state, model.official_shapes())
         kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
-        model._take_over({name: state[name] for name in kept}, device, dtype)
+        state = {name: state[name] for name in kept}
+        if quantize is None:
+            model._take_over(state, device, dtype)
+        else:
+            model._take_over(state, "cpu", None)
+            del state
+            model.quantize(quantize)._leave_file(dtype).to(device)
         return model.eval()
 
     def save_pretrained(
@@ -136,7 +147,7 @@ class UnifiedIO(nn.Module):
         """Write `config.json` and safetensors, the hub's layout.
 
         Weights of more than `max_shard_bytes` are written as shards of at most that, with an
-        index. Raises ValueError for a limit below 1.
+        index. Raises ValueError for a limit below 1 and for a quantised model.
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,12 +166,23 @@ class UnifiedIO(nn.Module):
         return self.text_token_embedder.weight.dtype
 
     def official_state_dict(self) -> dict[str, Tensor]:
-        """Every tensor under the name it has in the released checkpoints."""
+        """Every tensor under the name it has in the released checkpoints.
+
+        ValueError for a quantised model, whose tensors have no such names.
+        """
+        self._check_official()
         return {official_name(name): tensor for name, tensor in self.state_dict().items()}
 
     def official_shapes(self) -> dict[str, tuple[int, ...]]:
         """Official name -> shape, what a checkpoint must hold."""
-        return {name: tuple(tensor.shape) for name, tensor in self.official_state_dict().items()}
+        self._check_official()
+        return {official_name(name): tuple(p.shape) for name, p in self.named_parameters()}
+
+    def _check_official(self) -> None:
+        if self.quantization is not None:
+            raise ValueError(
+                f"the model is quantised to {self.quantization}: save or load weights before that"
+            )
 
     def load_official_state_dict(
         self,
@@ -183,15 +205,16 @@ class UnifiedIO(nn.Module):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
-        names = by_official_name(self.state_dict())
+        """Make the tensors of a checkpoint that was checked the parameters."""
         current = None if self.device.type == "meta" else self.device
         target = torch.device(device) if device is not None else current
-        placed = {
-            names[name]: tensor.to(target).to(dtype and _dtype_of(names[name], dtype))
-            for name, tensor in state.items()
-        }
-        self.load_state_dict(placed, assign=True)
-        if target is not None:
+        for path, module in self.named_modules():
+            for leaf, parameter in module.named_parameters(recurse=False):
+                name = f"{path}.{leaf}" if path else leaf
+                wanted = None if dtype is None else _dtype_of(name, dtype)
+                placed = state[official_name(name)].to(target).to(wanted)
+                setattr(module, leaf, nn.Parameter(placed, parameter.requires_grad))
+        if target is not None and any(buffer.device != target for buffer in self.buffers()):
             self.to(target)
 
     def to_dtype(
@@ -211,6 +234,27 @@ class UnifiedIO(nn.Module):
         for name, parameter in self.named_parameters():
             wanted = _dtype_of(name, dtype, vit_dtype, vqgan_dtype)
             parameter.data = parameter.data.to(wanted)
+        return self
+
+    def quantize(self, kind: str) -> UnifiedIO:
+        """Hold the linear layers of encoder and decoder as "int8", in place, for inference.
+
+        They take a quarter of their float32 memory and are computed in the dtype of what they
+        read. Raises ValueError for another kind and for a model that is quantised already.
+        """
+        check_quantization(kind)
+        if self.quantization is not None:
+            raise ValueError(f"the model is quantised to {self.quantization} already")
+        quantize_linears(self.encoder)
+        quantize_linears(self.decoder)
+        self.quantization = kind
+        return self
+
+    def _leave_file(self, dtype: torch.dtype | None) -> UnifiedIO:
+        """Cast the parameters as `to_dtype` does, or copy them, so that no page is a file's."""
+        for name, parameter in self.named_parameters():
+            wanted = parameter.dtype if dtype is None else _dtype_of(name, dtype)
+            parameter.data = parameter.data.to(wanted, copy=True)
         return self
 
     def set_modalities(
