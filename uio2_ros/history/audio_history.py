@@ -28,6 +28,7 @@ class Push(str, Enum):
     EMPTY = "empty"  # no samples
     DUPLICATE = "duplicate"  # same stamp as the chunk before
     OUT_OF_ORDER = "out_of_order"  # all of it is older than what is held
+    AHEAD = "ahead"  # stamped too far in the future
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class AudioHistorySettings:
     """The same for chunks without a stamp, which are placed by their arrival."""
     reset_tolerance_s: float = 1.0
     """A stamp older than the one before by more clears the history (simulation reset)."""
+    max_ahead_s: float = 2.0
+    """Chunks stamped later than the clock by more are dropped: all that follows would be older. A
+    clock that stands at 0, as before the first simulated time, is not asked."""
     quality: str = "HQ"
     """One of `QUALITIES`."""
 
@@ -53,7 +57,7 @@ class AudioHistorySettings:
         for name in ("seconds", "rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} of an audio history is {getattr(self, name)}; give > 0")
-        for name in ("jitter_s", "arrival_jitter_s", "reset_tolerance_s"):
+        for name in ("jitter_s", "arrival_jitter_s", "reset_tolerance_s", "max_ahead_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of an audio history is {getattr(self, name)}; give >= 0")
         if self.quality not in QUALITIES:
@@ -79,7 +83,7 @@ class AudioHistoryState:
     """Stamp of the end of the newest sample; None when nothing is held."""
     bytes: int
     drops: dict[str, int]
-    """Chunks not kept, by cause: empty, duplicate, out_of_order, invalid."""
+    """Chunks not kept, by cause: empty, duplicate, out_of_order, ahead, invalid."""
     events: dict[str, int]
     """missing_stamp, clock_reset, format_change, gap, overlap."""
     last_error: str
@@ -184,6 +188,8 @@ class AudioHistory:
             self._events["missing_stamp"] += 1
             stamp_ns = self._clock_ns() - mono.size * NS_PER_S // rate
             tolerance_s = self.settings.arrival_jitter_s
+        elif self._is_ahead(stamp_ns):
+            return Push.AHEAD
         if self._origin_ns is not None:
             back_ns = self._last_stamp_ns - stamp_ns
             if back_ns > self.settings.reset_tolerance_s * NS_PER_S:
@@ -202,6 +208,10 @@ class AudioHistory:
         self._last_stamp_ns = stamp_ns
         self._feed(mono, rate, channels)
         return Push.ACCEPTED
+
+    def _is_ahead(self, stamp_ns: int) -> bool:
+        now_ns = self._clock_ns()
+        return now_ns > 0 and stamp_ns - now_ns > self.settings.max_ahead_s * NS_PER_S
 
     def _begin(self, stamp_ns: int) -> None:
         self._origin_ns = self._input_origin_ns = stamp_ns

@@ -47,13 +47,16 @@ class FrameHistorySettings:
     """Frames older than the newest by more are forgotten."""
     max_bytes: int = 256 * 2**20
     """Most memory for pixels: frames kept, pinned and spare buffers together."""
+    spare: int = 0
+    """Buffers beyond `count` that are made ready, one with each picture, before snapshots that are
+    held for long need them."""
     reset_tolerance_s: float = 1.0
     """A stamp that is older than the newest by more clears the history (simulation reset)."""
     gap_s: float = 5.0
     """A longer silence between two frames is counted as a gap."""
 
     def __post_init__(self) -> None:
-        for name in ("count", "period_s", "reset_tolerance_s"):
+        for name in ("count", "period_s", "spare", "reset_tolerance_s"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of a frame history is {getattr(self, name)}; give >= 0")
         for name in ("max_span_s", "max_bytes", "gap_s"):
@@ -339,6 +342,8 @@ class FrameHistory:
     def _store(self, held: _Held, pixels: npt.NDArray[np.uint8]) -> None:
         with self._lock:
             held.buffer = self._room_for(pixels.nbytes)
+            if self.settings.spare:
+                self._pool.make_ready(pixels.nbytes, self.settings.count + self.settings.spare)
             if self._shape is not None and self._shape != pixels.shape:
                 self._events["format_change"] += 1
             self._shape = pixels.shape

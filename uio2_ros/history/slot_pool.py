@@ -34,6 +34,21 @@ class SlotPool:
         self.total_bytes += size
         return buffer
 
+    def make_ready(self, size: int, count: int) -> None:
+        """One more spare buffer of `size`, its pages touched, if fewer than `count` exist
+        and bound and memory allow it."""
+        if self._spare and self._spare[-1].size != size:
+            return
+        if self.total_bytes + size > min(count * size, self._max_bytes):
+            return
+        try:
+            buffer = self._memory.allocate(size)
+        except MemoryError:
+            return
+        buffer.fill(0)
+        self.total_bytes += size
+        self._spare.append(buffer)
+
     def give_back(self, buffer: Bytes) -> None:
         """Keeps a buffer for the next `take` of its size."""
         if self._spare and self._spare[-1].size != buffer.size:

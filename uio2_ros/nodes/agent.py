@@ -57,6 +57,7 @@ from uio2_ros.nodes.agent_state_messages import (
 )
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
+from uio2_ros.nodes.process_memory import bound_arenas, settle
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
 from uio2_ros.tasks.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.registry import describe_tasks
@@ -104,12 +105,13 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._answers = AnswerPublishers(self)
         self._active = False
         self._enabled = True
+        self._loading = False
         self._stopping = threading.Event()
         self._failure = ""
         """Why the last transition failed."""
         self._encoded_key: int | None = None
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
-        self._instructions = Instructions(self, self._ready)
+        self._instructions = Instructions(self, self._ready, self._answers)
         self._run_transitions_aside()
         self._create_services()
         self._create_reports()
@@ -173,7 +175,7 @@ class AgentNode(LifecycleNodeMixin, Node):
     @_logs_faults
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads and warms the model; FAILURE, with the reason in the log, if that fails."""
-        self._failure = ""
+        self._failure, self._loading = "", True
         try:
             self._load()
         except StopAskedError:
@@ -182,6 +184,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         except (ValueError, MemoryError, OSError, RuntimeError) as error:
             self._unload()
             return self._failed(f"cannot configure: {error}")
+        finally:
+            self._loading = False
         return super().on_configure(state)
 
     @_logs_faults
@@ -278,7 +282,9 @@ class AgentNode(LifecycleNodeMixin, Node):
     # Any thread.
 
     def _on_model_status(self, status: ModelStatus) -> None:
-        """On the supervisor's thread."""
+        """On the supervisor's thread. That configuring failed is for the transition to say."""
+        if self._loading and status.state is ModelState.FAILED:
+            return
         reason = f": {status.reason}" if status.reason else ""
         text = f"model {status.state.value}{reason}"
         if status.state in (ModelState.FAILED, ModelState.RESTARTING):
@@ -298,7 +304,6 @@ class AgentNode(LifecycleNodeMixin, Node):
         return Ready(
             model=model,
             senses=senses,
-            publishers=self._answers,
             max_age_s=self.get_parameter("max_age").value,
             timeout_s=self.get_parameter("timeout").value,
             draws=self.get_parameter("debug_image").value,
@@ -353,7 +358,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             return response
         self._senses.clear()
         self._publish_history_state()
-        response.success, response.message = True, "pictures and sound are forgotten"
+        response.success, response.message = True, "pictures, sound and moves are forgotten"
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
@@ -372,7 +377,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         del request
         response.tasks = [task_message(task) for task in describe_tasks()]
         try:
-            response.action_spaces = list(load_action_spaces())
+            folder = self.get_parameter("action_spaces").value
+            response.action_spaces = list(load_action_spaces(folder or None))
         except ActionSpaceError as error:
             self.get_logger().error(f"no action spaces: {error}")
         return response
@@ -412,6 +418,7 @@ def main(args: list[str] | None = None) -> int:
     """Entry point of agent_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter is
     wrong.
     """
+    bound_arenas()
     exit_when_parent_dies()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.WARNING)
@@ -446,6 +453,7 @@ def _stop_signals() -> threading.Event:
 def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    settle()
     node.start()
     try:
         while not over():

@@ -1,7 +1,8 @@
 """The `~/instruct` service and action: one implementation, two ways to call it.
 
 Requests are checked, and pictures decoded, on a thread of their own; results become messages on
-another. The thread that spins the node only hands over, so that pictures keep coming.
+another. The thread that spins the node only hands over, so that pictures keep coming. Drawings wait
+until no request is being prepared.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from uio2_ros.nodes.agent_senses import Senses, Sight
 from uio2_ros.nodes.answer_messages import instruction_of, result_message
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import Stopwatch
+from uio2_ros.nodes.idle_work import IdleWork
 from uio2_ros.serving import ModelProcess, Ticket
 from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.tasks.instruction import CameraModel
 from uio2_ros.tasks.registry import task_named
 
 NS_PER_S = 1_000_000_000
@@ -48,7 +51,6 @@ class Ready:
 
     model: ModelProcess
     senses: Senses
-    publishers: AnswerPublishers
     max_age_s: float
     timeout_s: float
     draws: bool
@@ -90,11 +92,15 @@ class _Asked:
 class Instructions:
     """Answers instructions; create one with the node, `close` it at the end."""
 
-    def __init__(self, node: Node, ready: Callable[[], Ready]) -> None:
+    def __init__(
+        self, node: Node, ready: Callable[[], Ready], publishers: AnswerPublishers
+    ) -> None:
         """`ready` gives what answering needs, or raises InstructionError MODEL_NOT_READY."""
         self._node = node
         self._ready = ready
+        self._publishers = publishers
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="instructions")
+        self._drawings = IdleWork()
         self._lock = threading.Lock()  # guards `_open`
         self._open: set[_Asked] = set()
         self._of_goal: dict[bytes, _Asked] = {}  # the spinning thread's
@@ -123,6 +129,7 @@ class Instructions:
         """Cancels everything and ends the threads; the model must be stopped already."""
         self.cancel_all()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._drawings.close()
 
     # On the thread that spins the node.
 
@@ -179,7 +186,8 @@ class Instructions:
     def _prepare(self, asked: _Asked) -> None:
         """Checks the request, takes the pictures and hands both to the model."""
         try:
-            self._submit(asked)
+            with self._drawings.undisturbed():
+                self._submit(asked)
         except InstructionError as error:
             self._refuse(asked, error.code, error.message)
         except Exception as error:  # whatever it is, the caller gets an answer
@@ -188,7 +196,9 @@ class Instructions:
 
     def _refuse(self, asked: _Asked, code: ErrorCode, message: str) -> None:
         answer = Answer.failed(code, message, asked.request.task).timed(total=asked.age_s)
-        asked.result.set_result(result_message(answer, asked.request.instruction, Header()))
+        result = result_message(answer, asked.request.instruction, Header())
+        asked.afterwards = functools.partial(self._publish, asked, answer, result)
+        asked.result.set_result(result)
 
     def _submit(self, asked: _Asked) -> None:
         instruction = instruction_of(asked.request)
@@ -225,6 +235,7 @@ class Instructions:
         try:
             answer = self._complete(asked, answer, ready)
             message = result_message(answer, asked.request.instruction, _header(sight))
+            ready.senses.remember(sight, answer)
             self._stop_clock(asked, message)
         except Exception as error:  # whatever it is, the caller gets an answer
             release()
@@ -232,8 +243,9 @@ class Instructions:
             problem = f"{type(error).__name__}: {error}; see the log"
             self._refuse(asked, ErrorCode.UNKNOWN, problem)
             return
+        draws = ready.draws and sight.observation.image is not None and not answer.error_code
         asked.afterwards = functools.partial(
-            self._publish, asked, answer, message, ready, sight, release
+            self._follow_up, asked, answer, message, sight, release, draws=draws
         )
         asked.result.set_result(message)
 
@@ -256,32 +268,49 @@ class Instructions:
             self.latency.add(timings.total)
             self.overhead.add(max(0.0, timings.total - inside_s))
 
+    def _follow_up(
+        self,
+        asked: _Asked,
+        answer: Answer,
+        message: InstructionResult,
+        sight: Sight,
+        release: _Countdown,
+        *,
+        draws: bool,
+    ) -> None:
+        """Topics now, the drawing when nobody is disturbed by it."""
+        answer = answer.timed(total=message.timings.total)
+        self._publish(asked, answer, message, sight.observation.camera)
+        if draws:
+            draw = functools.partial(self._draw, asked, answer, message, sight)
+            self._drawings.give(draw, release)
+        else:
+            release()
+
     def _publish(
         self,
         asked: _Asked,
         answer: Answer,
         message: InstructionResult,
-        ready: Ready,
-        sight: Sight,
-        release: _Countdown,
+        camera: CameraModel | None = None,
     ) -> None:
         try:
-            answer = answer.timed(total=message.timings.total)
-            outputs = task_named(asked.request.task).outputs
-            ready.publishers.publish(answer, message, outputs, sight.observation.camera)
-            frame = sight.observation.image
-            if ready.draws and frame is not None and not answer.error_code:
-                ready.publishers.publish_drawing(
-                    frame,
-                    asked.request.instruction,
-                    answer,
-                    message.header,
-                    sight.observation.camera,
-                )
-        except Exception:  # of any message or drawing: the caller has the answer already
+            outputs = () if answer.error_code else task_named(asked.request.task).outputs
+            self._publishers.publish(answer, message, outputs, camera)
+        except Exception:  # of any message: the caller has the answer already
             self._node.get_logger().error(traceback.format_exc())
-        finally:
-            release()
+
+    def _draw(
+        self, asked: _Asked, answer: Answer, message: InstructionResult, sight: Sight
+    ) -> None:
+        frame, camera = sight.observation.image, sight.observation.camera
+        assert frame is not None, "answers without a picture are not drawn"
+        try:
+            self._publishers.publish_drawing(
+                frame, asked.request.instruction, answer, message.header, camera
+            )
+        except Exception:  # of any drawing: the caller has the answer already
+            self._node.get_logger().error(traceback.format_exc())
 
 
 class _Countdown:

@@ -13,11 +13,15 @@ from rclpy.node import Node
 from uio2_ros.bringup import DEVICE_PATTERN
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
 from uio2_ros.nodes.audio_conversion import CHUNK_DTYPES, SAMPLE_RATES_HZ, PcmFormat
+from uio2_ros.nodes.dataclass_parameters import defaults_of, descriptions_of
 from uio2_ros.serving import ModelSpec, ServingSettings
+from uio2_ros.tasks.settings import TaskSettings
 
 MIB = 2**20
 HUGE = 1e6
 """Upper bound of parameters that have none of their own."""
+SPARE_PICTURES = 6
+"""Buffers beyond the history's: what an answer of a second or two and its drawing hold."""
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -64,6 +68,13 @@ PARAMETERS: dict[str, Parameter] = {
     "python": Parameter("", "interpreter of the inference process; empty: that of this node"),
     "load_timeout": Parameter(600.0, "seconds that loading may take", low=1.0),
     "queue_size": Parameter(4, "instructions that may wait for the running one", high=1000),
+    "grace": Parameter(10.0, "seconds the model may take to heed a cancellation or deadline"),
+    "backoff": Parameter(0.5, "seconds before the model is restarted, doubling each time"),
+    "max_backoff": Parameter(30.0, "most seconds before the model is restarted"),
+    "max_load_crashes": Parameter(
+        3, "deaths in a row while loading after which the agent gives up", low=1, high=1000
+    ),
+    "action_spaces": Parameter("", "folder of action-space files; empty: that of the package"),
     "autostart": Parameter(True, "configure and activate without being asked", Effect.RESTART),
     "compressed": Parameter(False, "pictures come from image/compressed instead of image"),
     "image_depth": Parameter(2, "pictures the middleware keeps for the agent", low=1, high=100),
@@ -72,6 +83,7 @@ PARAMETERS: dict[str, Parameter] = {
     "history.seconds": Parameter(60.0, "older pictures than this are forgotten", low=0.001),
     "history.megabytes": Parameter(256, "most memory for pictures, MiB", low=1, high=65536),
     "audio.seconds": Parameter(40.0, "sound kept", low=0.1, high=3600.0),
+    "audio.max_ahead": Parameter(2.0, "sound stamped this many seconds in the future is dropped"),
     "audio.format.rate": Parameter(
         16000,
         "Hz of sound messages that do not tell (AudioData)",
@@ -84,6 +96,10 @@ PARAMETERS: dict[str, Parameter] = {
     "audio.format.encoding": Parameter(
         "S16LE", f"encoding of sound messages that do not tell: {' or '.join(CHUNK_DTYPES)}"
     ),
+    "navigation.odometry": Parameter(
+        False, "remember where each move was told, from odom, for task navigate"
+    ),
+    "navigation.moves": Parameter(16, "moves remembered", low=1, high=1000),
     "max_age": Parameter(
         2.0, "seconds a picture may be old where a request does not say", Effect.NOW, low=0.001
     ),
@@ -102,6 +118,13 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 
+TASK_PREFIX = "tasks."
+PARAMETERS |= {
+    f"{TASK_PREFIX}{name}": Parameter(default, descriptions_of(TaskSettings)[name])
+    for name, default in defaults_of(TaskSettings).items()
+}
+
+
 @dataclass(frozen=True)
 class AgentSettings:
     """What counts from one configuration of the agent to the next."""
@@ -115,6 +138,8 @@ class AgentSettings:
     frames: FrameHistorySettings
     audio: AudioHistorySettings
     audio_format: PcmFormat
+    odometry: bool
+    moves: int
 
 
 def declare_parameters(node: Node) -> None:
@@ -129,6 +154,7 @@ def read_settings(node: Node) -> AgentSettings:
     def value(name: str) -> Any:
         return node.get_parameter(name).value
 
+    task_names = defaults_of(TaskSettings)
     encoding = value("audio.format.encoding")
     if encoding not in CHUNK_DTYPES:
         raise ValueError(f"audio.format.encoding is {encoding!r}; give {' or '.join(CHUNK_DTYPES)}")
@@ -144,8 +170,16 @@ def read_settings(node: Node) -> AgentSettings:
             dtype=value("dtype"),
             quantize=value("quantize") or None,
             threads=value("threads"),
+            action_spaces=value("action_spaces"),
+            tasks=TaskSettings(**{name: value(TASK_PREFIX + name) for name in task_names}),
         ),
-        serving=ServingSettings(queue_size=value("queue_size")),
+        serving=ServingSettings(
+            queue_size=value("queue_size"),
+            grace_s=value("grace"),
+            backoff_s=value("backoff"),
+            max_backoff_s=value("max_backoff"),
+            max_load_crashes=value("max_load_crashes"),
+        ),
         python=value("python"),
         load_timeout_s=value("load_timeout"),
         compressed=value("compressed"),
@@ -155,9 +189,14 @@ def read_settings(node: Node) -> AgentSettings:
             period_s=value("history.period"),
             max_span_s=value("history.seconds"),
             max_bytes=value("history.megabytes") * MIB,
+            spare=SPARE_PICTURES,
         ),
-        audio=AudioHistorySettings(seconds=value("audio.seconds")),
+        audio=AudioHistorySettings(
+            seconds=value("audio.seconds"), max_ahead_s=value("audio.max_ahead")
+        ),
         audio_format=PcmFormat(
             value("audio.format.rate"), value("audio.format.channels"), encoding
         ),
+        odometry=value("navigation.odometry"),
+        moves=value("navigation.moves"),
     )

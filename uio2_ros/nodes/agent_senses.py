@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
@@ -22,12 +23,15 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from uio2_ros.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.history import AudioHistory, FrameHistory, FrameSnapshot, Offer, PixelMemory
+from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.nodes.agent_parameters import AgentSettings
 from uio2_ros.nodes.audio_conversion import SOUND_TYPES
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.nodes.image_conversion import compressed_to_rgb, image_to_rgb
 from uio2_ros.nodes.image_header import peek_header
+from uio2_ros.tasks.action_space import SpaceKind
+from uio2_ros.tasks.answer import ActionKind, Answer
 from uio2_ros.tasks.instruction import CameraModel, Observation
 from uio2_ros.tasks.task import Task, Use
 
@@ -44,6 +48,8 @@ class Sight:
 
     observation: Observation
     snapshot: FrameSnapshot
+    position: Position | None = None
+    """Where the robot was; None where nobody told, or nobody asks."""
 
 
 class Senses:
@@ -59,6 +65,7 @@ class Senses:
         """`memory` holds the pixels. `on_picture` is called after each picture that was taken."""
         self.frames = FrameHistory(settings.frames, memory=memory, clock_ns=self._now_ns)
         self.audio = AudioHistory(settings.audio, clock_ns=self._now_ns)
+        self.moves = MoveHistory(settings.moves)
         self.camera: CameraModel | None = None
         self.picture_watch = Stopwatch()
         self.sound_watch = Stopwatch()
@@ -68,6 +75,8 @@ class Senses:
         """Why the newest picture message could not even be looked at."""
         self.sound_problem = ""
         """Why the newest sound could not be used."""
+        self.odometry_problem = ""
+        """Why the newest position could not be used."""
         self._node = node
         self._settings = settings
         self._on_picture = on_picture
@@ -78,7 +87,7 @@ class Senses:
         make = functools.partial(
             AdoptingSubscription, self._node, group=MutuallyExclusiveCallbackGroup()
         )
-        return {
+        subscriptions = {
             "picture": make(
                 "image/compressed" if compressed else "image",
                 [f"sensor_msgs/msg/{'CompressedImage' if compressed else 'Image'}"],
@@ -91,6 +100,11 @@ class Senses:
             ),
             "sound": make("audio", list(SOUND_TYPES), self._take_sound, depth=SOUND_DEPTH),
         }
+        if self._settings.odometry:
+            subscriptions["odometry"] = make(
+                "odom", ["nav_msgs/msg/Odometry"], self._take_odometry, depth=1
+            )
+        return subscriptions
 
     def open(self) -> None:
         """Begins to listen."""
@@ -111,7 +125,8 @@ class Senses:
         """Forgets what was heard and seen."""
         self.frames.clear()
         self.audio.clear()
-        self.picture_problem = self.sound_problem = ""
+        self.moves.clear()
+        self.picture_problem = self.sound_problem = self.odometry_problem = ""
 
     # Callbacks, on the thread that spins the node.
 
@@ -150,6 +165,18 @@ class Senses:
             CameraModel(message.width, message.height, fx, fy, cx, cy) if calibrated else None
         )
 
+    def _take_odometry(self, _: str, message: Odometry) -> None:
+        if not self.listening:
+            return
+        stamp, place = message.header.stamp, message.pose.pose.position
+        stamp_ns = stamp.sec * NS_PER_S + stamp.nanosec or self._now_ns()
+        try:
+            self.moves.arrive(stamp_ns, (place.x, place.y, place.z))
+        except InvalidInputError as problem:
+            self.odometry_problem = str(problem)
+        else:
+            self.odometry_problem = ""
+
     # The moment of an instruction; any thread.
 
     def observe(self, task: Task, max_age_s: float) -> Sight:
@@ -165,14 +192,23 @@ class Senses:
             snapshot = self.frames.snapshot(newest=shows, older=None if history else 0)
         except InvalidInputError as problem:
             raise InstructionError(ErrorCode.INVALID_INPUT, str(problem)) from problem
+        moves = SpaceKind.DISCRETE in task.action_spaces
         observation = Observation(
             image=snapshot.newest,
             history=snapshot.older,
             audio=sound,
             audio_rate=self._settings.audio.rate,
             camera=self.camera,
+            robot_history=self.moves.texts() if moves else (),
         )
-        return Sight(observation, snapshot)
+        position = self.moves.position(now_ns, max_age_s) if moves else None
+        return Sight(observation, snapshot, position)
+
+    def remember(self, sight: Sight, answer: Answer) -> None:
+        """Remembers the move that was told, for the next one."""
+        steps = () if answer.plan is None else answer.plan.steps
+        if sight.position is not None and steps and steps[0].kind is ActionKind.DISCRETE:
+            self.moves.add(sight.position, steps[0].name)
 
     def _is_shown(self, use: Use, now_ns: int, max_age_s: float, *, alternative: bool) -> bool:
         """Whether there is a picture to show; raises if there should be one and is not."""

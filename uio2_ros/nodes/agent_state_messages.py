@@ -79,6 +79,8 @@ def model_status(
     }
     if status.state is not ModelState.READY:
         problem = f"the model is {status.state.value}: {status.reason}"
+    elif status.suspended:
+        problem = f"the inference process {status.pid} is stopped; send it SIGCONT"
     elif status.synthetic_weights:
         problem = "synthetic weights: answers mean nothing"
     return status_message(name, problem, readings, severe=status.state is ModelState.FAILED)

@@ -1,4 +1,4 @@
-"""Ending with the parent process, however it ends. Linux only; imports nothing of the package."""
+"""Ending with the parent process; how a process is. Linux only; imports nothing of the package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -24,3 +25,13 @@ def die_with_parent(parent: int) -> None:
             f"process {parent} is not the parent of {os.getpid()}: it has ended, or the "
             "interpreter it started is a wrapper that does not exec"
         )
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether a process is stopped by a signal or a debugger; False if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    state = stat.rpartition(")")[2].split()[0]  # the name before it may hold anything
+    return state in "Tt"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 
 from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.lifeline import is_suspended
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
@@ -82,7 +83,9 @@ class ModelProcess:
 
     def status(self) -> ModelStatus:
         """The present state."""
-        return replace(self._board.read(), counts=self._workload.counts())
+        status = self._board.read()
+        suspended = status.pid is not None and is_suspended(status.pid)
+        return replace(status, counts=self._workload.counts(), suspended=suspended)
 
     def wait_ready(self, timeout_s: float) -> ModelStatus:
         """Waits until the state is READY or FAILED or the time is over; the state then."""

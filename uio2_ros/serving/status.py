@@ -27,6 +27,8 @@ class ModelStatus:
     """The engine's name, once READY."""
     synthetic_weights: bool = False
     pid: int | None = None
+    suspended: bool = False
+    """Whether the process is stopped (SIGSTOP, a debugger): it answers nothing until SIGCONT."""
     restarts: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     """answered, failed, canceled, timed_out, busy, crashed, frames_encoded, frames_failed,

@@ -35,7 +35,9 @@ class StatusBoard:
             self._changed.notify_all()
         if (before.state, before.reason) != (status.state, status.reason):
             reason = f": {status.reason}" if status.reason else ""
-            logger.info("the model is %s%s", status.state.value, reason)
+            unheard = status.state is ModelState.FAILED and self._on_status is None
+            level = logging.ERROR if unheard else logging.INFO
+            logger.log(level, "the model is %s%s", status.state.value, reason)
             if self._on_status is not None:
                 call(self._on_status, status)
 

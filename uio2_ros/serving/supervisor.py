@@ -160,7 +160,6 @@ class Supervisor(threading.Thread):
             self.workload.reap_waiting()
 
     def _give_up(self, fault: Fault) -> None:
-        logger.error("the model cannot be started: %s", fault.message)
         self._enter(ModelState.FAILED, fault.message)
         self.workload.abandon_running(fault)
         self.workload.abandon_waiting(Fault(ErrorCode.MODEL_NOT_READY, fault.message))
