@@ -327,7 +327,7 @@ def test_bad_tokens_cameras_canvases_and_codecs_are_refused(tokenizer):
             CODEC.decode(tokenizer, [tokens], replace(CAMERA, **wrong), WHOLE)
     with pytest.raises(ValueError, match="finite corners and positive sizes"):
         CanvasPlacement.whole(0, 640)
-    with pytest.raises(ValueError, match="nothing of the picture in its middle"):
+    with pytest.raises(ValueError, match="too narrow to be placed"):
         CanvasPlacement.of(lambda values: np.clip(np.asarray(values), 0, 0.5), 480)
     with pytest.raises(CuboidError, match="ranges are finite and rise"):
         CuboidCodec(depth=Range(1.0, 1.0))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.decoding import CanvasPlacement
@@ -12,6 +12,7 @@ CANVAS = (384, 384)
 @given(st.integers(8, 4000), st.integers(8, 4000), st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=100, deadline=None)
 def test_a_letterboxed_picture_is_where_boxes_are_placed(height, width, y, x):
+    assume(max(height, width) < 100 * min(height, width))
     info = letterbox(height, width, CANVAS)
     placement = CanvasPlacement.of(lambda values: to_pixels(values, info, CANVAS), height)
     mapped = placement.pixels_from(np.array([y, x]))
@@ -29,3 +30,10 @@ def test_fractions_and_pixels_are_inverse():
 def test_a_crop_is_moved_into_the_larger_picture():
     moved = CanvasPlacement.whole(100, 200).within(30, 40)
     assert moved == CanvasPlacement(30.0, 40.0, 100, 200, 100)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 3781), (3781, 8), (1, 384)])
+def test_pictures_that_are_lines_on_the_canvas_are_refused(height, width):
+    info = letterbox(height, width, CANVAS)
+    with pytest.raises(ValueError, match="too narrow to be placed"):
+        CanvasPlacement.of(lambda values: to_pixels(values, info, CANVAS), height)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +41,30 @@ class _Node:
     """A place in a pattern: what may come next and where that leads. Equal only to itself."""
 
     edges: tuple[tuple[TokenSet, _Node], ...]
+
+    @cached_property
+    def singles(self) -> dict[int, list[_Node]]:
+        """Where each token that an edge names leads."""
+        found: dict[int, list[_Node]] = {}
+        for among, node in self.edges:
+            if isinstance(among, _One):
+                found.setdefault(among.token, []).append(node)
+        return found
+
+    @cached_property
+    def sets(self) -> tuple[tuple[TokenSet, _Node], ...]:
+        """The edges for more than one token."""
+        return tuple(edge for edge in self.edges if not isinstance(edge[0], _One))
+
+    def allow(self, mask: Mask) -> None:
+        """Add the tokens of every edge to a mask."""
+        mask[list(self.singles)] = True
+        for among in dict.fromkeys(among for among, _ in self.sets):
+            among.add_to(mask)
+
+    def after(self, token: int) -> list[_Node]:
+        """Where a token leads; nowhere if it is not allowed."""
+        return self.singles.get(token, []) + [node for among, node in self.sets if token in among]
 
 
 class TokenSet(Protocol):
@@ -196,8 +220,7 @@ class Automaton:
         if state == _FINISHED:
             mask[self._end] = True
         else:
-            for among in dict.fromkeys(among for among, _ in self._states[state].edges):
-                among.add_to(mask)
+            self._states[state].allow(mask)
         mask.setflags(write=False)
         return mask
 
@@ -206,7 +229,7 @@ class Automaton:
         assert isinstance(state, int)
         if state == _FINISHED:
             return state
-        reached = [node for among, node in self._states[state].edges if token in among]
+        reached = self._states[state].after(token)
         if not reached:
             allowed = int(self.allowed(state).sum())
             raise ValueError(

@@ -14,7 +14,6 @@ import numpy as np
 from uio2_ros.decoding.automaton import Automaton, Grammar, repeat, sequence
 from uio2_ros.decoding.cuboids import CUBOID_TOKENS, DEPTH_TOKEN, ROTATION_TOKENS, CuboidCodec
 from uio2_ros.decoding.grammars import label_pattern, places_pattern
-from uio2_ros.decoding.quantities import fractions_of, values_from
 from uio2_ros.decoding.reading import confidence, read_runs
 from uio2_ros.decoding.rotations import spans_no_plane
 from uio2_ros.decoding.vocabulary import Mask, Symbols, Vocabulary
@@ -91,6 +90,7 @@ class CuboidForm:
         self.inner = inner
         self.codec = codec
         self._ahead = codec.describes_a_depth(inner.symbols.vocabulary)
+        self._numbers = codec.rotation_numbers(inner.symbols.vocabulary)
 
     @property
     def symbols(self) -> Symbols:
@@ -135,11 +135,10 @@ class CuboidForm:
         """Of all location tokens in the order of their ids, which the codec can read next."""
         if state.written == DEPTH_TOKEN:
             return self._ahead
-        vocabulary = self.symbols.vocabulary
-        places = vocabulary.location_ids
-        six = np.empty((len(places), 6), np.int64)
-        six[:, :5], six[:, 5] = state.rotation, places
-        columns = values_from(fractions_of(vocabulary, six), (self.codec.rotation,) * 6)
+        first = self.symbols.vocabulary.location_ids.start
+        columns = np.empty((len(self._numbers), 6))
+        columns[:, :5] = self._numbers[np.array(state.rotation) - first]
+        columns[:, 5] = self._numbers
         fitting: Mask = ~spans_no_plane(columns)
         return fitting
 

@@ -217,6 +217,11 @@ class CuboidCodec:
         ahead: npt.NDArray[np.bool_] = values_from(fractions[:, None], (self.depth,))[:, 0] > 0
         return ahead
 
+    def rotation_numbers(self, vocabulary: Vocabulary) -> Floats:
+        """What all location tokens, in the order of their ids, are as numbers of a rotation."""
+        fractions = fractions_of(vocabulary, vocabulary.location_ids)
+        return values_from(fractions[:, None], (self.rotation,))[:, 0]
+
     def _metres_per_depth(self, camera: Intrinsics, placement: CanvasPlacement) -> float:
         numbers = (camera.fx, camera.fy, camera.cx, camera.cy)
         if not (np.isfinite(numbers).all() and min(camera.fx, camera.fy) > 0):

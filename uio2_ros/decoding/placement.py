@@ -47,8 +47,12 @@ class CanvasPlacement:
         """
         before, middle, after = to_pixels([[0.5 - _PROBE] * 2, [0.5, 0.5], [0.5 + _PROBE] * 2])
         span_y, span_x = (after - before) / (2 * _PROBE)
-        if not np.allclose(middle - before, after - middle, rtol=1e-6, atol=0.0):
-            raise ValueError("the canvas shows nothing of the picture in its middle")
+        even = np.allclose(middle - before, after - middle, rtol=1e-6, atol=0.0)
+        if not even or min(span_y, span_x) <= 0:
+            raise ValueError(
+                "the picture is too narrow to be placed: on the model's canvas it is a line; cut "
+                "it to a shape nearer to a square"
+            )
         return cls(
             float(middle[0] - span_y / 2),
             float(middle[1] - span_x / 2),

@@ -23,9 +23,9 @@ def first_columns(rotations: Floats) -> Floats:
 def spans_no_plane(six: Floats) -> npt.NDArray[np.bool_]:
     """(..., 6) to (...): whether a column is zero or both are parallel: no rotation."""
     first, second = six[..., :3], six[..., 3:]
-    sine = np.linalg.norm(np.cross(first, second), axis=-1)
-    lengths = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
-    degenerate: npt.NDArray[np.bool_] = sine <= SMALLEST_ANGLE * lengths
+    squares = (first * first).sum(-1) * (second * second).sum(-1)
+    along = (first * second).sum(-1)
+    degenerate: npt.NDArray[np.bool_] = squares - along * along <= SMALLEST_ANGLE**2 * squares
     return degenerate
 
 

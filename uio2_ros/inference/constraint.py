@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 
 from uio2_ros.decoding.automaton import Grammar
@@ -43,19 +44,21 @@ def _masks(grammar: Grammar, state: Hashable, device: torch.device, width: int) 
             f"the grammar's vocabulary has {symbols.vocabulary.vocab_size} tokens, the scores "
             f"only {width}: give the engine the tokenizer its model was made for"
         )
-    allowed, locations = grammar.allowed(state), symbols.locations
-    choice = bool((allowed & locations).any() and (allowed & ~locations).any())
-    return _Masks(
-        _on_device(~allowed, device, width),
-        _on_device(~(allowed & locations), device, width) if choice else None,
-    )
+    allowed, places = grammar.allowed(state), symbols.vocabulary.location_ids
+    forbidden = _on_device(allowed, device, width)
+    elsewhere = allowed[: places.start].any() or allowed[places.stop :].any()
+    if not (elsewhere and allowed[places.start : places.stop].any()):
+        return _Masks(forbidden, None)
+    unless_location = torch.ones_like(forbidden)
+    unless_location[places.start : places.stop] = forbidden[places.start : places.stop]
+    return _Masks(forbidden, unless_location)
 
 
-def _on_device(forbidden: Mask, device: torch.device, width: int) -> torch.Tensor:
-    """The mask at the width of the scores; table rows beyond the vocabulary are forbidden."""
-    padded = torch.ones(width, dtype=torch.bool)
-    padded[: len(forbidden)] = torch.from_numpy(forbidden)
-    return padded.to(device)
+def _on_device(allowed: Mask, device: torch.device, width: int) -> torch.Tensor:
+    """What is not allowed, at the width of the scores; rows beyond the vocabulary are not."""
+    forbidden = np.ones(width, np.bool_)
+    np.logical_not(allowed, out=forbidden[: len(allowed)])
+    return torch.from_numpy(forbidden).to(device)
 
 
 class ConstrainedDecoding:
@@ -87,7 +90,7 @@ class ConstrainedDecoding:
         self._states = {prefix: self._state(prefix) for prefix in prefixes}
         log_total = scores.float().logsumexp(-1)  # (B,)
         forbidden = self._forbidden(prefixes, scores, log_total)
-        masked = scores.masked_fill(forbidden, float("-inf"))
+        masked = torch.where(forbidden, float("-inf"), scores)
         self._last = _Step(prefixes, masked, log_total)
         return masked
 
