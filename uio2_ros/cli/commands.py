@@ -20,6 +20,8 @@ COMMANDS = {
     "snapshot": Command(
         "save the last answer as RViz would show it, without a display", "uio2_ros.cli.snapshot"
     ),
+    "record": Command("record topics to an MCAP file", "uio2_ros.cli.record"),
+    "replay": Command("publish a recording, or ask its instructions again", "uio2_ros.cli.replay"),
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
     "doctor": Command(

@@ -1,0 +1,113 @@
+"""`./uio2 record` and `./uio2 replay` over real DDS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nodes.robot import LATCHED, Robot, header, picture, wait_until
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import String
+
+from uio2_ros.recording.recording_file import Recording
+
+pytestmark = pytest.mark.ros
+
+COUNT = 5
+
+
+@pytest.fixture
+def robot() -> Iterator[Robot]:
+    with Robot() as robot:
+        yield robot
+
+
+def start(command: str, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "uio2_ros.cli", command, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
+
+
+def image(number: int) -> Image:
+    pixels = picture(seed=number)
+    height, width = pixels.shape[:2]
+    return Image(
+        header=header(10**9 * (number + 1)),
+        height=height,
+        width=width,
+        encoding="rgb8",
+        step=width * 3,
+        data=pixels.tobytes(),
+    )
+
+
+def test_topics_go_to_a_file_and_back_to_the_bit(robot: Robot, tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    robot.node.create_publisher(String, "/name", LATCHED).publish(String(data="latched"))
+    robot.node.create_publisher(Image, "/image", qos_profile_sensor_data)
+    recorder = start("record", "-o", str(path), "/image", "name", "/silent")
+    images = [image(number) for number in range(COUNT)]
+    for message in images:
+        robot.publish("/image", message)
+        time.sleep(0.05)
+    time.sleep(0.5)
+    recorder.send_signal(signal.SIGINT)
+    told, warned = recorder.communicate(timeout=20)
+    assert recorder.returncode == 0, warned
+    assert f"{COUNT + 1} messages of 2 topics" in told
+    assert "nobody published /silent" in warned
+    recorded = [m.data for m in Recording(path).messages() if m.topic.name == "/image"]
+    assert [deserialize_message(data, Image) for data in recorded] == images
+    robot.unpublish("/image")
+
+    with Robot() as audience:
+        heard: list[Image] = []
+        audience.node.create_subscription(Image, "/image", heard.append, qos_profile_sensor_data)
+        player = start("replay", str(path), "/image", "/name", "--rate", "5")
+        told, warned = player.communicate(timeout=30)
+        assert player.returncode == 0, warned
+        assert told == f"{COUNT + 1} messages of 2 topics\n"
+        wait_until(lambda: len(heard) == COUNT, "the pictures", 5)
+        assert heard == images
+
+
+def test_who_comes_late_still_gets_what_was_latched(robot: Robot, tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    latched = robot.node.create_publisher(CameraInfo, "/camera_info", LATCHED)
+    latched.publish(CameraInfo(width=64))
+    recorder = start("record", "-o", str(path), "/camera_info", "--seconds", "2")
+    assert recorder.wait(30) == 0
+    robot.node.destroy_publisher(latched)
+    player = start("replay", str(path), "--loop", "--rate", "0.001")
+    time.sleep(0.5)
+    robot.listen("/camera_info", CameraInfo, LATCHED)
+    assert robot.heard("/camera_info").width == 64
+    player.send_signal(signal.SIGINT)
+    assert player.wait(20) == 130
+
+
+def test_problems_are_sentences(tmp_path: Path) -> None:
+    (tmp_path / "a.mcap").write_bytes(b"something else entirely")
+    for command, words, reason in (
+        ("replay", (str(tmp_path / "a.mcap"),), "no MCAP file"),
+        ("replay", (str(tmp_path / "none.mcap"),), "No such file"),
+        ("replay", (str(tmp_path / "a.mcap"), "--rate", "0"), "no rate"),
+        ("record", ("-o", str(tmp_path / "a.mcap")), "exists already"),
+    ):
+        program = start(command, *words)
+        _, warned = program.communicate(timeout=30)
+        assert program.returncode == 2
+        assert reason in warned
+        assert "Traceback" not in warned

@@ -1,0 +1,130 @@
+"""`./uio2 record [-o file.mcap] [topic ...]`: records topics until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.recorder import Recorder
+from uio2_ros.recording.recording_file import COMPRESSIONS, RecordingWriter
+
+REPORT_PERIOD_S = 0.5
+SPIN_S = 0.1
+MIB = 2**20
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: recorded; 1: the file could not be written to its end; 2: wrong arguments."""
+    arguments = _parser().parse_args(argv)
+    stop = stop_on_signals()
+    try:
+        writer = RecordingWriter(arguments.output or _default_path(), arguments.compression)
+    except RecordingError as error:
+        print(f"uio2 record: {error}", file=sys.stderr)
+        return 2
+    context = rclpy.Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        return _record(context, writer, arguments, stop)
+    finally:
+        context.try_shutdown()
+
+
+def _record(
+    context: rclpy.Context,
+    writer: RecordingWriter,
+    arguments: argparse.Namespace,
+    stop: threading.Event,
+) -> int:
+    failures: list[RecordingError] = []
+
+    def fail(error: RecordingError) -> None:
+        failures.append(error)
+        stop.set()
+
+    node = rclpy.create_node("recorder", context=context, start_parameter_services=False)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    recorder = Recorder(node, writer, [_full(name) for name in arguments.topics], fail)
+    print(f"recording to {writer.path}; Ctrl-C ends it", file=sys.stderr)
+    _spin(executor, writer, recorder, stop, arguments.seconds)
+    recorder.close()
+    node.destroy_node()
+    try:
+        writer.close()
+    except RecordingError as error:
+        failures.append(error)
+    _report(writer, recorder, failures)
+    return 1 if failures else 0
+
+
+def _spin(
+    executor: SingleThreadedExecutor,
+    writer: RecordingWriter,
+    recorder: Recorder,
+    stop: threading.Event,
+    seconds: float,
+) -> None:
+    began_s = shown_s = time.monotonic()
+    while not stop.is_set() and not (seconds and time.monotonic() - began_s >= seconds):
+        executor.spin_once(timeout_sec=SPIN_S)
+        now_s = time.monotonic()
+        if sys.stderr.isatty() and now_s - shown_s >= REPORT_PERIOD_S:
+            shown_s = now_s
+            line = f"{now_s - began_s:7.1f} s  {_amount(writer, recorder)}"
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+
+
+def _report(
+    writer: RecordingWriter, recorder: Recorder, failures: Sequence[RecordingError]
+) -> None:
+    for name, problem in sorted(recorder.problems.items()):
+        print(f"uio2 record: {name} was left out: {problem}", file=sys.stderr)
+    for name in recorder.missing():
+        print(f"uio2 record: nobody published {name}", file=sys.stderr)
+    for error in failures[:1]:  # what follows the first failure is its consequence
+        print(f"uio2 record: {error}", file=sys.stderr)
+    size = writer.path.stat().st_size / MIB
+    topics = len(recorder.topics)
+    print(f"{writer.path}: {writer.messages} messages of {topics} topics, {size:.1f} MiB")
+
+
+def _amount(writer: RecordingWriter, recorder: Recorder) -> str:
+    size = writer.size_bytes / MIB
+    return f"{writer.messages} messages of {len(recorder.topics)} topics, {size:.1f} MiB"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./uio2 record", description="Record topics to an MCAP file until Ctrl-C."
+    )
+    parser.add_argument("topics", nargs="*", help="default: all but logs and parameter events")
+    parser.add_argument("-o", "--output", type=Path, help="default: uio2_<date>_<time>.mcap")
+    parser.add_argument("--compression", choices=sorted(COMPRESSIONS), default="zstd")
+    parser.add_argument("--seconds", type=float, default=0.0, help="stop after this long")
+    return parser
+
+
+def _default_path() -> Path:
+    return Path(f"uio2_{datetime.now():%Y-%m-%d_%H-%M-%S}.mcap")
+
+
+def _full(name: str) -> str:
+    return name if name.startswith("/") else f"/{name}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""`./uio2 replay file.mcap`: publishes a recording, or asks its instructions again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+
+from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.player import Player
+from uio2_ros.recording.recording_file import Recording
+
+DISCOVERY_S = 2.0
+"""How long listeners are waited for before the first message."""
+SETTLING_S = 0.3
+"""A writer may know its reader before the reader knows it; best effort is lost until then."""
+DELIVERY_S = 2.0
+LOOK_PERIOD_S = 0.05
+EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: played; 2: a file that cannot be; 130: interrupted."""
+    arguments = _parser().parse_args(argv)
+    try:
+        recording = Recording(arguments.file)
+        return _play(recording, arguments, stop_on_signals())
+    except RecordingError as error:
+        print(f"uio2 replay: {error}", file=sys.stderr)
+        return EXIT_WRONG
+
+
+def _play(recording: Recording, arguments: argparse.Namespace, stop: threading.Event) -> int:
+    context = rclpy.Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    node = rclpy.create_node("player", context=context, start_parameter_services=False)
+    try:
+        player = Player(node, recording, arguments.topics, clock=arguments.clock)
+        print(f"playing {', '.join(player.topics)}", file=sys.stderr)
+        _await_listeners(player, stop)
+        went_on = True
+        while went_on:
+            went_on = player.play(arguments.rate, stop.is_set) and arguments.loop
+        player.wait_for_delivery(DELIVERY_S)
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+    if not recording.is_complete and not stop.is_set():
+        print(f"uio2 replay: {recording.path} ends early: its recorder died", file=sys.stderr)
+    print(f"{player.published} messages of {len(player.topics)} topics")
+    return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+
+
+def _await_listeners(player: Player, stop: threading.Event) -> None:
+    end_s = time.monotonic() + DISCOVERY_S
+    while not player.has_listeners() and time.monotonic() < end_s and not stop.is_set():
+        time.sleep(LOOK_PERIOD_S)
+    time.sleep(SETTLING_S)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./uio2 replay", description="Publish a recording.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("topics", nargs="*", help="full names; default: all that are recorded")
+    parser.add_argument("--rate", type=_rate, default=1.0, help="2: twice as fast")
+    parser.add_argument("--loop", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument("--clock", action="store_true", help="publish /clock from recorded times")
+    return parser
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; give a number above 0")
+    return rate
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
