@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.sim.model import (
-    PADDLE_GEOM,
+    PADDLE_GEOMS,
     TIMESTEP_S,
     TOOL_BODY,
     TOOL_JOINTS,
@@ -43,7 +43,7 @@ class Arm:
         joints = [physics.model.joint(name) for name in TOOL_JOINTS]
         self._places = [int(joint.qposadr[0]) for joint in joints]
         self._servos = [int(physics.model.actuator(name).id) for name in TOOL_JOINTS]
-        self._paddle = int(physics.model.geom(PADDLE_GEOM).id)
+        self._paddle = [int(physics.model.geom(name).id) for name in PADDLE_GEOMS]
         self._held: str | None = None
         physics.data.qpos[self._places] = PARKED
         physics.data.ctrl[self._servos] = PARKED

@@ -15,7 +15,7 @@ from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 
 DRIVE_M_S = 0.5
 TURN_RAD_S = 1.0
-SETTLE_S = 0.1
+SETTLE_S = 0.2
 DIMENSIONS = ("forward", "turn")
 STOP = "stop"
 

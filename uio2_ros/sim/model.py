@@ -24,11 +24,12 @@ SAMPLES_PER_PIXEL = 4
 
 SEEN_GROUP, SOLID_GROUP = 0, 3  # what is drawn, and what only collides
 
-TOOL_BODY, CUP_GEOM, STEM_GEOM, PADDLE_GEOM = "tool", "cup", "stem", "paddle"
+TOOL_BODY, CUP_GEOM, STEM_GEOM = "tool", "cup", "stem"
+PADDLE_GEOMS = ("paddle", "left lip", "right lip")
 TOOL_JOINTS = ("tool x", "tool y", "tool z", "tool yaw")
 BASE_BODY = "base"
 BASE_JOINTS = ("base x", "base y", "base yaw")
-PADDLE_HALF_WIDTH_M = 0.04
+PADDLE_HALF_WIDTH_M = 0.05
 
 _TYPES = {
     Solid.BOX: mujoco.mjtGeom.mjGEOM_BOX,
@@ -190,16 +191,24 @@ def _add_tool(spec: Any, scene: SceneSpec) -> None:
         mass=0.4,
         rgba=(0.62, 0.64, 0.67, 1),
     )
-    tool.add_geom(
-        name=PADDLE_GEOM,
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=(0.004, PADDLE_HALF_WIDTH_M, 0.025),
-        pos=(0, 0, 0.025),
-        mass=0.1,
-        rgba=(0.62, 0.64, 0.67, 0),
-        contype=0,
-        conaffinity=0,
-    )
+    lip = (0.01, 0.003, 0.025)
+    for name, size, position in (
+        (PADDLE_GEOMS[0], (0.004, PADDLE_HALF_WIDTH_M, 0.025), (0, 0, 0.025)),
+        (PADDLE_GEOMS[1], lip, (0.012, PADDLE_HALF_WIDTH_M, 0.025)),
+        (PADDLE_GEOMS[2], lip, (0.012, -PADDLE_HALF_WIDTH_M, 0.025)),
+    ):
+        tool.add_geom(
+            name=name,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=size,
+            pos=position,
+            mass=0.03,
+            rgba=(0.62, 0.64, 0.67, 0),
+            contype=0,
+            conaffinity=0,
+            friction=(0.05, 0.005, 1e-4),  # slippery: what it pushes turns its flat side to it
+            priority=1,
+        )
     for thing in scene.objects:
         spec.add_equality(
             name=thing.name,
@@ -224,7 +233,7 @@ def _add_base(spec: Any, scene: SceneSpec) -> None:
     for name, axis in zip(BASE_JOINTS, ((1, 0, 0), (0, 1, 0), (0, 0, 1)), strict=True):
         kind = hinge if name.endswith("yaw") else slide
         base.add_joint(name=name, type=kind, axis=axis)
-        _servo(spec, name, *((4000.0, 400.0) if kind == slide else (400.0, 40.0)))
+        _servo(spec, name, *((20000.0, 1000.0) if kind == slide else (2000.0, 60.0)))
     base.add_geom(
         name="base",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,

@@ -11,6 +11,7 @@ from uio2_ros.sim.world import World
 from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
 
 TABLE_SPACE, TABLE_FRAME = "vima", "base_link"
+PADDLE_FACE_M = 0.006  # how far before the tool an object stops: half the paddle, and some roll
 PUSH_GAP_M = 0.02  # between paddle and object where a push begins
 
 
@@ -42,7 +43,7 @@ def push(world: World, name: str, to_x: float) -> Step:
     x, y, _ = world.pose(name).position.tolist()
     radius, reach = world.form(name).radius, world.form(name).upper[1]
     start = Pose2D(x - radius - PUSH_GAP_M, y, 0.0)
-    return Step(ActionKind.PUSH, "push", start, Pose2D(to_x - reach, y, 0.0))
+    return Step(ActionKind.PUSH, "push", start, Pose2D(to_x - reach - PADDLE_FACE_M, y, 0.0))
 
 
 def free_spot(world: World, name: str) -> tuple[float, float]:

@@ -88,6 +88,7 @@ class Cast:
         size: Size | None = None,
         lead: bool = False,
         x_range_m: tuple[float, float] | None = None,
+        yaw_limit_rad: float = YAW_LIMIT_RAD,
         avoid: Sequence[Shape] = (),
     ) -> ObjectSpec:
         """Draw an object and its place. Raises NoRoomError where none is left."""
@@ -96,13 +97,13 @@ class Cast:
         chosen = sizes[int(self.rng.integers(len(sizes)))] if size is None else size
         name = f"{colour.value} {shape.value}"
         thing = ObjectSpec(name, shape, colour, chosen, ObjectPose(0, 0))
-        placed = replace(thing, pose=self.free_pose(thing, x_range_m))
+        placed = replace(thing, pose=self.free_pose(thing, x_range_m, yaw_limit_rad))
         self.objects.append(placed)
         return placed
 
-    def distract(self, at_most: int, shapes: Sequence[Shape]) -> None:
-        """Up to that many more objects, fewer where the scene is full."""
-        wanted = int(self.rng.integers(at_most + 1))
+    def distract(self, at_most: int, shapes: Sequence[Shape], at_least: int = 0) -> None:
+        """Some more objects, fewer where the scene is full."""
+        wanted = int(self.rng.integers(at_least, at_most + 1))
         with contextlib.suppress(NoRoomError):
             for _ in range(wanted):
                 self.add(shapes)
@@ -112,7 +113,10 @@ class Cast:
         self._bands.append(band)
 
     def free_pose(
-        self, thing: ObjectSpec, x_range_m: tuple[float, float] | None = None
+        self,
+        thing: ObjectSpec,
+        x_range_m: tuple[float, float] | None = None,
+        yaw_limit_rad: float = YAW_LIMIT_RAD,
     ) -> ObjectPose:
         """A place for the object, clear of all others. Raises NoRoomError."""
         radius, clearance = self.radius(thing), self._clearance
@@ -122,7 +126,7 @@ class Cast:
         turned = thing.shape not in LYING_SHAPES
         for _ in range(PLACEMENT_TRIES):
             x, y = self.rng.uniform(x1, x2), self.rng.uniform(y1 + margin, y2 - margin)
-            yaw = self.rng.uniform(-YAW_LIMIT_RAD, YAW_LIMIT_RAD) * turned
+            yaw = self.rng.uniform(-yaw_limit_rad, yaw_limit_rad) * turned
             if self._is_free(x, y, radius, thing.name):
                 return ObjectPose(float(x), float(y), 0.0, float(yaw))
         raise NoRoomError(f"no room for {thing.name} beside {len(self.objects)} objects")

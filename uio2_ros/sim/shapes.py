@@ -201,7 +201,7 @@ def _mug(scale: float) -> Form:
         )
     )
     floor = Part(Solid.CYLINDER, (radius, wall / 2), (0, 0, wall / 2))
-    walls = _ring_of_boxes(radius=(inner + radius) / 2, bottom=0.0, top=height, thickness=wall)
+    walls = _ring_of_boxes((inner + radius) / 2, wall / 2, height, wall)
     return Form(
         seen=handle,
         lathe=cup,
@@ -280,7 +280,7 @@ def _bowl(scale: float) -> Form:
     ]
     lean = math.atan2(radius - foot, height)
     floor = Part(Solid.CYLINDER, (foot, wall / 2), (0, 0, wall / 2))
-    walls = _ring_of_boxes((foot + radius) / 2, 0.0, height, wall, lean)
+    walls = _ring_of_boxes((foot + radius) / 2, wall / 2, height, wall, lean)
     return Form(
         seen=(),
         lathe=Profile(((0, wall), *inside, *outside, (0, 0))),
@@ -317,7 +317,7 @@ def _plate(scale: float) -> Form:
         )
     )
     lean = math.atan2(radius - foot, height)
-    walls = _ring_of_boxes((foot + radius) / 2, 0.0, height, 0.003 * scale, lean)
+    walls = _ring_of_boxes((foot + radius) / 2, base / 2, height, 0.003 * scale, lean)
     return Form(
         seen=(),
         lathe=disc,
@@ -335,12 +335,13 @@ def _plate(scale: float) -> Form:
 def _tray(scale: float) -> Form:
     long, wide, height, wall = 0.088 * scale, 0.056 * scale, 0.02 * scale, 0.004 * scale
     bottom = Part(Solid.BOX, (long, wide, wall / 2), (0, 0, wall / 2))
+    half, middle = (height - wall) / 2, (height + wall) / 2  # walls stand on the bottom
     ends = tuple(
-        Part(Solid.BOX, (wall / 2, wide, height / 2), (side * (long - wall / 2), 0, height / 2))
+        Part(Solid.BOX, (wall / 2, wide, half), (side * (long - wall / 2), 0, middle))
         for side in (-1, 1)
     )
     sides = tuple(
-        Part(Solid.BOX, (long, wall / 2, height / 2), (0, side * (wide - wall / 2), height / 2))
+        Part(Solid.BOX, (long, wall / 2, half), (0, side * (wide - wall / 2), middle))
         for side in (-1, 1)
     )
     parts = (bottom, *ends, *sides)

@@ -106,9 +106,9 @@ class World:
 
     def view(self, camera: str) -> CameraView:
         """Intrinsics and pose of a camera now."""
-        state = self.physics.data.cam(camera)
+        model, state = self._camera(camera).model, self.physics.data.cam(camera)
         rotation = state.xmat.reshape(3, 3) * np.array([1.0, -1.0, -1.0])
-        return CameraView(self._camera(camera).model, state.xpos.copy(), rotation)
+        return CameraView(model, state.xpos.copy(), rotation)
 
     def audio(self, seconds: float) -> Samples:
         """The last seconds of sound, mono at 16 kHz; silence before the start."""

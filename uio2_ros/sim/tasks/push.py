@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.model import PADDLE_HALF_WIDTH_M
 from uio2_ros.sim.motions import push, table_plan
 from uio2_ros.sim.relations import is_at_rest, is_upright
 from uio2_ros.sim.sampling import Band, Cast, table_scene
@@ -21,8 +22,9 @@ from uio2_ros.tasks.answer import TaskPlan
 PUSHED = (Shape.CUBE, Shape.CYLINDER, Shape.BOWL)
 START_X_M = (0.37, 0.43)
 LINE_X_M = (0.57, 0.68)
-TOLERANCE_M = 0.02
+TOLERANCE_M = 0.025
 BAND_SPARE_M = 0.03
+YAW_LIMIT_RAD = 0.15  # a flat side meets the paddle
 
 PUSH = Wordings(
     train=(
@@ -58,9 +60,9 @@ class PushGoal:
 
 def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:
     cast = Cast(rng, split)
-    pushed = cast.add(PUSHED, lead=True, x_range_m=START_X_M)
-    cast.keep_free(Band(pushed.pose.y, 0.04 + BAND_SPARE_M))
-    cast.distract(4, SMALL_THINGS)
+    pushed = cast.add(PUSHED, lead=True, x_range_m=START_X_M, yaw_limit_rad=YAW_LIMIT_RAD)
+    cast.keep_free(Band(pushed.pose.y, PADDLE_HALF_WIDTH_M + BAND_SPARE_M))
+    cast.distract(4, SMALL_THINGS, at_least=1)
     colours = [colour for colour in Colour if colour is not pushed.colour]
     line = LineSpec(float(rng.uniform(*LINE_X_M)), colours[rng.integers(len(colours))])
     instruction = PUSH.say(rng, split, x=called(pushed), line=line.colour.value)
