@@ -86,7 +86,7 @@ def test_definition_holds_every_type_once_and_in_full_names() -> None:
 def test_types_that_are_not_installed_are_named() -> None:
     with pytest.raises(RecordingError, match="no definition of nowhere_msgs/msg/Thing"):
         definition_of("nowhere_msgs/msg/Thing")
-    with pytest.raises(RecordingError, match="is no type such as"):
+    with pytest.raises(RecordingError, match="is no message type such as"):
         definition_of("Thing")
 
 

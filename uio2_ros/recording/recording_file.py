@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import zstandard
-from mcap.exceptions import EndOfFile, McapError
+from mcap.exceptions import McapError
 from mcap.records import Channel, Message, Metadata, Schema
 from mcap.stream_reader import StreamReader
 from mcap.writer import CompressionType, Writer
@@ -149,7 +149,9 @@ class Recording:
                         self.notes[record.name] = dict(record.metadata)
                     elif isinstance(record, Message):
                         yield Recorded(topics[record.channel_id], record.log_time, record.data)
-            except EndOfFile:
+            except (McapError, struct.error):
+                if file.tell() < self.path.stat().st_size:
+                    raise  # damaged, not cut short
                 return
         self.is_complete = True
 
