@@ -400,3 +400,17 @@ def test_how_the_sound_is_cut_into_chunks_does_not_matter(sizes: list[int], rate
     one, other = whole.window(None, 99.0), cut.window(None, 99.0)
     shared = min(one.size, other.size)
     np.testing.assert_allclose(one[:shared], other[:shared], atol=1e-4)
+
+
+def test_sound_from_the_future_is_dropped_and_what_follows_is_heard() -> None:
+    now_ns = 100 * S
+    history = AudioHistory(AudioHistorySettings(max_ahead_s=2.0), clock_ns=lambda: now_ns)
+    assert history.push(now_ns + 60 * S, ramp(100), RATE) is Push.AHEAD
+    assert history.push(now_ns + 2 * S, ramp(100), RATE) is Push.ACCEPTED
+    assert history.push(now_ns - S, ramp(100), RATE) is Push.ACCEPTED
+    assert history.state().drops == {"ahead": 1}
+
+
+def test_clock_that_stands_at_zero_knows_no_future() -> None:
+    history = AudioHistory(clock_ns=lambda: 0)
+    assert history.push(50 * S, ramp(100), RATE) is Push.ACCEPTED

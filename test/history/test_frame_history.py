@@ -594,3 +594,15 @@ def test_kept_frames_are_at_least_a_period_apart(steps: list[int], period: int) 
         camera.show(second)
     kept = seconds_of(history.state().stamps_ns)[:-1]
     assert all(later - earlier >= period for earlier, later in itertools.pairwise(kept))
+
+
+def test_spare_buffers_are_made_ready_with_the_pictures() -> None:
+    history = FrameHistory(FrameHistorySettings(count=2, spare=3, period_s=0.0))
+    for second in range(1, 20):
+        history.offer(second * 10**9, "camera", lambda: picture(1))
+    snapshots = [history.snapshot() for _ in range(3)]
+    size = picture(1).nbytes
+    assert history.state().bytes == 5 * size
+    for snapshot in snapshots:
+        snapshot.release()
+    assert history.state().bytes == 5 * size

@@ -26,3 +26,21 @@ def test_buffers_of_a_former_size_go() -> None:
     assert pool.total_bytes == 20, "given back after the change of size"
     assert pool.take(30) is not None
     assert pool.total_bytes == 30, "spare at the change of size"
+
+
+def test_buffers_are_made_ready_one_at_a_time_up_to_a_number() -> None:
+    pool = SlotPool(HeapMemory(), max_bytes=1000)
+    taken = pool.take(10)
+    assert taken is not None
+    for expected in (20, 30, 30):
+        pool.make_ready(10, 3)
+        assert pool.total_bytes == expected
+
+
+def test_nothing_is_made_ready_beyond_the_bound_or_beside_another_size() -> None:
+    pool = SlotPool(HeapMemory(), max_bytes=25)
+    for _ in range(3):
+        pool.make_ready(10, 5)
+    assert pool.total_bytes == 20
+    pool.make_ready(5, 50)
+    assert pool.total_bytes == 20

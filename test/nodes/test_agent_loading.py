@@ -44,6 +44,7 @@ def test_agent_says_why_and_takes_a_correction(
     assert ErrorCode(result.error_code) is ErrorCode.MODEL_NOT_READY
     assert "cannot configure" in result.error_msg
     assert str(*parameters.values()) in result.error_msg
+    assert agent.log.read_text().count("cannot be loaded") == 1
 
     corrected = [Parameter("tokenizer", value=""), Parameter("model", value="synthetic")]
     request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in corrected])
@@ -63,6 +64,7 @@ def test_agent_says_why_and_takes_a_correction(
         ("audio.format.encoding", "MP3", "S16LE or F32LE"),
         ("device", "gpu", "auto, cpu, cuda or cuda:<number>"),
         ("dtype", "float8", "float32 or bfloat16"),
+        ("tasks.normal_axes", "up", "three signed axes"),
     ],
 )
 def test_parameters_that_make_no_sense_are_named(
@@ -71,8 +73,17 @@ def test_parameters_that_make_no_sense_are_named(
     agent = start_agent(**{name: value})
     agent.wait_until_logged("cannot configure")
     said = robot.ask().error_msg
-    assert f"{name} is {value!r}" in said
+    assert name.removeprefix("tasks.") in said
+    assert f" is {value!r}" in said
     assert possible in said
+
+
+def test_folder_without_action_spaces_is_named(
+    start_agent: Callable[..., AgentProcess], robot: Robot, tmp_path: Path
+) -> None:
+    agent = start_agent(action_spaces=tmp_path / "nothing")
+    agent.wait_until_logged("cannot configure")
+    assert f"no folder of action spaces; looked for {tmp_path}/nothing" in robot.ask().error_msg
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,13 @@ def test_history_state_is_latched_and_counts(robot: Robot) -> None:
     assert 1.0 < state.frame_span < 2.0
 
 
+def test_refused_requests_are_results_too(robot: Robot) -> None:
+    robot.listen("/agent/result", InstructionResult)
+    refused = robot.ask("the cup", task="no such task")
+    assert ErrorCode(refused.error_code) is ErrorCode.UNKNOWN_TASK
+    assert robot.heard("/agent/result") == refused
+
+
 def test_tasks_are_listed(robot: Robot) -> None:
     response = robot.call(ListTasks, "/agent/list_tasks", ListTasks.Request())
     by_name = {task.name: task for task in response.tasks}

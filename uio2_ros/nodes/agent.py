@@ -51,6 +51,7 @@ from uio2_ros.nodes.agent_senses import Senses
 from uio2_ros.nodes.agent_state_messages import (
     history_state_message,
     model_status,
+    odometry_status,
     picture_status,
     sound_status,
     task_message,
@@ -406,6 +407,8 @@ class AgentNode(LifecycleNodeMixin, Node):
                 picture_status(f"{name}: pictures", self._senses, now_ns),
                 sound_status(f"{name}: sound", self._senses, now_ns),
             ]
+            if "odometry" in self._senses.subscriptions:
+                statuses.append(odometry_status(f"{name}: odometry", self._senses, now_ns))
         return statuses
 
     def _publish_history_state(self) -> None:

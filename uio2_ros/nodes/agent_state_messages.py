@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from builtin_interfaces.msg import Time
@@ -124,6 +125,21 @@ def sound_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
     }
     problem = "; ".join(subscription.problems) or senses.sound_problem
     return status_message(name, problem, readings)
+
+
+def odometry_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+    """Where the robot is and how many moves are remembered."""
+    subscription = senses.subscriptions["odometry"]
+    position = senses.moves.position(now_ns, math.inf)
+    readings = {
+        "topic": subscription.topic,
+        "qos": subscription.qos,
+        "position (m)": " ".join(f"{number:.2f}" for number in position or ()),
+        "moves": str(len(senses.moves.texts())),
+        "last error": senses.odometry_problem,
+    }
+    problem = "; ".join(subscription.problems) or senses.odometry_problem
+    return status_message(name, problem or ("" if position else "no position yet"), readings)
 
 
 def _problem(problems: list[str], newest_ns: int | None, what: str) -> str:
