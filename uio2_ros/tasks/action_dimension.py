@@ -177,7 +177,7 @@ def _unit(record: YamlRecord, kind: DimensionKind) -> str:
     if unit not in UNITS[kind]:
         fitting = ", ".join(UNITS[kind])
         raise record.complaint(
-            f"a {kind.value} is not measured in {unit!r}; expected one of {fitting}", "unit"
+            f"kind {kind.value} is not measured in {unit!r}; expected one of {fitting}", "unit"
         )
     return unit
 
