@@ -47,6 +47,7 @@ class Arm:
         self._held: str | None = None
         physics.data.qpos[self._places] = PARKED
         physics.data.ctrl[self._servos] = PARKED
+        self._show_paddle(False)
         mujoco.mj_forward(physics.model, physics.data)
 
     @property

@@ -30,6 +30,7 @@ TOOL_JOINTS = ("tool x", "tool y", "tool z", "tool yaw")
 BASE_BODY = "base"
 BASE_JOINTS = ("base x", "base y", "base yaw")
 PADDLE_HALF_WIDTH_M = 0.05
+PADDLE_FACE_M = 0.016  # before the cup
 
 _TYPES = {
     Solid.BOX: mujoco.mjtGeom.mjGEOM_BOX,
@@ -193,9 +194,9 @@ def _add_tool(spec: Any, scene: SceneSpec) -> None:
     )
     lip = (0.01, 0.003, 0.025)
     for name, size, position in (
-        (PADDLE_GEOMS[0], (0.004, PADDLE_HALF_WIDTH_M, 0.025), (0, 0, 0.025)),
-        (PADDLE_GEOMS[1], lip, (0.012, PADDLE_HALF_WIDTH_M, 0.025)),
-        (PADDLE_GEOMS[2], lip, (0.012, -PADDLE_HALF_WIDTH_M, 0.025)),
+        (PADDLE_GEOMS[0], (0.004, PADDLE_HALF_WIDTH_M, 0.025), (PADDLE_FACE_M - 0.004, 0, 0.025)),
+        (PADDLE_GEOMS[1], lip, (PADDLE_FACE_M, PADDLE_HALF_WIDTH_M, 0.025)),
+        (PADDLE_GEOMS[2], lip, (PADDLE_FACE_M, -PADDLE_HALF_WIDTH_M, 0.025)),
     ):
         tool.add_geom(
             name=name,
@@ -204,8 +205,6 @@ def _add_tool(spec: Any, scene: SceneSpec) -> None:
             pos=position,
             mass=0.03,
             rgba=(0.62, 0.64, 0.67, 0),
-            contype=0,
-            conaffinity=0,
             friction=(0.05, 0.005, 1e-4),  # slippery: what it pushes turns its flat side to it
             priority=1,
         )

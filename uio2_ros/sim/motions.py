@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
+from uio2_ros.sim.model import PADDLE_FACE_M
 from uio2_ros.sim.sampling import CLEARANCE_M, TABLE_X_M, TABLE_Y_M, NoRoomError
 from uio2_ros.sim.world import World
 from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
 
 TABLE_SPACE, TABLE_FRAME = "vima", "base_link"
-PADDLE_FACE_M = 0.006  # how far before the tool an object stops: half the paddle, and some roll
-PUSH_GAP_M = 0.02  # between paddle and object where a push begins
+PUSH_GAP_M = 0.015  # between paddle and object where a push begins
 
 
 def table_plan(*steps: Step) -> TaskPlan:
@@ -42,7 +42,7 @@ def push(world: World, name: str, to_x: float) -> Step:
     """Push an object away from the robot until its axis is at x = to_x."""
     x, y, _ = world.pose(name).position.tolist()
     radius, reach = world.form(name).radius, world.form(name).upper[1]
-    start = Pose2D(x - radius - PUSH_GAP_M, y, 0.0)
+    start = Pose2D(x - radius - PADDLE_FACE_M - PUSH_GAP_M, y, 0.0)
     return Step(ActionKind.PUSH, "push", start, Pose2D(to_x - reach - PADDLE_FACE_M, y, 0.0))
 
 

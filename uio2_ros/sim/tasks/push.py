@@ -20,7 +20,7 @@ from uio2_ros.sim.world import World
 from uio2_ros.tasks.answer import TaskPlan
 
 PUSHED = (Shape.CUBE, Shape.CYLINDER, Shape.BOWL)
-START_X_M = (0.37, 0.43)
+START_X_M = (0.39, 0.44)
 LINE_X_M = (0.57, 0.68)
 TOLERANCE_M = 0.025
 BAND_SPARE_M = 0.03

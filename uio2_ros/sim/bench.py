@@ -1,0 +1,109 @@
+"""How well the reference policies do and how fast the simulator is.
+
+    python -m uio2_ros.sim.bench success --episodes 100
+    python -m uio2_ros.sim.bench speed
+
+Success is over held-out seeds, without pictures. Speed is of one process; run it with
+LP_NUM_THREADS=1 and OMP_NUM_THREADS=1 to see what one core does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.policies import Oracle, Policy, RandomPolicy, run_episode
+from uio2_ros.sim.splits import Split
+from uio2_ros.sim.tasks import SIM_TASKS, sample_episode
+from uio2_ros.sim.truth import observe
+from uio2_ros.sim.world import World
+
+DATA_SIZE = PictureSize(256, 256)
+ROBOT_SIZE = PictureSize(320, 240)
+ROBOT_RATE_HZ = 15.0
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print one table."""
+    options = _parse(argv)
+    if options.what == "success":
+        print_success(options.tasks, options.episodes, options.seed, Split(options.split))
+    else:
+        print_speed(options.episodes)
+    return 0
+
+
+def print_success(tasks: Sequence[str], episodes: int, seed: int, split: Split) -> None:
+    """Episodes that the oracle and the random policy solve, task by task."""
+    print(f"{'task':8}  oracle  random   of {episodes} episodes, {split.value}", flush=True)
+    for task in tasks:
+        oracle = _successes(task, episodes, seed, split, lambda _: Oracle())
+        random = _successes(task, episodes, seed, split, RandomPolicy)
+        print(f"{task:8}  {len(oracle):6}  {len(random):6}", end="", flush=True)
+        failed = sorted(set(range(seed, seed + episodes)) - set(oracle))
+        print(f"   oracle failed at {failed}" if failed else "", flush=True)
+
+
+def _successes(
+    task: str, episodes: int, seed: int, split: Split, policy: Callable[[int], Policy]
+) -> list[int]:
+    """The seeds that succeeded."""
+    seeds = range(seed, seed + episodes)
+    return [
+        each
+        for each in seeds
+        if run_episode(sample_episode(task, each, split), policy(each)).success
+    ]
+
+
+def print_speed(scenes: int) -> None:
+    """Frames of new scenes a second, and how much faster than time the robot's camera runs."""
+    _frames(1, DATA_SIZE)
+    for per_scene in (1, 4):
+        rate = scenes * per_scene / _frames(scenes, DATA_SIZE, per_scene)
+        print(f"{rate:6.1f} frames/s   256x256 colour, depth and bodies, {per_scene} a scene")
+    print(f"{_times_real_time():6.1f} x real time   320x240 colour at 15 Hz while the arm works")
+
+
+def _frames(scenes: int, size: PictureSize, per_scene: int = 1) -> float:
+    """Seconds to sample, build and see scenes, with the truth of each picture."""
+    began = time.perf_counter()
+    for seed in range(scenes):
+        with World(sample_episode("put", seed, Split.TRAIN, size).scene) as world:
+            for number in range(per_scene):
+                observe(world, ("front", "top")[number % 2])
+    return time.perf_counter() - began
+
+
+def _times_real_time() -> float:
+    episode = sample_episode("swap", 1, Split.TRAIN, ROBOT_SIZE)
+    with World(episode.scene) as world:
+        world.colour("front")
+        world.watch(partial(_draw, world), 1 / ROBOT_RATE_HZ)
+        plan, began = episode.oracle(world), time.perf_counter()
+        scene_began_s = world.time_s
+        world.execute_plan(plan)
+        return (world.time_s - scene_began_s) / (time.perf_counter() - began)
+
+
+def _draw(world: World) -> None:
+    world.colour("front")
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m uio2_ros.sim.bench", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("what", choices=("success", "speed"))
+    parser.add_argument("--episodes", type=int, default=100, help="episodes a task, or scenes")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--split", choices=[split.value for split in Split], default="held-out")
+    parser.add_argument("--tasks", nargs="+", choices=list(SIM_TASKS), default=list(SIM_TASKS))
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
