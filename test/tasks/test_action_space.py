@@ -1,3 +1,4 @@
+import itertools
 import math
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.tasks import ActionSpaceError, action_space_folder, load_action_spaces
+from uio2_ros.tasks.action_dimension import UNITS
 from uio2_ros.tasks.action_space import Axis, Dimension, DimensionKind, SpaceKind
 
 SOURCE = Path(__file__).parents[2] / "config" / "action_spaces"
@@ -331,3 +333,22 @@ def test_mistakes_in_chunks_and_frames_are_named(tmp_path, line, problem):
 def test_only_continuous_spaces_have_chunks(tmp_path):
     text = ARM.replace("continuous", "pick_place").replace("rate_hz: 5", "chunk: 2")
     assert problem_of(tmp_path, text).startswith("space.yaml:4: unknown key 'chunk'")
+
+
+def test_the_annotated_file_of_the_documentation_is_valid(tmp_path):
+    pages = (SOURCE.parents[1] / "docs" / "representations.md").read_text().splitlines()
+    start = pages.index("    name: my_arm")
+    block = list(itertools.takewhile(lambda line: line.startswith("    "), pages[start:]))
+    text = "\n".join(line[4:] for line in block) + "\n"
+    space = load_action_spaces(write(tmp_path, text))["my_arm"]
+    assert {dimension.kind for dimension in space.dimensions} == set(DimensionKind)
+    assert space.dimension_names == tuple(space.prompt.split(", "))
+    dx = space.dimensions[0]
+    assert (dx.high, dx.max_rate, dx.tolerance) == pytest.approx((0.05, 0.25, 0.002))
+    assert (space.chunk, space.rate_hz, space.tip_frame_id) == (4, 5.0, "tool0")
+
+
+def test_the_documentation_lists_the_kinds_and_their_units():
+    pages = (SOURCE.parents[1] / "docs" / "representations.md").read_text()
+    for kind, units in UNITS.items():
+        assert f"| {kind.value} | {', '.join(units)} |" in pages
