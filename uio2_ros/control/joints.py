@@ -22,6 +22,10 @@ class JointStates:
             if math.isfinite(position):
                 self._positions[joint] = (position, now_s)
 
+    def known(self, now_s: float) -> int:
+        """How many joints have a position that counts."""
+        return sum(not math.isnan(self.at(joint, now_s)) for joint in self._positions)
+
     def at(self, joint: str, now_s: float) -> float:
         """The position of a joint; NaN if it is not known or too old."""
         position, heard_s = self._positions.get(joint, (math.nan, now_s))

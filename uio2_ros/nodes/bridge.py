@@ -281,6 +281,7 @@ class BridgeNode(Node):
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "plan": self._describe_run(),
+            "joints known": str(self._joints.known(self._now_s())),
             "steps dropped": str(follower.steps_dropped),
             "plans ignored": str(self._plans_ignored),
             **{f"ended {cause.name}": str(follower.ends[cause]) for cause in Cause},
