@@ -16,10 +16,12 @@ if importlib.util.find_spec("rclpy") is None:
         "test_agent_*.py",
         "test_answer_frames.py",
         "test_answer_messages.py",
+        "test_answer_topics.py",
         "test_image_header.py",
         "test_markers.py",
         "test_picture_messages.py",
         "test_qos.py",
+        "test_rviz_config.py",
     ]
 else:
     from nodes.agent_process import AgentProcess, private_domain

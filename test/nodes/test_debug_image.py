@@ -167,8 +167,8 @@ def test_values_of_continuous_actions_are_a_table() -> None:
 
 
 def test_sound_is_its_envelope_below_the_picture() -> None:
-    loud_then_silent = np.concatenate((np.tile((0.9, -0.9), 4000), np.zeros(8000))).astype(np.float32)
-    drawing = draw_answer(BLACK, "", Answer(audio=(loud_then_silent,)))
+    samples = np.concatenate((np.tile((0.9, -0.9), 4000), np.zeros(8000)))  # loud, then silent
+    drawing = draw_answer(BLACK, "", Answer(audio=(samples.astype(np.float32),)))
     strip = drawing[480:552]
     assert (strip[:, 160] == PALETTE[5]).all(axis=1).sum() > 20
     assert (strip[:, 480] == PALETTE[5]).all(axis=1).sum() <= 3

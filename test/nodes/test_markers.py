@@ -78,7 +78,7 @@ def test_moves_of_a_base_are_a_path() -> None:
         for name in names
     )
     answer = Answer(plan=TaskPlan("pointnav", steps, "base_link"))
-    line, arrow, label = marker_array(answer, HEADER, None, space).markers[1:]
+    label, line, arrow = marker_array(answer, HEADER, None, space).markers[1:]
     assert {marker.ns for marker in (line, arrow, label)} == {"path"}
     assert (line.type, line.header.frame_id, len(line.points)) == (
         Marker.LINE_STRIP,
@@ -89,6 +89,14 @@ def test_moves_of_a_base_are_a_path() -> None:
     assert arrow.points[1].y > arrow.points[0].y > 0
     assert label.text == "stop"
     assert len(marker_array(answer, HEADER, None).markers) == 1  # of an unknown space
+
+
+def test_a_base_that_stays_is_a_ball() -> None:
+    space = load_action_spaces()["pointnav"]
+    stop = Step(ActionKind.DISCRETE, "stop", values=space.action("stop").values)
+    answer = Answer(plan=TaskPlan("pointnav", (stop,), "base_link"))
+    label, ball = marker_array(answer, HEADER, None, space).markers[1:]
+    assert (label.text, ball.type) == ("stop", Marker.SPHERE)
 
 
 def test_cuboid_has_a_body_edges_and_a_label() -> None:

@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("instruction", nargs="?", help="asked first; else the last answer is shown")
     parser.add_argument("--task", help="as in ./uio2 ask; chosen by the sentence if not given")
     parser.add_argument("--action-space", default="", help="of a plan; default: the task's")
+    parser.add_argument(
+        "--timeout", type=float, default=0.0, help="of the answer, seconds; default: the agent's"
+    )
     parser.add_argument("--recording", type=Path, help="an MCAP file instead of a running agent")
     parser.add_argument("--until", type=float, help="seconds of the recording to look at")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="a .png or .jpg file")
@@ -133,7 +136,9 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace) -> Stamp:
         task, instruction = suggestion.task, suggestion.instruction
     if task not in TASKS:
         raise NothingToShowError(f"there is no task {task!r}; see ./uio2 ask --help")
-    answer = agent.ask(instruction, task=task, action_space=arguments.action_space)
+    answer = agent.ask(
+        instruction, task=task, action_space=arguments.action_space, timeout_s=arguments.timeout
+    )
     if not answer.stamp_ns:
         raise NothingToShowError(
             f"the answer is about no picture, so there is nothing to show: {answer.text!r}"

@@ -49,7 +49,7 @@ ORANGE = ColorRGBA(r=1.0, g=0.60, b=0.10, a=1.0)
 PINK = ColorRGBA(r=0.91, g=0.30, b=0.63, a=1.0)
 BLUE = ColorRGBA(r=0.20, g=0.60, b=1.0, a=1.0)
 VIOLET = ColorRGBA(r=0.61, g=0.43, b=1.0, a=1.0)
-GLASS = ColorRGBA(r=0.20, g=0.60, b=1.0, a=0.3)
+GLASS = ColorRGBA(r=0.20, g=0.60, b=1.0, a=0.2)
 
 Spots = npt.NDArray[np.float64]
 
@@ -144,17 +144,18 @@ def _move(number: int, step: Step, header: Header) -> Iterator[Marker]:
     is_push = step.kind is ActionKind.PUSH
     kind, color = ("push", PINK) if is_push else ("pick_place", ORANGE)
     start, end = pose_message(step.start).position, pose_message(step.end).position
-    spot = _marker(header, kind, Marker.SPHERE, color)
-    spot.pose.position = start
-    spot.scale = Vector3(x=POINT_DIAMETER_M, y=POINT_DIAMETER_M, z=POINT_DIAMETER_M)
-    yield spot
+    yield _ball(header, kind, start, color)
     yield _arrow(header, kind, start, end, color)
     yield _text(header, kind, f"{number}: {step.name}", start, color)
 
 
 def _path(path: MotionPath, name: str, header: Header) -> Iterator[Marker]:
-    """A line along the motion, and an arrow that says where it ends and heads."""
+    """A line along the motion and an arrow where it ends and heads; a ball to stay."""
     places = _messages(path.points)
+    yield _text(header, "path", name, places[-1], VIOLET)
+    if path.is_still:
+        yield _ball(header, "path", places[-1], VIOLET)
+        return
     line = _marker(header, "path", Marker.LINE_STRIP, VIOLET)
     line.scale.x = PATH_WIDTH_M
     line.points = places
@@ -162,7 +163,13 @@ def _path(path: MotionPath, name: str, header: Header) -> Iterator[Marker]:
     heading = path.headings[-1]
     ahead = path.points[-1] + HEADING_LENGTH_M * np.array((np.cos(heading), np.sin(heading), 0))
     yield _arrow(header, "path", places[-1], _messages(ahead[None])[0], VIOLET)
-    yield _text(header, "path", name, places[-1], VIOLET)
+
+
+def _ball(header: Header, namespace: str, position: PointMessage, color: ColorRGBA) -> Marker:
+    ball = _marker(header, namespace, Marker.SPHERE, color)
+    ball.pose.position = position
+    ball.scale = Vector3(x=POINT_DIAMETER_M, y=POINT_DIAMETER_M, z=POINT_DIAMETER_M)
+    return ball
 
 
 def _arrow(

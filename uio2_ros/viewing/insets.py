@@ -83,10 +83,13 @@ def _move(area: Pixels, step: Step, label: str, to_map: ToMap, pen: Pen) -> None
 
 
 def _path(area: Pixels, path: MotionPath, to_map: ToMap, pen: Pen) -> None:
-    """The way from a dot to an arrowhead that shows where the robot heads at its end."""
+    """The way from a dot to an arrowhead that shows where the robot heads; a square to stay."""
     spots = np.array([to_map((x, y)) for x, y, _ in path.points.tolist()], np.int32)
     cv2.polylines(area, [spots], False, PATH, pen.line, cv2.LINE_AA)
     cv2.circle(area, tuple(spots[0].tolist()), 2 * pen.line, PATH, cv2.FILLED, cv2.LINE_AA)
+    if path.is_still:
+        cv2.rectangle(area, spots[0] - 4 * pen.line, spots[0] + 4 * pen.line, PATH, pen.line)
+        return
     (x, y), heading = spots[-1].tolist(), float(path.headings[-1])
     length = 8 * pen.line
     tip = (round(x - length * math.sin(heading)), round(y - length * math.cos(heading)))

@@ -28,9 +28,9 @@ class MotionPath:
     headings: npt.NDArray[np.float64]  # (steps + 1,)
 
     @property
-    def length(self) -> float:
-        """Metres."""
-        return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
+    def is_still(self) -> bool:
+        """Whether nothing moves or turns, as with "stop"."""
+        return bool((self.points == self.points[0]).all() and not self.headings.any())
 
 
 def motion_path(plan: TaskPlan, space: ActionSpace) -> MotionPath | None:

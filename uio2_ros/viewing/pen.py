@@ -12,6 +12,8 @@ Pixels = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]  # RGB
 Spot = tuple[int, int]  # x, y in pixels of the drawing
 
+MOST_LETTERS = 32
+"""Of a tag."""
 FONT = cv2.FONT_HERSHEY_DUPLEX
 INK: Color = (245, 245, 245)
 PAPER: Color = (28, 32, 38)
@@ -74,7 +76,7 @@ def write(
 
 def tag(canvas: Pixels, text: str, corner: Spot, color: Color, pen: Pen) -> None:
     """Text on a filled plate, above the corner, or where it still fits into the picture."""
-    text = printable(text)
+    text = _shortened(printable(text))
     plate_height = pen.letter_height + pen.letter_depth + pen.pad
     plate_width = pen.text_width(text) + 2 * pen.pad
     left = max(0, min(corner[0] - pen.line // 2, canvas.shape[1] - plate_width))
@@ -83,6 +85,10 @@ def tag(canvas: Pixels, text: str, corner: Spot, color: Color, pen: Pen) -> None
     cv2.rectangle(canvas, (left, top), (left + plate_width, top + plate_height), color, cv2.FILLED)
     baseline = (left + pen.pad, top + pen.pad // 2 + pen.letter_height)
     write(canvas, text, baseline, contrasting(color), pen)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 2]}.."
 
 
 def shade(area: Pixels, part: float) -> None:

@@ -24,8 +24,12 @@ Pixels = npt.NDArray[np.uint8]
 DOTS_PER_INCH = 100
 BACKGROUND = "#282c34"
 INK = "#dfe3ea"
+MOST_LETTERS = 32
+"""Of a label."""
 TITLE_PART = 0.06
 """Of the height."""
+MOST_PICTURE = 0.55
+"""Of the width, where there are scenes too."""
 LEAST_EXTENT_M = 0.4
 
 
@@ -53,33 +57,46 @@ def render(
 
     `size` is width and height, pixels. ValueError without anything to draw.
     """
-    columns = len(scenes) + (picture is not None)
-    if not columns:
+    if picture is None and not scenes:
         raise ValueError("neither a picture nor a scene to draw")
     width, height = size
     figure = Figure((width / DOTS_PER_INCH, height / DOTS_PER_INCH), DOTS_PER_INCH)
     figure.patch.set_facecolor(BACKGROUND)
     canvas: Any = FigureCanvasAgg(figure)  # type: ignore[no-untyped-call,unused-ignore]
+    left = _picture_part(picture, len(scenes), width / height)
     if picture is not None:
-        _draw_picture(figure, picture, columns)
-    for number, scene in enumerate(scenes, start=columns - len(scenes)):
-        _draw_scene(figure, scene, (number, columns), view)
+        _draw_picture(figure, picture, left)
+    part = (1 - left) / max(1, len(scenes))
+    for number, scene in enumerate(scenes):
+        _draw_scene(figure, scene, (left + number * part, part), view)
     canvas.draw()
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _draw_picture(figure: Figure, picture: Pixels, columns: int) -> None:
+def _picture_part(picture: Pixels | None, scenes: int, aspect: float) -> float:
+    """How much of the width is the picture's: what it fills, and no more than its share."""
+    if picture is None:
+        return 0.0
+    if not scenes:
+        return 1.0
+    filled = picture.shape[1] / picture.shape[0] / aspect
+    return min(max(filled, MOST_PICTURE / (1 + scenes)), MOST_PICTURE)
+
+
+def _draw_picture(figure: Figure, picture: Pixels, part: float) -> None:
     margin = 0.01
-    panel = figure.add_axes((margin, margin, 1 / columns - 2 * margin, 1 - TITLE_PART - margin))
+    panel = figure.add_axes((margin, margin, part - 2 * margin, 1 - TITLE_PART - margin))
+    panel.set_anchor("N")
     panel.imshow(picture)
     panel.set_axis_off()
     panel.set_title("debug_image", color=INK, fontsize=10)
 
 
-def _draw_scene(figure: Figure, scene: Scene, place: tuple[int, int], view: View) -> None:
-    number, columns = place
+def _draw_scene(figure: Figure, scene: Scene, place: tuple[float, float], view: View) -> None:
+    """`place` is the left edge and the width, as parts of the figure's."""
+    left, part = place
     panel: Any = figure.add_axes(
-        (number / columns, 0, 1 / columns, 1 - TITLE_PART), projection="3d", computed_zorder=False
+        (left, 0, part, 1 - TITLE_PART), projection="3d", computed_zorder=False
     )
     panel.set_facecolor(BACKGROUND)
     panel.set_axis_off()
@@ -99,7 +116,7 @@ def _frame(panel: Any, scene: Scene, height_pixels: float) -> float:
         (panel.set_xlim, panel.set_ylim, panel.set_zlim), middle, extent, strict=True
     ):
         set_limits(center - span / 2, center + span / 2)
-    panel.set_box_aspect(extent, zoom=1.25)
+    panel.set_box_aspect(extent, zoom=0.95)
     return float(0.8 * height_pixels / np.linalg.norm(extent))
 
 
@@ -141,4 +158,6 @@ def _draw(panel: Any, shape: Line | Faces | Dots | Label, order: int, scale: flo
         )
     else:
         ((x, y, z),) = shape.points
-        panel.text(x, y, z, f" {shape.text}", color=shape.color, fontsize=9, zorder=order)
+        panel.text(
+            x, y, z, f" {shape.text[:MOST_LETTERS]}", color=shape.color, fontsize=9, zorder=order
+        )
