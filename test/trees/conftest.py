@@ -40,7 +40,7 @@ else:
             self._server = ActionServer(
                 self.node,
                 ExecutePlan,
-                "~/execute_plan",
+                "~/execute",
                 self._execute,
                 cancel_callback=lambda _: CancelResponse.ACCEPT,
             )

@@ -114,7 +114,7 @@ def test_a_server_that_is_not_there_fails_in_time_and_by_name(robot: Robot) -> N
     assert finish(plan) is Status.SUCCESS
     act = ExecutePlan("act", robot, answer_key="q", server_wait_s=0.2)
     assert finish(act) is Status.FAILURE
-    assert act.feedback_message == "there is no /bridge/execute_plan; is it running?"
+    assert act.feedback_message == "there is no /bridge/execute; is it running?"
 
 
 def test_nothing_to_act_on_or_to_check_is_a_failure(robot: Robot) -> None:

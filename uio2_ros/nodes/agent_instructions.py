@@ -35,7 +35,7 @@ from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.nodes.idle_work import IdleWork
 from uio2_ros.serving import ModelProcess, Ticket
 from uio2_ros.tasks.answer import Answer, Stage
-from uio2_ros.tasks.instruction import CameraModel
+from uio2_ros.tasks.instruction import Observation
 from uio2_ros.tasks.registry import task_named
 
 NS_PER_S = 1_000_000_000
@@ -280,7 +280,7 @@ class Instructions:
     ) -> None:
         """Topics now, the drawing when nobody is disturbed by it."""
         answer = answer.timed(total=message.timings.total)
-        self._publish(asked, answer, message, sight.observation.camera)
+        self._publish(asked, answer, message, sight.observation)
         if draws:
             draw = functools.partial(self._draw, asked, answer, message, sight)
             self._drawings.give(draw, release)
@@ -292,11 +292,14 @@ class Instructions:
         asked: _Asked,
         answer: Answer,
         message: InstructionResult,
-        camera: CameraModel | None = None,
+        observation: Observation | None = None,
     ) -> None:
+        camera = None if observation is None else observation.camera
         try:
             outputs = () if answer.error_code else task_named(asked.request.task).outputs
             self._publishers.publish(answer, message, outputs, camera)
+            if observation is not None:
+                self._publishers.publish_asked(asked.request, observation, message)
         except Exception:  # of any message: the caller has the answer already
             self._node.get_logger().error(traceback.format_exc())
 

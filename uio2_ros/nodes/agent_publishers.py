@@ -11,11 +11,12 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
-from uio2_ros.msg import AudioChunk, InstructionResult, KeypointArray, Plan
+from uio2_ros.msg import Asked, AudioChunk, InstructionResult, KeypointArray, Plan
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.nodes.answer_frames import answer_frames
+from uio2_ros.nodes.asked_message import asked_message
 from uio2_ros.nodes.debug_image import draw_answer
 from uio2_ros.nodes.markers import marker_array
 from uio2_ros.nodes.picture_messages import (
@@ -27,7 +28,7 @@ from uio2_ros.nodes.picture_messages import (
 )
 from uio2_ros.tasks.action_space import ActionSpace, ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import CameraModel, Frame
+from uio2_ros.tasks.instruction import CameraModel, Frame, Observation
 
 DEPTH = 10
 FRAMES_DEPTH = 100
@@ -45,6 +46,7 @@ PICTURE_TOPICS = {"depth": "depth", "normals": "normals", "generated": "generate
 """Roles of pictures and their topics; masks are one image of labels."""
 TOPICS: dict[str, tuple[type[Any], QoSProfile | int]] = {
     "~/result": (InstructionResult, DEPTH),
+    "~/asked": (Asked, DEPTH),
     **{name: (kind, DEPTH) for name, kind in FIELD_TYPES.items()},
     **{topic: (Image, DEPTH) for topic in PICTURE_TOPICS.values()},
     "depth/camera_info": (CameraInfo, DEPTH),
@@ -95,6 +97,13 @@ class AnswerPublishers:
             frames = answer_frames(answer, message.header, self._parameter("tf_prefix"))
             if frames:
                 self._say("/tf", TFMessage(transforms=frames))
+
+    def publish_asked(
+        self, request: Any, observation: Observation, message: InstructionResult
+    ) -> None:
+        """What was asked about what, for those who record it; nothing where nobody listens."""
+        if self._topics["~/asked"].get_subscription_count():
+            self._say("~/asked", asked_message(request, observation, message))
 
     def _publish_pictures(
         self, answer: Answer, message: InstructionResult, camera: CameraModel | None

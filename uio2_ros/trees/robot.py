@@ -82,7 +82,7 @@ class Robot:
         self.agent = AgentClient(name=agent, namespace=namespace)
         self.agent.node.set_parameters([Parameter("use_sim_time", value=use_sim_time)])
         prefix = self.agent.agent.rpartition("/")[0]
-        self.bridge = f"{prefix}/{bridge}/execute_plan"
+        self.bridge = f"{prefix}/{bridge}/execute"
         node = self.agent.node
         self._plans = ActionClient(node, ExecutePlan, self.bridge)
         self._executions: set[Execution] = set()
