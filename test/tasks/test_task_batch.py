@@ -6,7 +6,17 @@ import torch
 
 from uio2_ros.decoding import COCO_17
 from uio2_ros.errors import ErrorCode
-from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage, TaskRunner, TaskSettings
+from uio2_ros.tasks import (
+    Answer,
+    Box,
+    Frame,
+    Instruction,
+    Observation,
+    Stage,
+    Task,
+    TaskRunner,
+    TaskSettings,
+)
 
 
 def test_different_tasks_share_one_engine_batch(runner, engine, observation, locations):
@@ -185,3 +195,20 @@ def test_regions_of_several_instructions_are_their_own(runner, engine, observati
     )
     assert locations(202, 156, 437, 468) in engine.prompts[0]
     assert locations(124, 0, 874, 999) in engine.prompts[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (lambda _session: Answer(text="hello"), "is no generator but gives a Answer"),
+        (lambda session: session.generate_sound("hello"), "returned a ndarray; expected an Answer"),
+    ],
+)
+def test_a_task_that_is_written_wrongly_is_told_how(
+    runner, engine, observation, monkeypatch, answer, problem
+):
+    engine.sounds = [np.zeros(16, np.float32)]
+    task = Task("hello", "Greets.", "Hello.", ("text",), answer)
+    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", lambda _name: task)
+    with pytest.raises(TypeError, match=f"task 'hello' {problem}"):
+        runner.run(Instruction("hello", "hello"), observation)

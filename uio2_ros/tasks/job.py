@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from uio2_ros.errors import InstructionError
 from uio2_ros.processing.example import Example
 from uio2_ros.tasks.answer import Answer, Stage, Timings
-from uio2_ros.tasks.calls import Call
+from uio2_ros.tasks.calls import Asking, Call
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.task import Task
 
@@ -30,7 +30,14 @@ class Job:
         self.answer: Answer | None = None
         self.error: InstructionError | None = None
         self.timings = Timings()
-        self._asking = task.answer(session)
+        asking: object = task.answer(session)
+        if not isinstance(asking, Generator):
+            given = type(asking).__name__
+            raise TypeError(
+                f"the answer of task {task.name!r} is no generator but gives a {given}; ask the "
+                "model by 'yield from session.generate(...)' and return the Answer"
+            )
+        self._asking: Asking[Answer] = asking
 
     @property
     def waiting(self) -> bool:
@@ -64,12 +71,18 @@ class Job:
         try:
             self.calls = step()
         except StopIteration as end:
-            self.answer = end.value
+            self.answer = self._checked(end.value)
         except InstructionError as error:
             self.error = error
         self.add(postprocess=perf_counter() - started)
         if self.answer is not None:
             self.report(Stage.FINISHING, self.answer.text)
+
+    def _checked(self, answer: object) -> Answer:
+        if not isinstance(answer, Answer):
+            given = type(answer).__name__
+            raise TypeError(f"task {self.task.name!r} returned a {given}; expected an Answer")
+        return answer
 
 
 @dataclass(eq=False)
