@@ -1,0 +1,1 @@
+"""How well the agent does: answers against the truth, and episodes of the simulator."""
