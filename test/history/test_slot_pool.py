@@ -29,18 +29,28 @@ def test_buffers_of_a_former_size_go() -> None:
 
 
 def test_buffers_are_made_ready_one_at_a_time_up_to_a_number() -> None:
-    pool = SlotPool(HeapMemory(), max_bytes=1000)
+    pool = SlotPool(HeapMemory(), max_bytes=1000, keep=3)
     taken = pool.take(10)
     assert taken is not None
     for expected in (20, 30, 30):
-        pool.make_ready(10, 3)
+        pool.make_ready(10)
         assert pool.total_bytes == expected
 
 
+def test_buffers_beyond_those_to_keep_are_freed_after_use() -> None:
+    pool = SlotPool(HeapMemory(), max_bytes=1000, keep=3)
+    taken = [pool.take(10) for _ in range(5)]
+    assert pool.total_bytes == 50
+    for buffer in taken:
+        assert buffer is not None
+        pool.give_back(buffer)
+    assert pool.total_bytes == 30
+
+
 def test_nothing_is_made_ready_beyond_the_bound_or_beside_another_size() -> None:
-    pool = SlotPool(HeapMemory(), max_bytes=25)
+    pool = SlotPool(HeapMemory(), max_bytes=25, keep=50)
     for _ in range(3):
-        pool.make_ready(10, 5)
+        pool.make_ready(10)
     assert pool.total_bytes == 20
-    pool.make_ready(5, 50)
+    pool.make_ready(5)
     assert pool.total_bytes == 20

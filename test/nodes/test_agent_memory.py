@@ -16,7 +16,7 @@ from uio2_ros.msg import HistoryState
 pytestmark = pytest.mark.ros
 
 PIXELS = np.zeros((240, 320, 3), np.uint8)
-ROUND = 60
+ROUND = 48
 """Refused instructions of a round, with as many pictures; a quarter as many are answered."""
 MOST_GROWTH = 10 * PIXELS.nbytes
 """A round that kept every picture, or that of every answer, would be beyond."""

@@ -49,7 +49,7 @@ class FrameHistorySettings:
     """Most memory for pixels: frames kept, pinned and spare buffers together."""
     spare: int = 0
     """Buffers beyond `count` that are made ready, one with each picture, before snapshots that are
-    held for long need them."""
+    held for long need them; still more are freed after use. 0 makes none ready and keeps all."""
     reset_tolerance_s: float = 1.0
     """A stamp that is older than the newest by more clears the history (simulation reset)."""
     gap_s: float = 5.0
@@ -174,7 +174,8 @@ class FrameHistory:
         self._reset_ns = round(self.settings.reset_tolerance_s * NS_PER_S)
         self._gap_ns = round(self.settings.gap_s * NS_PER_S)
         self._lock = threading.Lock()  # guards everything below, and `holders` of every frame
-        self._pool = SlotPool(memory or HeapMemory(), self.settings.max_bytes)
+        keep = self.settings.count + self.settings.spare if self.settings.spare else None
+        self._pool = SlotPool(memory or HeapMemory(), self.settings.max_bytes, keep)
         self._newest: _Held | None = None
         self._older: deque[_Held] = deque()
         self._shape: tuple[int, ...] | None = None
@@ -342,8 +343,7 @@ class FrameHistory:
     def _store(self, held: _Held, pixels: npt.NDArray[np.uint8]) -> None:
         with self._lock:
             held.buffer = self._room_for(pixels.nbytes)
-            if self.settings.spare:
-                self._pool.make_ready(pixels.nbytes, self.settings.count + self.settings.spare)
+            self._pool.make_ready(pixels.nbytes)
             if self._shape is not None and self._shape != pixels.shape:
                 self._events["format_change"] += 1
             self._shape = pixels.shape

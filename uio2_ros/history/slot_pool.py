@@ -12,8 +12,10 @@ class SlotPool:
     resolution the old slots go.
     """
 
-    def __init__(self, memory: PixelMemory, max_bytes: int) -> None:
+    def __init__(self, memory: PixelMemory, max_bytes: int, keep: int | None = None) -> None:
+        """Buffers given back beyond `keep` in all are freed; None keeps every one."""
         self._memory = memory
+        self._keep = keep
         self._max_bytes = max_bytes
         self._spare: list[Bytes] = []
         self.total_bytes = 0
@@ -34,12 +36,12 @@ class SlotPool:
         self.total_bytes += size
         return buffer
 
-    def make_ready(self, size: int, count: int) -> None:
-        """One more spare buffer of `size`, its pages touched, if fewer than `count` exist
-        and bound and memory allow it."""
-        if self._spare and self._spare[-1].size != size:
+    def make_ready(self, size: int) -> None:
+        """One more spare buffer of `size`, its pages touched, if fewer than `keep` exist and bound
+        and memory allow it."""
+        if self._keep is None or (self._spare and self._spare[-1].size != size):
             return
-        if self.total_bytes + size > min(count * size, self._max_bytes):
+        if self.total_bytes + size > min(self._keep * size, self._max_bytes):
             return
         try:
             buffer = self._memory.allocate(size)
@@ -51,7 +53,9 @@ class SlotPool:
 
     def give_back(self, buffer: Bytes) -> None:
         """Keeps a buffer for the next `take` of its size."""
-        if self._spare and self._spare[-1].size != buffer.size:
+        other_size = bool(self._spare) and self._spare[-1].size != buffer.size
+        too_many = self._keep is not None and self.total_bytes > self._keep * buffer.size
+        if other_size or too_many:
             self._free(buffer)
         else:
             self._spare.append(buffer)

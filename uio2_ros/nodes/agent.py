@@ -66,8 +66,9 @@ from uio2_ros.tasks.registry import describe_tasks
 STOP_CHECK_PERIOD_S = 0.1
 FOLLOW_PERIOD_S = 0.5
 """How often changes of the publishers are looked for."""
-SWITCH_INTERVAL_S = 0.0005
-"""A picture callback that waits for the interpreter, while another thread runs, waits this long."""
+SWITCH_INTERVAL_S = 0.0002
+"""A thread that waits for the interpreter, while another runs, waits this long: picture callbacks,
+and an instruction at each of its half dozen steps from thread to thread."""
 ARENA_SPARE_BYTES = 64 * 2**20
 """Shared memory beyond the history's, for sound and for pictures not kept in it."""
 
