@@ -13,6 +13,7 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.recording.agent_notes import NOTE, spec_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.player import Player
 from uio2_ros.recording.recording_file import Recording
@@ -23,14 +24,17 @@ SETTLING_S = 0.3
 """A writer may know its reader before the reader knows it; best effort is lost until then."""
 DELIVERY_S = 2.0
 LOOK_PERIOD_S = 0.05
+CHOICES = ("model", "tokenizer", "device", "dtype")
 EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str]) -> int:
-    """0: played; 2: a file that cannot be; 130: interrupted."""
+    """0: played, or all answers the same; 1: other answers; 2: wrong file; 130: interrupted."""
     arguments = _parser().parse_args(argv)
     try:
         recording = Recording(arguments.file)
+        if arguments.verify:
+            return _verify(recording, arguments)
         return _play(recording, arguments, stop_on_signals())
     except RecordingError as error:
         print(f"uio2 replay: {error}", file=sys.stderr)
@@ -58,6 +62,26 @@ def _play(recording: Recording, arguments: argparse.Namespace, stop: threading.E
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
 
 
+def _verify(recording: Recording, arguments: argparse.Namespace) -> int:
+    from uio2_ros.recording.verification import Verdict, verify  # they load torch
+    from uio2_ros.serving.runner import make_runner
+
+    recording.topics()  # reads the notes
+    chosen = {name: getattr(arguments, name) for name in CHOICES}
+    spec = spec_of(recording.notes.get(NOTE, {}), chosen)
+    print(f"asking {spec.model} again", file=sys.stderr)
+    counts = dict.fromkeys(Verdict, 0)
+    for comparison in verify(recording, make_runner(spec).runner):
+        counts[comparison.verdict] += 1
+        asked = comparison.asked
+        reason = f" ({comparison.reason})" if comparison.reason else ""
+        task = asked.task or "free form"
+        print(f"{comparison.verdict.value}{reason}: {task}: {asked.instruction!r}")
+    print(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
+    failed = counts[Verdict.DIFFERENT] or not sum(counts.values()) - counts[Verdict.SKIPPED]
+    return EXIT_FAILED if failed else EXIT_DONE
+
+
 def _await_listeners(player: Player, stop: threading.Event) -> None:
     end_s = time.monotonic() + DISCOVERY_S
     while not player.has_listeners() and time.monotonic() < end_s and not stop.is_set():
@@ -72,6 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=_rate, default=1.0, help="2: twice as fast")
     parser.add_argument("--loop", action="store_true", help="again and again, until Ctrl-C")
     parser.add_argument("--clock", action="store_true", help="publish /clock from recorded times")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="no topics: ask the recorded instructions again and compare the answers",
+    )
+    for name in CHOICES:
+        parser.add_argument(f"--{name}", help="with --verify; default: that of the recorded agent")
     return parser
 
 

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 
 from uio2_ros.nodes.qos import Offer
+from uio2_ros.recording.agent_notes import ASKED, NOTE, ask_parameters
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.offered_qos import to_yaml
@@ -92,6 +93,8 @@ class Recorder:
         offered = [publisher.qos_profile for publisher in publishers]
         topic = Topic(name, type_name, definition_of(type_name), to_yaml(offered))
         self._writer.add_topic(topic)
+        if type_name == ASKED:
+            self._note_model(name.rpartition("/")[0])
 
         def keep(data: bytes, info: Any) -> None:
             self._keep(name, data, info)
@@ -99,6 +102,17 @@ class Recorder:
         self._subscriptions[name] = self._node.create_subscription(
             message_type, name, keep, Offer.of(publishers).profile(DEPTH), raw=True
         )
+
+    def _note_model(self, agent: str) -> None:
+        """Notes which model answers, for asking again."""
+
+        def keep(notes: dict[str, str]) -> None:
+            try:
+                self._writer.add_note(NOTE, {"agent": agent, **notes})
+            except RecordingError as error:
+                self._on_failure(error)
+
+        ask_parameters(self._node, agent, keep)
 
     def _keep(self, name: str, data: bytes, info: Any) -> None:
         try:

@@ -1,0 +1,156 @@
+"""Asks the recorded instructions again, of the same pictures and sound, and compares the answers.
+
+No graph is needed: the pictures are those of the recording with the stamps that the instruction
+saw, decoded as the agent decodes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.serialization import deserialize_message, serialize_message
+
+from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.msg import Asked, InstructionResult
+from uio2_ros.msg import Timings as TimingsMessage
+from uio2_ros.nodes.agent_senses import decode_picture
+from uio2_ros.nodes.answer_messages import instruction_of, result_message
+from uio2_ros.nodes.asked_message import observation_of
+from uio2_ros.nodes.image_header import peek_header
+from uio2_ros.recording.agent_notes import ASKED
+from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.recording_file import Recorded, Recording
+from uio2_ros.serving.runner import Runner
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.instruction import Frame, Observation
+
+NS_PER_S = 1_000_000_000
+PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+KEPT_S = 120.0
+"""Older pictures than this, counted from the newest, no agent has in its history."""
+CLOSE = 1e-4
+"""Scores may differ by this much where requests were computed together."""
+UNREPEATABLE = (ErrorCode.CANCELED, ErrorCode.TIMEOUT, ErrorCode.BUSY, ErrorCode.MODEL_NOT_READY)
+
+
+class Verdict(str, Enum):
+    """How the second answer compares with the first."""
+
+    IDENTICAL = "identical"
+    CLOSE = "same but for the last digits of scores"
+    DIFFERENT = "different"
+    SKIPPED = "not asked"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One instruction, asked again."""
+
+    asked: Any = field(repr=False)
+    verdict: Verdict
+    reason: str = ""
+    """Which fields differ, or why it was not asked."""
+
+
+def verify(recording: Recording, runner: Runner) -> Iterator[Comparison]:
+    """Every recorded instruction, in order. RecordingError if there is none."""
+    pictures: dict[int, Recorded] = {}
+    count = 0
+    for message in recording.messages():
+        if message.topic.type_name in PICTURES:
+            _remember(pictures, message)
+        elif message.topic.type_name == ASKED:
+            count += 1
+            yield _ask_again(deserialize_message(message.data, Asked), pictures, runner)
+    if not count:
+        raise RecordingError(
+            f"there is no {ASKED} in {recording.path}; record the agent's ~/asked too, while "
+            "instructions are given"
+        )
+
+
+def _remember(pictures: dict[int, Recorded], message: Recorded) -> None:
+    stamp_ns = peek_header(message.data).stamp_ns
+    pictures[stamp_ns] = message
+    for old_ns in [old for old in pictures if stamp_ns - old > KEPT_S * NS_PER_S]:
+        del pictures[old_ns]
+
+
+def _ask_again(asked: Any, pictures: Mapping[int, Recorded], runner: Runner) -> Comparison:
+    if asked.result.error_code in UNREPEATABLE:
+        code = ErrorCode(asked.result.error_code).name
+        return Comparison(asked, Verdict.SKIPPED, f"it ended with {code}")
+    try:
+        observation = _observation(asked, pictures)
+    except LookupError as error:
+        return Comparison(asked, Verdict.SKIPPED, str(error))
+    answer = _answer(asked, observation, runner)
+    again = result_message(answer, asked.instruction, asked.result.header)
+    return _compare(asked, again)
+
+
+def _observation(asked: Any, pictures: Mapping[int, Recorded]) -> Observation:
+    """LookupError for a picture that is not recorded."""
+    newest = _stamp_ns(asked.result.header.stamp)
+    older = tuple(_frame(_stamp_ns(stamp), pictures) for stamp in asked.frame_stamps)
+    return observation_of(asked, _frame(newest, pictures) if newest else None, older)
+
+
+def _frame(stamp_ns: int, pictures: Mapping[int, Recorded]) -> Frame:
+    if stamp_ns not in pictures:
+        raise LookupError(f"the picture of {stamp_ns / NS_PER_S:.3f} s is not in the recording")
+    message = pictures[stamp_ns]
+    pixels = decode_picture(message.topic.type_name, message.data)
+    return Frame(pixels, stamp_ns, peek_header(message.data).frame_id, key=stamp_ns)
+
+
+def _answer(asked: Any, observation: Observation, runner: Runner) -> Answer:
+    try:
+        return runner.run(instruction_of(asked), observation)
+    except InstructionError as error:
+        return Answer.failed(error.code, error.message, asked.task)
+
+
+def _compare(asked: Any, again: InstructionResult) -> Comparison:
+    first = asked.result
+    if _bytes(first) == _bytes(again):
+        return Comparison(asked, Verdict.IDENTICAL)
+    fields = [name for name in first.get_fields_and_field_types() if name != "timings"]
+    names = [name for name in fields if getattr(first, name) != getattr(again, name)]
+    close = all(_is_close(getattr(first, name), getattr(again, name)) for name in names)
+    return Comparison(asked, Verdict.CLOSE if close else Verdict.DIFFERENT, ", ".join(names))
+
+
+def _bytes(result: InstructionResult) -> bytes:
+    """As on the wire, without the time it took."""
+    timings, result.timings = result.timings, TimingsMessage()
+    try:
+        return bytes(serialize_message(result))
+    finally:
+        result.timings = timings
+
+
+def _is_close(first: Any, second: Any) -> bool:
+    """Whether two values of a message differ in the last digits of floats only."""
+    if hasattr(first, "get_fields_and_field_types"):
+        names = first.get_fields_and_field_types()
+        return all(_is_close(getattr(first, name), getattr(second, name)) for name in names)
+    if isinstance(first, float):
+        return bool(abs(first - second) <= CLOSE or first == second)
+    if isinstance(first, str | int | bool):
+        return bool(first == second)
+    if len(first) != len(second):
+        return False
+    if isinstance(first, list | tuple):
+        return all(map(_is_close, first, second))
+    values: tuple[npt.NDArray[Any], npt.NDArray[Any]] = np.asarray(first), np.asarray(second)
+    return bool(np.allclose(*values, rtol=0, atol=CLOSE, equal_nan=True))
+
+
+def _stamp_ns(stamp: Any) -> int:
+    return int(stamp.sec * NS_PER_S + stamp.nanosec)
