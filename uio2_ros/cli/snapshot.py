@@ -114,10 +114,8 @@ def _view(text: str) -> str | Angles:
 def _heard(arguments: argparse.Namespace) -> Heard:
     if arguments.recording is not None:
         return recorded(arguments.recording, arguments.namespace, arguments.until)
-    with (
-        AgentClient(name=arguments.name, namespace=arguments.namespace) as agent,
-        TopicListener(agent) as listener,
-    ):
+    with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
+        listener = TopicListener(agent)
         end_s = time.monotonic() + arguments.wait
         if not agent.wait_for_agent(arguments.wait):
             raise NothingToShowError(

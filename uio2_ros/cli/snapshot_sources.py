@@ -17,6 +17,7 @@ from uio2_ros.client import AgentClient
 from uio2_ros.nodes.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
 
 TF_DEPTH = 100
+NS_PER_S = 1_000_000_000
 _TYPES = {
     "debug_image": Image,
     "markers": MarkerArray,
@@ -46,26 +47,17 @@ class NothingToShowError(Exception):
 
 
 class TopicListener:
-    """Hears a running agent's topics while it is open. `heard` is for `when` only."""
+    """Hears a running agent's topics on the client's node, until that client is closed."""
 
     def __init__(self, agent: AgentClient) -> None:
-        self._node = agent.node
-        self._namespace = agent.agent.rpartition("/")[0]
+        namespace = agent.agent.rpartition("/")[0]
         self._arrived = threading.Condition()  # guards what was heard
         self._heard = Heard()
-        self._subscriptions: list[Any] = []
-
-    def __enter__(self) -> TopicListener:
         for topic, kind in _TYPES.items():
-            name = topic if topic in GLOBAL_TOPICS else f"{self._namespace}/{topic}"
-            keep = functools.partial(self._keep, topic)
-            subscription = self._node.create_subscription(kind, name, keep, _QOS[topic])
-            self._subscriptions.append(subscription)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+            name = topic if topic in GLOBAL_TOPICS else f"{namespace}/{topic}"
+            agent.node.create_subscription(
+                kind, name, functools.partial(self._keep, topic), _QOS[topic]
+            )
 
     def when(self, fits: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
         """What was heard, once it fits; None if it does not within `timeout_s`."""
@@ -84,19 +76,27 @@ def recorded(path: Path, namespace: str, until_s: float | None) -> Heard:
 
     NothingToShowError if the file is none or has no answer.
     """
-    from mcap.exceptions import McapError
-    from mcap_ros2.reader import read_ros2_messages
+    try:
+        from mcap.exceptions import McapError
+        from mcap.reader import make_reader
+        from mcap_ros2.decoder import DecoderFactory
+    except ImportError as error:
+        raise NothingToShowError(
+            f"recordings cannot be read ({error}); pip install mcap mcap-ros2-support"
+        ) from error
 
     prefix = "/" + namespace.strip("/") + "/" if namespace.strip("/") else "/"
     names = {f"{prefix}{topic}": topic for topic in RELATIVE_TOPICS} | {t: t for t in GLOBAL_TOPICS}
     heard = Heard()
     try:
-        begin_ns = None
-        for item in read_ros2_messages(str(path), topics=list(names)):
-            begin_ns = item.log_time_ns if begin_ns is None else begin_ns
-            if until_s is not None and item.log_time_ns - begin_ns > until_s * 1e9:
-                break
-            heard.take(names[item.channel.topic], item.ros_msg)
+        with path.open("rb") as stream:
+            reader = make_reader(stream, decoder_factories=[DecoderFactory()])
+            begin_ns = None
+            for _, channel, written, message in reader.iter_decoded_messages(topics=list(names)):
+                begin_ns = written.log_time if begin_ns is None else begin_ns
+                if until_s is not None and written.log_time - begin_ns > until_s * NS_PER_S:
+                    break
+                heard.take(names[channel.topic], message)
     except (OSError, McapError) as error:
         raise NothingToShowError(f"{path} cannot be read as an MCAP recording: {error}") from error
     if heard.marked is None and heard.drawn is None:
