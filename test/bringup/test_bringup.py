@@ -14,7 +14,7 @@ from uio2_ros.bringup import BringupError, Process, Settings, processes, split_a
 
 PROMISED = {
     *("namespace", "params_file", "model", "tokenizer", "device", "image_topic", "audio_topic"),
-    *("autostart", "rviz", "log_level", "use_sim_time", "microphone", "camera"),
+    *("autostart", "rviz", "log_level", "use_sim_time", "microphone", "camera", "bridge"),
 }
 
 
@@ -30,6 +30,13 @@ def test_promised_arguments_exist_and_are_described() -> None:
 
 def test_defaults_run_camera_microphone_and_agent() -> None:
     assert list(running()) == ["camera", "microphone", "agent"]
+
+
+def test_bridge_runs_where_it_is_asked_for() -> None:
+    bridge = running(bridge="true", use_sim_time="true")["bridge"]
+    assert (bridge.executable, bridge.module) == ("bridge_node", "uio2_ros.nodes.bridge")
+    assert bridge.parameters == {"use_sim_time": True}
+    assert bridge.needed
 
 
 def test_sources_can_be_turned_off() -> None:

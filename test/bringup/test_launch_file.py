@@ -102,6 +102,7 @@ def test_every_argument_is_declared_at_top_level(launch_file: ModuleType) -> Non
         {},
         {"camera": "off", "namespace": "robot"},
         {"model": "some/model", "tokenizer": "t.model", "image_topic": "/eye", "camera": "0"},
+        {"bridge": "true", "namespace": "robot", "params_file": ""},
         {"rviz": "true", "use_sim_time": "True", "log_level": "debug", "microphone": "off"},
     ],
 )

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bringup.running_graph import RunningGraph
 
 from uio2_ros import bringup
 from uio2_ros.cli import up
 
 REPOSITORY = Path(__file__).parents[2]
-UP = (sys.executable, "-m", "uio2_ros.cli", "up")
 
 
 def test_help_lists_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,93 +81,6 @@ def test_banner_names_the_topics_in_their_namespace() -> None:
     assert "/bot/audio" in banner
     assert './uio2 ask "find the cup" --namespace /bot' in banner
     assert "-r __ns:=/bot" in banner
-
-
-class RunningGraph:
-    """`up` in a process, its output read as it comes."""
-
-    def __init__(self, environment: dict[str, str], *words: str) -> None:
-        self.process = subprocess.Popen(
-            [*UP, *words],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=REPOSITORY,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        self.lines.extend(line.rstrip() for line in self.process.stdout)
-
-    def wait_for(self, pattern: str, timeout_s: float = 60.0) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not any(re.search(pattern, line) for line in list(self.lines)):
-            assert self.process.poll() is None, self.text
-            assert time.monotonic() < deadline_s, f"no {pattern!r} in:\n{self.text}"
-            time.sleep(0.05)
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    def descendants(self) -> dict[int, str]:
-        """Process ids and command lines of all that was started, by their ROS domain."""
-        return {
-            pid: command
-            for pid, command in _commands()
-            if pid != self.process.pid and self._is_ours(pid)
-        }
-
-    def _is_ours(self, pid: int) -> bool:
-        try:
-            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return False
-
-    _mark = b""
-
-    def end(self, number: int = signal.SIGINT) -> tuple[int, float]:
-        """Exit code, and seconds until `up` ended."""
-        began_s = time.monotonic()
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=20)
-        took_s = time.monotonic() - began_s
-        self._reader.join(timeout=5)
-        return code, took_s
-
-
-def _commands() -> Iterator[tuple[int, str]]:
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if command:
-            yield int(folder.name), command
-
-
-@pytest.fixture
-def start_graph(ros_environment: dict[str, str]) -> Iterator[Callable[..., RunningGraph]]:
-    graphs: list[RunningGraph] = []
-
-    def start(*words: str) -> RunningGraph:
-        mark = f"UIO2_TEST_GRAPH={os.getpid()}-{len(graphs)}-{time.monotonic_ns()}"
-        name, _, value = mark.partition("=")
-        graph = RunningGraph({**ros_environment, name: value}, *words)
-        graph._mark = mark.encode()
-        graphs.append(graph)
-        return graph
-
-    yield start
-    for graph in graphs:
-        for pid in graph.descendants():
-            os.kill(pid, signal.SIGKILL)
-        graph.process.kill()
-        graph.process.wait()
 
 
 def assert_all_ended(graph: RunningGraph, within_s: float) -> None:
