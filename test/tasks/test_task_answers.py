@@ -44,6 +44,50 @@ def test_released_location_tokens_give_the_released_pixels(runner, engine, case)
         assert box == pytest.approx(expected, abs=0.01)
 
 
+def test_released_keypoints_give_the_released_pixels(runner, engine, observation):
+    golden = GOLDEN["keypoints"]
+    engine.script = [golden["text"]]
+    (person,) = runner.keypoints(observation.image, Box(100, 50, 300, 200))
+    found = [(point.x, point.y) for point in person.points]
+    assert np.array(found) == pytest.approx(np.array(golden["points_xyv"])[:, :2], abs=0.01)
+
+
+@pytest.mark.parametrize("task", ["detect", "coco_detect"])
+def test_released_detections_give_the_released_boxes(runner, engine, task):
+    """On a square picture of 999 pixels, whose canvas has no padding."""
+    golden = GOLDEN["detection"]
+    labels = ("mug", "dining table") if task == "detect" else ("cup", "dining table")
+    engine.script = [golden["text"].replace("mug", labels[0])]
+    square = Observation(Frame(np.zeros((999, 999, 3), np.uint8), 1))
+    found = runner.run(Instruction("", task), square).detections
+    boxes = [(one.box.y1, one.box.x1, one.box.y2, one.box.x2) for one in found]
+    expected = np.array(golden["boxes_yxyx_normalized"]) * 999
+    assert np.array(boxes) == pytest.approx(expected, abs=0.01)
+    assert tuple(one.label for one in found) == labels
+
+
+@pytest.mark.parametrize("case", GOLDEN["box_prompts"])
+def test_regions_are_shown_with_the_released_tokens(runner, engine, observation, case):
+    engine.script = ["a mug"]
+    runner.categorize(observation.image, region=Box(*case["box_xyxy"]))
+    places = [token for token in engine.examples[0].text.tolist() if 32000 <= token < 33000]
+    assert places == [token for token in case["token_ids"] if 32000 <= token < 33000]
+
+
+def test_coco_objects_have_their_usual_names(runner, engine, observation, locations):
+    """The model was trained with hyphens in some of them."""
+    engine.script = [f"{locations(250, 100, 500, 400)} teddy-bear"]
+    (found,) = runner.coco_detect(observation.image)
+    assert engine.prompts == ["Find the COCO objects."]
+    assert found.label == "teddy bear"
+
+
+def test_there_are_80_coco_classes():
+    from uio2_ros.tasks.coco_detect import CLASSES, WRITTEN
+
+    assert len(set(CLASSES)) == len(WRITTEN) == 80
+
+
 def test_localize_gives_every_instance_once(runner, engine, observation, locations):
     near, far = locations(250, 100, 500, 400), locations(300, 500, 700, 900)
     engine.script = [f"{near} mug {near} mug {far} mug"]
@@ -157,6 +201,12 @@ def test_vqa_with_options_scores_them(runner, observation):
         ("caption", "Caption this image."),
         ("video_caption", "What does the video describe ?"),
         ("audio_caption", "Give a short description of this audio."),
+        ("image_tag", "What is this? Return a precise but very short answer."),
+        (
+            "video_tag",
+            "What action is being performed in this video? Please provide a short answer.",
+        ),
+        ("demonstration_caption", "What is the robot doing?"),
         ("categorize", "What is this? Return a precise but very short answer."),
     ],
 )

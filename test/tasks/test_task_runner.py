@@ -121,10 +121,16 @@ def test_missing_senses_are_named(runner, task, missing):
     assert f"needs {missing} and there is none" in error.message
 
 
-def test_a_video_needs_earlier_pictures(runner, observation):
-    error = failure(runner, Instruction("", "video_caption"), Observation(observation.image))
+@pytest.mark.parametrize("task", ["video_caption", "video_tag", "demonstration_caption"])
+def test_a_video_needs_earlier_pictures(runner, observation, task):
+    error = failure(runner, Instruction("", task), Observation(observation.image))
     assert error.code is ErrorCode.NO_INPUT
     assert "earlier pictures" in error.message
+
+
+def test_a_video_of_no_pictures_is_refused(runner):
+    with pytest.raises(InstructionError, match="needs a picture"):
+        runner.video_caption([])
 
 
 def test_silence_of_no_samples_is_no_sound(runner):
@@ -248,7 +254,18 @@ def test_methods_give_the_interesting_part(runner, engine, observation, location
     picture = observation.image.pixels
     box = locations(250, 100, 500, 400)
     step = f"1: push from ( {locations(1, 2, 3)} ) and push to ( {locations(4, 5, 6)} )"
-    engine.script = [box, f"{box} mug", f"{box} mug", "yes", "a mug", "a video", "mug"]
+    engine.script = [
+        box,
+        f"{box} mug",
+        f"{box} mug",
+        "yes",
+        "a mug",
+        "a video",
+        "walking",
+        "stacking",
+        "mug",
+        "mug",
+    ]
     engine.script += [step, step, "stop", "hello"]
     assert runner.refexp(picture, "mug").label == "mug"
     assert [found.label for found in runner.localize(picture, "mug")] == ["mug"]
@@ -256,6 +273,9 @@ def test_methods_give_the_interesting_part(runner, engine, observation, location
     assert runner.vqa(picture, "Is it a mug?") == "yes"
     assert runner.caption(picture) == "a mug"
     assert runner.video_caption([picture, picture]) == "a video"
+    assert runner.video_tag([picture, picture]) == "walking"
+    assert runner.demonstration_caption([picture, picture]) == "stacking"
+    assert runner.image_tag(picture) == "mug"
     assert runner.categorize(picture) == "mug"
     assert runner.next_action(picture, "push it").kind is ActionKind.PUSH
     assert len(runner.plan(picture, "push it").steps) == 1
