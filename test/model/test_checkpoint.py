@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,28 +102,27 @@ def test_a_model_loads_from_a_directory_with_stored_dtypes(tmp_path: Path) -> No
     assert again.get_parameter("input_embedders.image.vit.pre_ln.bias").dtype == torch.float32
 
 
-class Executed(Exception):
-    pass
-
-
 class Hostile:
-    """Runs code when unpickled."""
+    """Creates a folder when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (raise_executed, ())
-
-
-def raise_executed() -> None:
-    raise Executed
+        return (os.mkdir, (str(self.path),))
 
 
 @pytest.mark.parametrize("save", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o, 2))])
 def test_a_pickle_that_is_no_state_dict_is_refused_and_never_executed(
     save: Any, tmp_path: Path
 ) -> None:
-    save({"a.weight": Hostile()}, tmp_path / "pytorch_model.bin")
+    created = tmp_path / "created"
+    save({"a.weight": Hostile(created)}, tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match="not a state dict of tensors and was not executed"):
         read_state_dict([tmp_path / "pytorch_model.bin"])
+    assert not created.exists()
+    pickle.loads(pickle.dumps(Hostile(created), 2))
+    assert created.exists()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_other_content_is_named(content: Any, message: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors"])
-@pytest.mark.parametrize("kept", [0, 6, 300])
+@pytest.mark.parametrize("kept", [0, 6, 300, -1])
 def test_truncated_files_say_to_download_again(name: str, kept: int, tmp_path: Path) -> None:
     path = checkpoint_dir(tmp_path, {name: {"w": torch.zeros(1000)}}) / name
     path.write_bytes(path.read_bytes()[:kept])

@@ -37,6 +37,19 @@ def test_shipped_configs_are_the_official_ones(name: str) -> None:
     assert name in shipped_configs()
 
 
+@pytest.mark.parametrize(
+    ("hub_id", "name"),
+    [
+        ("allenai/uio2-large", "large"),
+        ("allenai/uio2-xl-bfloat16", "xl"),
+        ("allenai/uio2-xxl-bfloat16", "xxl"),
+        ("chrisc36/uio2-dbg-xxl", "xxl"),
+    ],
+)
+def test_hub_ids_name_the_configurations_of_their_checkpoints(hub_id: str, name: str) -> None:
+    assert ModelConfig.load(hub_id) == ModelConfig.load(name)
+
+
 def test_a_config_loads_as_itself() -> None:
     config = ModelConfig.load("tiny")
     assert ModelConfig.load(config) is config

@@ -128,6 +128,10 @@ def test_a_file_that_is_no_picture_is_refused(tmp_path: Path, content: bytes) ->
         (np.zeros((0, 4, 3), np.uint8), "no pixels"),
         (np.zeros((4, 0, 3), np.uint8), "no pixels"),
         (np.zeros((4, 4, 3), np.float32), "uint8"),
+        (np.full((4, 4, 3), 300.0), "uint8 .0 to 255., got float64"),
+        (np.zeros((4, 4, 3), np.bool_), "uint8 .0 to 255., got bool"),
+        (np.full((4, 4, 3), None), "uint8 .0 to 255., got object"),
+        (np.zeros((4, 4, 3), np.int16), "uint8 .0 to 255., got int16"),
         ([[0, 0, 0]], "list"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,7 @@ def test_audio_until_now_completes_its_oldest_segment_with_silence(processor: Pr
     assert heard[7:].all()
 
 
+@pytest.mark.filterwarnings("ignore:the audio has")
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 8))
 def test_the_newest_audio_segments_are_kept(processor: Processor, segments: int) -> None:
@@ -126,6 +128,15 @@ def test_the_newest_audio_segments_are_kept(processor: Processor, segments: int)
     newest = processor(audio=sound[-65280:])
     assert newest.audio is not None
     np.testing.assert_array_equal(example.audio.patches, newest.audio.patches)
+
+
+def test_sound_longer_than_the_history_holds_is_said_to_be_cut(processor: Processor) -> None:
+    with pytest.warns(UserWarning, match=r"7 segments of 4\.08 s, the model takes 5: the oldest 2"):
+        processor(audio=waveform(7 * SEGMENT_S, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        processor(audio=waveform(5 * SEGMENT_S, 1))
+        processor(audio=waveform(40.0, 1), audio_until_now=True)
 
 
 def test_mel_segments_give_what_their_samples_give(processor: Processor) -> None:

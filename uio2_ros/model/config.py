@@ -19,6 +19,13 @@ from typing import Any, Literal, TypeVar
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
 TARGET_MODALITIES = ("text", "image", "audio")
 CONFIG_DIR = Path(__file__).parent / "configs"
+HUB_NAMES = {
+    f"{owner}/uio2-{infix}{size}{suffix}": size
+    for owner, infix in (("allenai", ""), ("chrisc36", "dbg-"))
+    for size in ("large", "xl", "xxl")
+    for suffix in ("", "-bfloat16")
+}
+"""Repositories of released checkpoints, in newer and older documents, by their configuration."""
 Size = tuple[int, int]  # (rows, columns): an image's height and width, a spectrogram's time and mel
 T = TypeVar("T")
 
@@ -331,6 +338,7 @@ class ModelConfig:
     def load(source: ModelConfig | str | Path | Mapping[str, Any]) -> ModelConfig:
         """A configuration by shipped name, from a `config.json` or its directory, or from a dict.
 
+        The hub ids of released checkpoints are names, too; nothing is downloaded.
         Raises ValueError for unknown or missing keys, values of the wrong type and settings that
         this implementation does not have; FileNotFoundError, listing the shipped names, for a
         name that is neither shipped nor a path.
@@ -362,8 +370,9 @@ def shipped_configs() -> tuple[str, ...]:
 
 
 def _config_path(source: str | Path) -> Path:
-    if isinstance(source, str) and source in shipped_configs():
-        return CONFIG_DIR / f"{source}.json"
+    name = HUB_NAMES.get(str(source), str(source))
+    if isinstance(source, str) and name in shipped_configs():
+        return CONFIG_DIR / f"{name}.json"
     path = Path(source)
     if path.is_dir():
         path = path / "config.json"

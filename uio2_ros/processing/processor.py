@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -88,9 +89,10 @@ class Processor:
             used unless `audio` is given or `video_sound` is False.
         audio: mono samples in [-1, 1] at `audio_rate` Hz (None: 16 kHz), a file, or mel segments
             (N, 128, 256). The last segment is the audio input, those before it the history, of
-            which the newest that the model takes are kept. Samples are cut into segments from
-            their start, as in training, or with `audio_until_now` so that the last one ends with
-            them: what is too short to be a segment is then the oldest sound, not the newest.
+            which the newest that the model takes are kept, with a warning. Samples are cut into
+            segments from their start, as in training, or with `audio_until_now` so that the last
+            one ends with them: what is too short to be a segment is then the oldest sound, not
+            the newest.
         region: x1, y1, x2, y2 in pixels of the image, cut to it.
         target: the modality to generate, text, image or audio; None follows the targets.
         text_target, image_target, audio_target: what it should generate, for training. An image
@@ -264,7 +266,14 @@ class Processor:
     def _listen(self, mels: Floats) -> tuple[PatchInput, ...]:
         """Patches of the newest mel segments: the history's, then the audio input's."""
         settings = self.config.audio
-        mels = mels[-(self.config.history_frames + 1) :]
+        most = self.config.history_frames + 1
+        if len(mels) > most:
+            warnings.warn(
+                f"the audio has {len(mels)} segments of {settings.segment_s} s, the model takes "
+                f"{most}: the oldest {len(mels) - most} are not heard; give the part that matters",
+                stacklevel=3,
+            )
+        mels = mels[-most:]
         samples = [settings.history_samples] * (len(mels) - 1) + [settings.input_samples]
         return tuple(
             sound.segment_input(mel, count, settings, self._rng)
