@@ -79,7 +79,7 @@ def _picture_part(picture: Pixels | None, scenes: int, aspect: float) -> float:
         return 0.0
     if not scenes:
         return 1.0
-    filled = picture.shape[1] / picture.shape[0] / aspect
+    filled = float(picture.shape[1]) / float(picture.shape[0]) / aspect
     return min(max(filled, MOST_PICTURE / (1 + scenes)), MOST_PICTURE)
 
 
@@ -133,7 +133,7 @@ def _far_to_near(scene: Scene, view: View) -> list[Line | Faces | Dots | Label]:
 
     def nearness(shape: Line | Faces | Dots | Label) -> tuple[bool, float]:
         middle = shape.points.reshape(-1, 3).mean(axis=0)
-        return isinstance(shape, Label), float(middle @ towards_viewer)
+        return isinstance(shape, Label), float(np.dot(middle, towards_viewer))
 
     return sorted(scene.shapes, key=nearness)
 
