@@ -136,6 +136,7 @@ class Agent:
         return self._log_file.read_text(errors="replace")[-4000:]
 
     def resident_bytes(self) -> int:
+        """With the shared memory that the agent has touched: its pictures, and DDS's segments."""
         return int(psutil.Process(self._process.pid).memory_info().rss)
 
 
@@ -269,7 +270,8 @@ def growth_of(sizes: Sequence[int], minutes: float) -> Measurement:
     fifth = max(1, len(sizes) // 5)
     before, after = statistics.median(sizes[:fifth]), statistics.median(sizes[-fifth:])
     percent = max(0.0, (after - before) / before * 100)
-    note = f"{before / 2**20:.0f} to {after / 2**20:.0f} MiB in {minutes:g} min of streaming"
+    sizes_mib = f"{before / 2**20:.1f} to {after / 2**20:.1f} MiB"
+    note = f"{sizes_mib} with shared memory, in {minutes:g} min of streaming"
     return Measurement("growth of the agent", percent, GROWTH_LIMIT_PERCENT, "%", note)
 
 
