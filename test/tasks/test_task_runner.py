@@ -8,6 +8,7 @@ from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, Stage
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.answer import ActionKind
+from uio2_ros.tasks.instruction import CameraModel
 from uio2_ros.tasks.task import Use
 
 
@@ -254,19 +255,9 @@ def test_methods_give_the_interesting_part(runner, engine, observation, location
     picture = observation.image.pixels
     box = locations(250, 100, 500, 400)
     step = f"1: push from ( {locations(1, 2, 3)} ) and push to ( {locations(4, 5, 6)} )"
-    engine.script = [
-        box,
-        f"{box} mug",
-        f"{box} mug",
-        "yes",
-        "a mug",
-        "a video",
-        "walking",
-        "stacking",
-        "mug",
-        "mug",
-    ]
-    engine.script += [step, step, "stop", "hello"]
+    engine.script = [box, f"{box} mug", f"{box} mug", "yes", "a mug"]
+    engine.script += ["a video", "walking", "stacking", "mug", "mug"]
+    engine.script += [step, step, "stop", locations(500), "", "hello"]
     assert runner.refexp(picture, "mug").label == "mug"
     assert [found.label for found in runner.localize(picture, "mug")] == ["mug"]
     assert [found.label for found in runner.detect(picture)] == ["mug"]
@@ -280,6 +271,9 @@ def test_methods_give_the_interesting_part(runner, engine, observation, location
     assert runner.next_action(picture, "push it").kind is ActionKind.PUSH
     assert len(runner.plan(picture, "push it").steps) == 1
     assert runner.navigate(picture, "go on").name == "stop"
+    assert runner.act(picture, "reach it").steps[0].kind is ActionKind.CONTINUOUS
+    camera = CameraModel(640, 480, 500.0, 500.0, 320.0, 240.0)
+    assert runner.cuboids(picture, camera) == ()
     assert runner.ask(picture, "Hello?").text == "hello"
     assert runner.score(picture, "It is", ("full", "empty")) == (-4.0, -5.0)
     assert runner.categorize(picture, ("plate", "mug")) == "mug"
