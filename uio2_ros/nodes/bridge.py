@@ -86,6 +86,10 @@ class BridgeNode(Node):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
+        self.get_logger().info(
+            f"ready: plans on {self.resolve_topic_name('plan')}, moves by "
+            f"{settings.navigation.value}, arms by {settings.arm.value}"
+        )
         report_s = self._node_settings.diagnostics_period_s
         self.create_timer(report_s, self._report, clock=real_time)
 
