@@ -13,7 +13,8 @@ FEW = {
 @pytest.fixture
 def few_grammars(monkeypatch):
     monkeypatch.setattr(bench_decoding, "GRAMMARS", FEW)
-    monkeypatch.setattr(bench_decoding, "TEXTS", 2)
+    monkeypatch.setattr(bench_decoding, "TEXTS", 1)
+    monkeypatch.setattr(bench_decoding, "REPEATS", 2)
 
 
 @pytest.mark.usefixtures("few_grammars")
