@@ -15,7 +15,7 @@ from uio2_ros.sim.truth import LEAST_PIXELS, SceneTruth, mask_box, observe
 from uio2_ros.tasks.answer import Cuboid
 from uio2_ros.tasks.instruction import CameraModel
 
-VIEWS = [("put", 3, "front"), ("swap", 3, "top"), ("sort", 1, "front"), ("go_to", 3, "base")]
+VIEWS = [("put", 3, "front"), ("swap", 3, "top"), ("go_to", 3, "base")]
 
 
 @pytest.fixture(scope="module", params=VIEWS, ids=lambda view: f"{view[0]}-{view[2]}")

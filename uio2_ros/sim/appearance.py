@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -35,9 +36,15 @@ def texture(surface: SurfaceSpec) -> npt.NDArray[np.uint8]:
         raise ValueError(
             f"no surface pattern is called {surface.pattern!r}; expected one of {known}"
         )
-    mix = _PATTERNS[surface.pattern](np.random.default_rng(surface.seed))[..., None]
+    mix = _mix(surface.pattern, surface.seed)[..., None]
     light, dark = np.asarray(surface.light_rgb), np.asarray(surface.dark_rgb)
     return np.round(255 * np.clip(light * (1 - mix) + dark * mix, 0, 1)).astype(np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _mix(pattern: str, seed: int) -> npt.NDArray[np.float64]:
+    """How much of the dark colour, (256, 256) in [0, 1]."""
+    return _PATTERNS[pattern](np.random.default_rng(seed))
 
 
 def _wood(rng: np.random.Generator) -> npt.NDArray[np.float64]:

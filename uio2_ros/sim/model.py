@@ -45,10 +45,14 @@ def magnification(place: Place) -> float:
     return ROOM_MAGNIFICATION if place is Place.ROOM else 1.0
 
 
-def build_model(scene: SceneSpec) -> Any:
-    """The compiled `mujoco.MjModel`. Equal scenes give equal models."""
+def build_model(scene: SceneSpec, samples_per_pixel: int = SAMPLES_PER_PIXEL) -> Any:
+    """The compiled `mujoco.MjModel`. Equal scenes give equal models.
+
+    0 samples per pixel draw twice as fast as 4, with jagged edges.
+    """
     spec = mujoco.MjSpec()
     _configure(spec, scene)
+    spec.visual.quality.offsamples = samples_per_pixel
     _add_surface(spec, "top", scene)
     _add_surface(spec, "floor", scene)
     if scene.place is Place.TABLE:
@@ -78,7 +82,6 @@ def _configure(spec: Any, scene: SceneSpec) -> None:
     spec.visual.map.zfar = 10.0
     spec.visual.map.shadowclip = 1.0
     spec.visual.quality.shadowsize = SHADOW_PIXELS
-    spec.visual.quality.offsamples = SAMPLES_PER_PIXEL
     spec.visual.headlight.ambient = (0.35, 0.35, 0.35)
     spec.visual.headlight.diffuse = (0.26, 0.26, 0.26)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)

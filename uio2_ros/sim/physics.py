@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.sim.model import TIMESTEP_S, build_model
+from uio2_ros.sim.model import SAMPLES_PER_PIXEL, TIMESTEP_S, build_model
 from uio2_ros.sim.mujoco_egl import mujoco
 from uio2_ros.sim.sounds import Soundscape
 from uio2_ros.sim.spec import ObjectPose, SceneSpec
@@ -48,8 +48,8 @@ class _Watch:
 class Physics:
     """A model, its state, and what sounds in it. One thread at a time."""
 
-    def __init__(self, scene: SceneSpec) -> None:
-        self.model = build_model(scene)
+    def __init__(self, scene: SceneSpec, samples_per_pixel: int = SAMPLES_PER_PIXEL) -> None:
+        self.model = build_model(scene, samples_per_pixel)
         self.data = mujoco.MjData(self.model)
         self.sounds = Soundscape()
         self._watches: list[_Watch] = []

@@ -36,6 +36,7 @@ ROOM_CLEARANCE_M = 0.25
 YAW_LIMIT_RAD = math.radians(35)  # so that an object's far left corner is the far left one
 LYING_SHAPES = (Shape.BOWL, Shape.PLATE, Shape.RING)  # look the same however they are turned
 PLACEMENT_TRIES = 200
+SURFACE_SEEDS = 12  # few, so that their patterns are kept
 
 _SURFACES: tuple[tuple[str, Rgb, Rgb], ...] = (
     ("wood", (0.76, 0.60, 0.42), (0.46, 0.31, 0.18)),
@@ -204,7 +205,7 @@ def _surface(rng: np.random.Generator, choices: Sequence[tuple[str, Rgb, Rgb]]) 
     pattern, light, dark = choices[int(rng.integers(len(choices)))]
     shade = rng.uniform(0.88, 1.08)
     return SurfaceSpec(
-        pattern, _shaded(light, shade), _shaded(dark, shade), int(rng.integers(2**31))
+        pattern, _shaded(light, shade), _shaded(dark, shade), int(rng.integers(SURFACE_SEEDS))
     )
 
 

@@ -74,27 +74,38 @@ def surface_normals(depth: Metres, camera: CameraModel) -> Metres:
     Unit vectors that face the camera; 0 where the depth is 0. At edges, each is that of the surface
     on the side of the smaller jump in depth.
     """
-    rows, columns = np.indices(depth.shape)
-    z = depth.astype(np.float64)
-    points = np.stack(
-        [(columns - camera.cx) / camera.fx * z, (rows - camera.cy) / camera.fy * z, z], axis=-1
+    height, width = depth.shape
+    right = (np.arange(width, dtype=np.float32) - np.float32(camera.cx)) / np.float32(camera.fx)
+    down = (np.arange(height, dtype=np.float32) - np.float32(camera.cy)) / np.float32(camera.fy)
+    points = (right[None, :] * depth, down[:, None] * depth, depth)
+    ax, ay, az = _smaller_steps(points, axis=1)
+    bx, by, bz = _smaller_steps(points, axis=0)
+    normals = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    lengths = np.sqrt(np.einsum("hwc,hwc->hw", normals, normals))
+    towards = normals[..., 0] * points[0] + normals[..., 1] * points[1] + normals[..., 2] * depth
+    scale = np.divide(
+        np.where(towards > 0, np.float32(-1), np.float32(1)),
+        lengths,
+        out=np.zeros_like(lengths),
+        where=(lengths > 0) & (depth > 0),
     )
-    across, along = _smaller_step(points, axis=1), _smaller_step(points, axis=0)
-    normals = np.cross(across, along)
-    lengths = np.linalg.norm(normals, axis=-1, keepdims=True)
-    normals = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-    away = np.sum(normals * points, axis=-1, keepdims=True) > 0
-    normals = np.where(away, -normals, normals)
-    return np.where(depth[..., None] > 0, normals, 0).astype(np.float32)
+    facing: Metres = normals * scale[..., None]
+    return facing
 
 
-def _smaller_step(points: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-    """The step to the next or from the last point along an axis, whichever is nearer in depth."""
-    steps = np.diff(points, axis=axis)
-    forward = np.concatenate([steps, np.take(steps, [-1], axis=axis)], axis=axis)
-    backward = np.concatenate([np.take(steps, [0], axis=axis), steps], axis=axis)
-    nearer = np.abs(forward[..., 2:]) <= np.abs(backward[..., 2:])
-    return np.where(nearer, forward, backward)
+def _smaller_steps(points: tuple[Metres, ...], axis: int) -> list[Metres]:
+    """Steps to the next or from the last point along an axis, whichever is nearer in depth."""
+    steps = [np.diff(values, axis=axis) for values in points]
+    forward = [np.concatenate([step, _edge(step, axis, last=True)], axis) for step in steps]
+    backward = [np.concatenate([_edge(step, axis, last=False), step], axis) for step in steps]
+    nearer = np.abs(forward[-1]) <= np.abs(backward[-1])
+    return [
+        np.where(nearer, ahead, behind) for ahead, behind in zip(forward, backward, strict=True)
+    ]
+
+
+def _edge(values: Metres, axis: int, *, last: bool) -> Metres:
+    return np.take(values, [-1 if last else 0], axis=axis)
 
 
 def mask_box(mask: Pixels) -> Box:
