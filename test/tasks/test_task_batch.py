@@ -7,6 +7,7 @@ import torch
 from uio2_ros.decoding import COCO_17
 from uio2_ros.errors import ErrorCode
 from uio2_ros.tasks import (
+    TASKS,
     Answer,
     Box,
     Frame,
@@ -212,3 +213,22 @@ def test_a_task_that_is_written_wrongly_is_told_how(
     monkeypatch.setattr("uio2_ros.tasks.runner.task_named", lambda _name: task)
     with pytest.raises(TypeError, match=f"task 'hello' {problem}"):
         runner.run(Instruction("hello", "hello"), observation)
+
+
+def test_a_mistake_in_a_task_does_not_spoil_the_others(
+    runner, engine, observation, monkeypatch, caplog
+):
+    def broken(session):
+        yield from session.generate_sound("hello")
+        return Answer(text={}["missing"])
+
+    engine.script, engine.sounds = ["a mug"], [np.zeros(16, np.float32)]
+    tasks = {"broken": Task("broken", "Fails.", "Hello.", ("text",), broken), **TASKS}
+    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", tasks.__getitem__)
+    failed, caption = runner.run_batch(
+        [(Instruction("hello", "broken"), observation), (Instruction("", "caption"), observation)]
+    )
+    assert failed.error_code is ErrorCode.INFERENCE_FAILED
+    assert "task 'broken' failed: KeyError: 'missing'" in failed.error_msg
+    assert "in broken" in caplog.text
+    assert caption.text == "a mug"

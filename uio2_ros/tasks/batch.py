@@ -25,8 +25,8 @@ def run_together(engine: Engine, jobs: Sequence[Job], max_batch: int) -> None:
     """Carry out jobs until each has an answer or an error.
 
     In every round the calls of all jobs that wait are merged into as few engine batches of at most
-    max_batch rows as modality and sampling allow. Exceptions other than those about one instruction
-    (InstructionError, InvalidInputError, out of memory) end the work and are raised here.
+    max_batch rows as modality and sampling allow. What a task raises is its job's error; so are
+    broken input and a lack of memory. What else the engine raises ends the work and is raised here.
     """
     for job in jobs:
         job.start()

@@ -28,7 +28,7 @@ class Job:
         self.task, self.session, self.on_progress = task, session, on_progress
         self.calls: tuple[Call, ...] = ()
         self.answer: Answer | None = None
-        self.error: InstructionError | None = None
+        self.error: Exception | None = None
         self.timings = Timings()
         asking: object = task.answer(session)
         if not isinstance(asking, Generator):
@@ -72,7 +72,7 @@ class Job:
             self.calls = step()
         except StopIteration as end:
             self.answer = self._checked(end.value)
-        except InstructionError as error:
+        except Exception as error:  # whatever it is, other instructions of the batch go on
             self.error = error
         self.add(postprocess=perf_counter() - started)
         if self.answer is not None:

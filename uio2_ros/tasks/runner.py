@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -9,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from uio2_ros.decoding import Grammar, Symbols
-from uio2_ros.errors import InstructionError
+from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.answer import Answer, Stage
@@ -19,6 +20,7 @@ from uio2_ros.tasks.job import Job, OnProgress
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
+from uio2_ros.tasks.task import Task
 from uio2_ros.tasks.task_methods import TaskMethods
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 OnBatchProgress = Callable[[int, Stage, str, int], None]
 
 _REMEMBERED_GRAMMARS = 32
+
+logger = logging.getLogger(__name__)
 
 
 class TaskRunner(TaskMethods):
@@ -122,7 +126,7 @@ class TaskRunner(TaskMethods):
         answer = job.answer
         if answer is None:
             assert job.error is not None, "a finished job has an answer or an error"
-            answer = Answer.failed(job.error.code, job.error.message)
+            answer = _failure(job.task, job.error)
         return replace(
             answer,
             task=job.task.name,
@@ -136,6 +140,14 @@ class TaskRunner(TaskMethods):
         if frame.key is None:
             raise ValueError("a frame to encode in advance needs a key to be found by; got None")
         self.engine.precompute_frame(frame.key, frame.pixels)
+
+
+def _failure(task: Task, error: Exception) -> Answer:
+    if isinstance(error, InstructionError):
+        return Answer.failed(error.code, error.message)
+    logger.error("task %r failed", task.name, exc_info=error)
+    message = f"task {task.name!r} failed: {type(error).__name__}: {error}; its log says where"
+    return Answer.failed(ErrorCode.INFERENCE_FAILED, message)
 
 
 def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object) -> Grammar:
