@@ -37,10 +37,16 @@ def test_near_face_is_seen_larger() -> None:
     assert ends[..., 1].max() == pytest.approx(240 + 400 * 0.5 / 1)
 
 
-def test_edges_end_before_the_camera() -> None:
-    around = projected_edges(Cuboid("box", (0, 1, 0), (1, 1, 4), (1, 0, 0, 0)), CAMERA)
+@pytest.mark.parametrize("turn", [0.0, np.pi])
+def test_edges_end_before_the_camera(turn: float) -> None:
+    """A box that the camera stands in, below its ray, from either end."""
+    turned = tuple(euler2quat(0, turn, 0))
+    around = projected_edges(Cuboid("box", (0, 1, 0), (1, 1, 4), turned), CAMERA)
     assert len(around) == 8  # those of the far face, and four cut off
-    assert np.isfinite(around).all()
     assert around[..., 1].max() == pytest.approx(240 + 400 * 1.5 / NEAREST_M)
+    assert around[..., 1].min() == pytest.approx(240 + 400 * 0.5 / 2)
+
+
+def test_a_box_behind_the_camera_is_not_seen() -> None:
     behind = projected_edges(Cuboid("box", (0, 0, -2), (1, 1, 1), (1, 0, 0, 0)), CAMERA)
     assert behind.shape == (0, 2, 2)
