@@ -35,9 +35,9 @@ class QuantizedLinear(nn.Module):
 def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest integers (O, I) int8 and scales (O,) float32 of a weight (O, I)."""
     exact = weight.detach().float()
-    largest = exact.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny)  # (O,)
-    scale = largest / LARGEST
-    integers = (exact / scale[:, None]).round().clamp(-LARGEST, LARGEST)
+    largest = torch.linalg.vector_norm(exact, ord=torch.inf, dim=1)  # (O,)
+    scale = largest.clamp_(min=torch.finfo(torch.float32).tiny) / LARGEST
+    integers = exact.div(scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
     return integers.to(torch.int8), scale
 
 
