@@ -65,7 +65,7 @@ def test_time_before_the_start_is_silent() -> None:
 
 
 def test_a_span_that_ends_before_it_starts_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot end at 1.0 s and start at 2.0 s"):
+    with pytest.raises(ValueError, match=r"cannot end at 1\.0 s and start at 2\.0 s"):
         Soundscape().audio(2.0, 1.0)
 
 

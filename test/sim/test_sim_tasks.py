@@ -132,11 +132,16 @@ def test_every_shape_and_colour_is_seen_in_training_and_kept_back_somewhere() ->
         assert {is_held_out(colour, shape) for shape in Shape} == {True, False}
 
 
+def fill(cast: Cast) -> None:
+    for _ in range(60):
+        cast.add(list(Shape))
+
+
 def test_a_full_table_says_so() -> None:
     cast = Cast(np.random.default_rng(0), Split.TRAIN)
     with pytest.raises(NoRoomError, match=r"no room for .* beside"):
-        for _ in range(60):
-            cast.add(list(Shape))
+        fill(cast)
+    assert len(cast.objects) > 8
 
 
 def test_an_unknown_task_is_answered_with_the_known_ones() -> None:

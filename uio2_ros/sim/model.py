@@ -136,6 +136,7 @@ def _add_table(spec: Any, scene: SceneSpec) -> None:
             contype=0,
             conaffinity=0,
             group=SEEN_GROUP,
+            castshadow=False,
         )
 
 
