@@ -108,7 +108,7 @@ def test_other_answers_and_pictures_that_are_missing_are_told(
     shown = replay(str(path), "--verify", "--model", "synthetic")
     assert shown.returncode == 1
     assert "different (text): refexp: 'the cup'" in shown.stdout
-    assert "is not in the recording): vqa" in shown.stdout
+    assert "is not in the recording: it was lost" in shown.stdout
 
 
 def test_a_recording_without_instructions_is_refused(tmp_path: Path) -> None:

@@ -103,7 +103,10 @@ def _observation(asked: Any, pictures: Mapping[int, Recorded]) -> Observation:
 
 def _frame(stamp_ns: int, pictures: Mapping[int, Recorded]) -> Frame:
     if stamp_ns not in pictures:
-        raise LookupError(f"the picture of {stamp_ns / NS_PER_S:.3f} s is not in the recording")
+        raise LookupError(
+            f"the picture of {stamp_ns / NS_PER_S:.3f} s is not in the recording: it was lost, or "
+            "is from before its beginning"
+        )
     message = pictures[stamp_ns]
     pixels = decode_picture(message.topic.type_name, message.data)
     return Frame(pixels, stamp_ns, peek_header(message.data).frame_id, key=stamp_ns)
