@@ -163,6 +163,22 @@ def test_arm_follows_a_whole_trajectory_as_a_goal(
     assert rig.outcomes[0].cause is Cause.NONE
 
 
+def test_next_chunk_is_a_new_goal_that_begins_where_the_arm_is_by_then(
+    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
+) -> None:
+    rig = make_rig(arm=Arm.FOLLOW_JOINT_TRAJECTORY, joint_state_timeout_s=60.0)
+    rig.at_home()
+    rig.start(chunk_plan(spaces["arm7"], [arm_row(0.05 * step) for step in range(8)]))
+    (first,) = rig.ticks(0.5)[:1]
+    rig.start(chunk_plan(spaces["arm7"], [arm_row(0.0)] * 8))
+    (second,) = (item for item in rig.tick() if isinstance(item, TrajectoryGoal))
+    assert isinstance(first, TrajectoryGoal)
+    by_then = first.points[10].positions[0]
+    assert by_then > 0.05
+    assert second.points[0].positions[0] == pytest.approx(by_then, abs=0.02)
+    assert second.points[-1].positions[0] == pytest.approx(0.0, abs=0.02)
+
+
 def test_goal_of_the_arm_is_cancelled_when_it_stops(
     make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
 ) -> None:

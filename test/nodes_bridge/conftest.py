@@ -28,14 +28,18 @@ else:
     @pytest.fixture(scope="module")
     def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., AgentProcess]]:
         """start("bridge" or "controllers", parameter=value, ...); __ stands for a dot."""
+        bridges: list[AgentProcess] = []
         with ExitStack() as stack:
 
             def start(what: str, **parameters: object) -> AgentProcess:
                 program = BRIDGE if what == "bridge" else CONTROLLERS
                 process = AgentProcess(tmp_path_factory.mktemp(what), program, **parameters)
+                bridges.extend([process] if what == "bridge" else [])
                 return stack.enter_context(process)
 
             yield start
+        for process in bridges:
+            assert "Traceback" not in process.log.read_text()
 
     @pytest.fixture(scope="module")
     def sender_of_module() -> Iterator[Sender]:

@@ -36,6 +36,17 @@ def test_base_without_stamps_gets_twists_and_zero_when_the_bridge_ends(
     wait_until(lambda: sender_of_module.messages("cmd_vel")[-1].linear.x == 0.0, "the base to stop")
 
 
+def test_bridge_that_does_not_follow_takes_goals_only(
+    start: Callable[..., AgentProcess], sender_of_module: Sender
+) -> None:
+    bridge = start("bridge", follow=False)
+    sender_of_module.send(sender_of_module.moves("left"))
+    wait_until(lambda: sender_of_module.report()["plans ignored"] == "1", "the plan to be ignored")
+    assert "sent TwistCommand" not in sender_of_module.report()
+    assert sender_of_module.carry_out(sender_of_module.moves("left")).error_code == 0
+    bridge.stop()
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [

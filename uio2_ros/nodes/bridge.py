@@ -55,6 +55,8 @@ from uio2_ros.tasks.answer import TaskPlan
 STOP_CHECK_PERIOD_S = 0.1
 LAST_WORDS_S = 0.2
 """How long the node goes on when it ends, so that cancellations and results leave it."""
+WANTED = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED)
+"""Ends of plans that are no problem."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -159,9 +161,12 @@ class BridgeNode(Node):
         """Keeps what went wrong for the diagnostics, and logs it, before `on_end` is told."""
 
         def tell(outcome: Outcome) -> None:
-            self._problem = f"{outcome.message} [{outcome.cause.name}]" if outcome.cause else ""
-            if outcome.cause:
-                self.get_logger().warning(f"stopped: {self._problem}")
+            ending = f"{outcome.message} [{outcome.cause.name}]"
+            self._problem = "" if outcome.cause in WANTED else ending
+            if outcome.cause not in WANTED:
+                self.get_logger().warning(f"stopped: {ending}")
+            elif outcome.cause in (Cause.STOPPED, Cause.CANCELED):
+                self.get_logger().info(f"stopped: {ending}")
             on_end(outcome)
 
         return tell

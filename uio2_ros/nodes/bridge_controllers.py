@@ -82,8 +82,7 @@ class Controller:
         self._number += 1
         self._open = False
         self._waiting = None
-        for handle in self._handles.values():
-            handle.cancel_goal_async()
+        self._cancel_handles()
 
     def watch(self) -> None:
         """Call often: sends what waits for the server, and notices when the server goes."""
@@ -96,8 +95,12 @@ class Controller:
                 self._waiting = None
                 self._end(self._number, Cause.NO_CONTROLLER, self._nobody())
         elif self._open and not self.is_ready:
-            self._handles.clear()
+            self._cancel_handles()  # should only the discovery have failed
             self._end(self._number, Cause.CONTROLLER_FAILED, f"the server of {self.name} went away")
+
+    def _cancel_handles(self) -> None:
+        for handle in self._handles.values():
+            handle.cancel_goal_async()
 
     def _nobody(self) -> str:
         return (
@@ -123,7 +126,7 @@ class Controller:
         self._handles[number] = handle
         result = handle.get_result_async()
         result.add_done_callback(lambda done: self._on_result(number, done))
-        if number != self._number and not self._open:
+        if not self._open:
             handle.cancel_goal_async()  # cancelled before the server had answered
 
     def _on_result(self, number: int, done: Future) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from builtin_interfaces.msg import Duration as DurationMessage
@@ -92,8 +93,10 @@ def _planar(pose: Pose, where: str) -> Pose2D:
 
 
 def transform_of(message: Transform) -> Pose3D:
-    """ValueError for a transform whose rotation is none."""
+    """ValueError for a transform of numbers that are none."""
     t, q = message.translation, message.rotation
+    if not all(map(math.isfinite, (t.x, t.y, t.z))):
+        raise ValueError(f"the translation {t.x}, {t.y}, {t.z} is not finite")
     return Pose3D((t.x, t.y, t.z), unit_quaternion((q.w, q.x, q.y, q.z)))
 
 
