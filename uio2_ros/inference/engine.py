@@ -130,10 +130,12 @@ class Engine:
 
     @property
     def tokenizer(self) -> Tokenizer:
+        """Texts to ids and back."""
         return self.processor.tokenizer
 
     @property
     def device(self) -> torch.device:
+        """Where the model runs."""
         return self.model.device
 
     @torch.inference_mode()

@@ -158,6 +158,7 @@ class UnifiedIO(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.text_token_embedder.weight.device
 
     @property

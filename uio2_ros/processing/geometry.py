@@ -42,6 +42,7 @@ class ImageInfo:
         return cls(*(float(value) for value in values))
 
     def to_array(self) -> npt.NDArray[np.float32]:
+        """The record of an example: (11,) float32, see `from_array`."""
         return np.array(astuple(self), np.float32)
 
     @property
