@@ -12,6 +12,7 @@ from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.events import Ring, Shift, Wait
 from uio2_ros.sim.motions import carry, push
+from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.policies import MOVES
 from uio2_ros.sim.relations import is_inside, is_stacked
 from uio2_ros.sim.spec import Colour, ObjectPose, ObjectSpec, Shape, Size
@@ -92,6 +93,10 @@ def test_the_paddle_pushes_to_where_it_is_told(table_world: MakeWorld) -> None:
             "a pose must be finite",
         ),
         (
+            Step(ActionKind.PUSH, "push", Pose2D(0.5, 0, 0), Pose2D(0.5, 0.8, 0)),
+            r"\(0.500, 0.800\) m is out of the arm's reach",
+        ),
+        (
             Step(ActionKind.CONTINUOUS, "joints", Pose2D(0.5, 0, 0), Pose2D(0.5, 0, 0)),
             "PICK_PLACE and PUSH, not CONTINUOUS",
         ),
@@ -165,6 +170,13 @@ def test_the_same_acts_have_the_same_outcome_twice() -> None:
         world.execute_plan(episode.oracle(world))
         states.append(world.physics.data.qpos.copy())
     assert np.array_equal(*states)
+
+
+def test_physics_that_diverges_says_so(table_world: MakeWorld) -> None:
+    world = table_world(CUBE)
+    world.physics.data.qvel[:] = np.nan
+    with pytest.raises(UnstableSceneError, match="the physics diverged at"):
+        world.advance(0.1)
 
 
 def test_unknown_names_are_answered_with_the_known_ones(table_world: MakeWorld) -> None:

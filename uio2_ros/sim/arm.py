@@ -22,6 +22,7 @@ Array = npt.NDArray[np.float64]
 
 PARKED = (0.2, 0.62, 0.34, 0.0)  # beside the table, out of the cameras' sight
 TRAVEL_Z_M = 0.30  # the cup carries the tallest object over the tallest object
+REACH_X_M, REACH_Y_M = (0.1, 0.9), (-0.65, 0.65)  # the gantry; the table is a little smaller
 PUSH_Z_M = 0.006
 TOUCH_Z_M = 0.001
 TRAVEL_M_S = 1.2
@@ -63,8 +64,7 @@ class Arm:
                 f"{step.name!r} has none: use the action space vima"
             )
         for pose in (step.start, step.end):
-            if not all(math.isfinite(value) for value in (pose.x, pose.y, pose.yaw)):
-                raise ActionError(f"a pose must be finite, got {pose}")
+            _check(pose)
         if step.kind is ActionKind.PICK_PLACE:
             picked = self._pick(step.start)
             self._place(step.end)
@@ -175,3 +175,14 @@ class Arm:
         model = self._physics.model
         model.geom_contype[self._paddle] = model.geom_conaffinity[self._paddle] = int(out)
         model.geom_rgba[self._paddle, 3] = float(out)
+
+
+def _check(pose: Pose2D) -> None:
+    if not all(math.isfinite(value) for value in (pose.x, pose.y, pose.yaw)):
+        raise ActionError(f"a pose must be finite, got {pose}")
+    (x1, x2), (y1, y2) = REACH_X_M, REACH_Y_M
+    if not (x1 <= pose.x <= x2 and y1 <= pose.y <= y2):
+        raise ActionError(
+            f"({pose.x:.3f}, {pose.y:.3f}) m is out of the arm's reach, which is x from {x1} to "
+            f"{x2} and y from {y1} to {y2} in the robot's base frame"
+        )

@@ -16,6 +16,13 @@ from uio2_ros.sim.spec import ObjectPose, SceneSpec
 Array = npt.NDArray[np.float64]
 
 
+_DIVERGED = (
+    mujoco.mjtWarning.mjWARN_BADQPOS,
+    mujoco.mjtWarning.mjWARN_BADQVEL,
+    mujoco.mjtWarning.mjWARN_BADQACC,
+)
+
+
 class UnstableSceneError(RuntimeError):
     """The physics of a scene diverged."""
 
@@ -73,7 +80,7 @@ class Physics:
                 watch.due_s += watch.period_s
                 watch.callback()
         mujoco.mj_step(self.model, self.data)
-        if self.data.warning[mujoco.mjtWarning.mjWARN_BADQACC].number:
+        if any(self.data.warning[kind].number for kind in _DIVERGED):
             raise UnstableSceneError(f"the physics diverged at {self.time_s:.3f} s")
 
     def advance(self, seconds: float) -> None:
