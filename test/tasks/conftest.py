@@ -17,7 +17,7 @@ from uio2_ros.inference.generation import EngineTimings, Generation
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.model.config import ModelConfig
 from uio2_ros.processing import Example, Processor, Tokenizer
-from uio2_ros.tasks import Frame, Observation, TaskRunner, load_action_spaces
+from uio2_ros.tasks import Frame, Observation, TaskRunner, TaskSettings, load_action_spaces
 
 WIDTH = 33280
 CERTAIN = 30.0
@@ -145,6 +145,17 @@ def shared_runner(processor: Processor) -> TaskRunner:
 def runner(shared_runner: TaskRunner, engine: ScriptedEngine) -> TaskRunner:
     shared_runner.engine = engine  # type: ignore[assignment]
     return shared_runner
+
+
+@pytest.fixture
+def runner_with(runner: TaskRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TaskRunner]:
+    """The runner with other settings of the tasks."""
+
+    def change(**settings: object) -> TaskRunner:
+        monkeypatch.setattr(runner, "settings", TaskSettings(**settings))  # type: ignore[arg-type]
+        return runner
+
+    return change
 
 
 def _frame(key: int) -> Frame:

@@ -14,7 +14,7 @@ from uio2_ros.inference.defaults import (
     IMAGE_SAMPLING,
     SEGMENTATION_SAMPLING,
 )
-from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage, TaskRunner, TaskSettings
+from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage, TaskSettings
 
 TOP, BOTTOM = 32, 224  # of the picture, in rows of a generated one
 REGION = Box(100, 50, 300, 200)
@@ -37,10 +37,9 @@ def test_depth_is_metres_in_the_size_of_the_picture(runner, engine, observation)
     assert answer.text == "depth from 8.00 m to 8.00 m"
 
 
-def test_depth_of_the_inverse_convention_and_another_range(engine, observation):
+def test_depth_of_the_inverse_convention_and_another_range(runner_with, engine, observation):
     engine.pictures = [letterboxed(51, 51)]
-    settings = TaskSettings(depth_max_m=5.0, depth_near_is_white=False)
-    depth = TaskRunner(engine, settings=settings).depth(observation.image)
+    depth = runner_with(depth_max_m=5.0, depth_near_is_white=False).depth(observation.image)
     assert depth.pixels == pytest.approx(np.full((480, 640), 1.0), abs=1e-4)
 
 
@@ -88,9 +87,11 @@ def test_normals_are_unit_vectors_that_face_the_camera(runner, engine, observati
         ((255, 128, 255), "-z +y -x", (-1, 0, -1)),
     ],
 )
-def test_the_colours_of_normals_are_a_setting(engine, observation, color, axes, vector):
+def test_the_colours_of_normals_are_a_setting(
+    runner_with, engine, observation, color, axes, vector
+):
     engine.pictures = [letterboxed(color, color)]
-    runner = TaskRunner(engine, settings=TaskSettings(normal_axes=axes))
+    runner = runner_with(normal_axes=axes)
     found = runner.normals(observation.image).pixels[240, 320]
     assert found == pytest.approx(np.array(vector) / np.linalg.norm(vector), abs=0.01)
 
@@ -131,11 +132,11 @@ def test_a_region_needs_no_name(runner, engine, observation, locations):
     assert (mask.pixels == 255).all()
 
 
-def test_gray_above_the_threshold_belongs_to_the_mask(engine, observation):
+def test_gray_above_the_threshold_belongs_to_the_mask(runner_with, engine, observation):
     drawn = letterboxed(150, 0)
     for threshold, value in ((0.5, 255), (0.6, 0)):
         engine.pictures = [drawn]
-        runner = TaskRunner(engine, settings=TaskSettings(mask_threshold=threshold))
+        runner = runner_with(mask_threshold=threshold)
         assert (runner.segment(observation.image, region=REGION).pixels == value).all()
 
 
@@ -156,11 +157,13 @@ def test_segmenting_by_name_finds_the_instances_first(runner, engine, observatio
     assert [int(picture.pixels.max()) for picture in answer.pictures] == [255, 0]
 
 
-def test_as_many_instances_are_segmented_as_the_settings_allow(engine, observation, locations):
+def test_as_many_instances_are_segmented_as_the_settings_allow(
+    runner_with, engine, observation, locations
+):
     boxes = [(200, 100, 500, 190), (300, 500, 700, 900), (100, 600, 300, 800)]
     engine.script = [" ".join(f"{locations(*box)} mug" for box in boxes)]
     engine.pictures = [letterboxed(255, 0)] * 2
-    runner = TaskRunner(engine, settings=TaskSettings(max_masks=2))
+    runner = runner_with(max_masks=2)
     answer = runner.run(Instruction("mug", "segment"), observation)
     assert len(answer.pictures) == len(answer.detections) == 2
 

@@ -9,7 +9,7 @@ import pytest
 
 from uio2_ros.decoding import COCO_17
 from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks import Box, Frame, Instruction, Observation, TaskRunner, TaskSettings
+from uio2_ros.tasks import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.answer import ActionKind, Pose2D
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tasks.json").read_text())
@@ -136,9 +136,9 @@ def test_locations_are_forced_as_the_model_needs_it(runner, engine, observation,
     assert constraint.threshold == threshold
 
 
-def test_boxes_are_as_many_as_the_settings_allow(engine, observation, locations):
+def test_boxes_are_as_many_as_the_settings_allow(runner_with, engine, observation, locations):
     engine.script = [f"{locations(250, 100, 500, 400)} mug {locations(1, 2, 30, 40)} cup"]
-    runner = TaskRunner(engine, settings=TaskSettings(max_boxes=1))
+    runner = runner_with(max_boxes=1)
     answer = runner.run(Instruction("", "detect"), observation)
     assert [found.label for found in answer.detections] == ["mug"]
 
@@ -163,11 +163,13 @@ def test_keypoints_of_a_region_are_those_of_one_person(runner, engine, observati
     assert answer.text == "17 keypoints of 1 person"
 
 
-def test_keypoints_without_region_are_those_of_everybody(engine, observation, locations):
+def test_keypoints_without_region_are_those_of_everybody(
+    runner_with, engine, observation, locations
+):
     people = [(200, 100 * i, 700, 100 * i + 90) for i in range(1, 4)]
     found = " ".join(f"{locations(*box)} person" for box in people)
     engine.script = [found, *[pose(locations)] * 3]
-    runner = TaskRunner(engine, settings=TaskSettings(max_batch=2))
+    runner = runner_with(max_batch=2)
     answer = runner.run(Instruction("", "keypoints"), observation)
     assert len(answer.keypoints) == 3
     assert engine.batches == [1, 2, 1]

@@ -15,8 +15,6 @@ from uio2_ros.tasks import (
     Observation,
     Stage,
     Task,
-    TaskRunner,
-    TaskSettings,
 )
 
 
@@ -71,9 +69,9 @@ def test_tasks_of_several_calls_advance_together(runner, engine, observation, lo
     assert (len(first.keypoints), caption.text, len(second.keypoints)) == (2, "a crowd", 2)
 
 
-def test_batches_are_as_large_as_the_settings_allow(engine, observation):
+def test_batches_are_as_large_as_the_settings_allow(runner_with, engine, observation):
     engine.script = ["a mug"] * 5
-    runner = TaskRunner(engine, settings=TaskSettings(max_batch=2))
+    runner = runner_with(max_batch=2)
     answers = runner.run_batch([(Instruction("", "caption"), observation)] * 5)
     assert engine.batches == [2, 2, 1]
     assert [answer.text for answer in answers] == ["a mug"] * 5
