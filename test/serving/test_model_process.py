@@ -30,6 +30,7 @@ from uio2_ros.serving import (
     default_threads,
 )
 from uio2_ros.serving.faults import fault_of_exit
+from uio2_ros.serving.ticket import Job
 from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
@@ -97,6 +98,20 @@ def test_progress_comes_at_every_token_and_before_the_answer(process: ModelProce
     tokens = [(Stage.GENERATING, " ".join("0123"[:n]), n) for n in range(1, 5)]
     assert heard == [*tokens, answer, "released"]
     assert ticket.done()
+
+
+def test_progress_that_nobody_hears_is_not_sent_and_can_still_be_cancelled(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[object] = []
+    monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.number))
+    ticket = process.submit(Instruction("count 100000"), NOTHING, timeout_s=WAIT_S)
+    wait_until(lambda: process._workload.running is not None)
+    time.sleep(5 * TOKEN_S)
+    ticket.cancel()
+    assert ticket.result(WAIT_S).error_code is ErrorCode.CANCELED
+    assert ask(process, "count 3").text == "0 1 2", "the model stopped at its next token"
+    assert heard == []
 
 
 def test_result_that_is_not_there_yet_is_a_timeout_of_the_caller(process: ModelProcess) -> None:
@@ -385,7 +400,7 @@ def test_other_protocol_version_fails_with_both_versions(
     monkeypatch.setattr("uio2_ros.serving.supervisor.PROTOCOL_VERSION", 999)
     status = make_process().wait_ready(WAIT_S)
     assert status.state is ModelState.FAILED
-    assert "protocol 1, this one speaks 999" in status.reason
+    assert "protocol 2, this one speaks 999" in status.reason
 
 
 def test_out_of_memory_kill_of_the_kernel_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

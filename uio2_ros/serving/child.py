@@ -118,7 +118,8 @@ class Child:
         def on_progress(stage: Stage, text: str, tokens: int) -> None:
             if self._inbox.canceled == run.number:
                 raise InstructionCanceled
-            self._send(Progress(run.number, stage, text, tokens))
+            if run.reports:
+                self._send(Progress(run.number, stage, text, tokens))
 
         try:
             return Done(run.number, runner.run(run.instruction, run.observation, on_progress))

@@ -2,9 +2,10 @@
 
 The child speaks first (`Hello`); the client compares versions and answers `Load`; the child loads
 and says `Loaded` or `LoadFailed`. Then the client sends one `Run` or `Encode` at a time, and
-`Cancel` at any time; the child sends `Progress` and ends each `Run` with `Done`, each `Encode` with
-`Encoded`. `Quit`, or the end of the stream, ends the child. Arrays in client messages travel as
-places in the shared arena. Both ends are this package's own: nothing else can reach the socket.
+`Cancel` at any time; the child sends `Progress`, if it is wanted, and ends each `Run` with `Done`,
+each `Encode` with `Encoded`. `Quit`, or the end of the stream, ends the child. Arrays in client
+messages travel as places in the shared arena. Both ends are this package's own: nothing else can
+reach the socket.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 INLINE_BYTES = 1024
 """Smaller arrays travel in the message; a page of shared memory each would be waste."""
@@ -43,6 +44,8 @@ class Run:
     number: int
     instruction: Instruction
     observation: Observation
+    reports: bool
+    """Whether anybody wants to hear of its progress: every message wakes the client."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ class Workload:
                 )
                 return Fault(ErrorCode.BUSY, message)
             try:
-                job.data, job.borrowed = pack(Run(job.number, instruction, observation), self.arena)
+                run = Run(job.number, instruction, observation, job.on_progress is not None)
+                job.data, job.borrowed = pack(run, self.arena)
             except MemoryError as error:
                 return Fault(ErrorCode.OUT_OF_MEMORY, str(error))
             self._waiting.append(job)
