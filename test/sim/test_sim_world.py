@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,11 +173,15 @@ def test_the_same_acts_have_the_same_outcome_twice() -> None:
     assert np.array_equal(*states)
 
 
-def test_physics_that_diverges_says_so(table_world: MakeWorld) -> None:
+def test_physics_that_diverges_says_so_and_leaves_no_file(
+    table_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     world = table_world(CUBE)
     world.physics.data.qvel[:] = np.nan
     with pytest.raises(UnstableSceneError, match="the physics diverged at"):
         world.advance(0.1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_unknown_names_are_answered_with_the_known_ones(table_world: MakeWorld) -> None:
