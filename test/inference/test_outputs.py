@@ -175,6 +175,17 @@ def noisy(tokens: Tensor, scores: Tensor) -> Tensor:
     return scores + torch.from_numpy(step_noise(tokens.shape[1] - 1, scores.shape[1]))
 
 
+def test_a_batch_of_sounds_equals_single_runs(engine: Engine) -> None:
+    """Of a text alone, and of a text and a picture."""
+    speaking = Engine(engine.model, engine.processor, vocoder=Recorded())
+    make = speaking.processor
+    examples = [make("a bell", target="audio"), make("it", image(90, 120, 1), target="audio")]
+    together = speaking.generate(examples, "audio", SEEDED)
+    alone = [speaking.generate([example], "audio", SEEDED)[0] for example in examples]
+    assert tokens(together) == tokens(alone)
+    assert together[0].tokens != together[1].tokens
+
+
 def test_a_vocoder_of_the_user_s_is_heard(engine: Engine) -> None:
     vocoder = Recorded()
     speaking = Engine(engine.model, engine.processor, vocoder=vocoder)
