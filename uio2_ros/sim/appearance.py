@@ -27,6 +27,7 @@ RGB: Mapping[Colour, Rgb] = MappingProxyType(
 )
 
 TEXTURE_SIZE = 256
+SHADES = 256
 
 
 def texture(surface: SurfaceSpec) -> npt.NDArray[np.uint8]:
@@ -36,15 +37,18 @@ def texture(surface: SurfaceSpec) -> npt.NDArray[np.uint8]:
         raise ValueError(
             f"no surface pattern is called {surface.pattern!r}; expected one of {known}"
         )
-    mix = _mix(surface.pattern, surface.seed)[..., None]
+    mix = np.linspace(0, 1, SHADES)[:, None]
     light, dark = np.asarray(surface.light_rgb), np.asarray(surface.dark_rgb)
-    return np.round(255 * np.clip(light * (1 - mix) + dark * mix, 0, 1)).astype(np.uint8)
+    palette = np.round(255 * np.clip(light * (1 - mix) + dark * mix, 0, 1)).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = palette[_shades(surface.pattern, surface.seed)]
+    return pixels
 
 
 @lru_cache(maxsize=64)
-def _mix(pattern: str, seed: int) -> npt.NDArray[np.float64]:
-    """How much of the dark colour, (256, 256) in [0, 1]."""
-    return _PATTERNS[pattern](np.random.default_rng(seed))
+def _shades(pattern: str, seed: int) -> npt.NDArray[np.intp]:
+    """From light to dark in SHADES steps, (256, 256)."""
+    mix = _PATTERNS[pattern](np.random.default_rng(seed))
+    return np.round(mix * (SHADES - 1)).astype(np.intp)
 
 
 def _wood(rng: np.random.Generator) -> npt.NDArray[np.float64]:

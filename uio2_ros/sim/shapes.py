@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -93,15 +94,17 @@ class Form:
         )
 
 
+@cache
 def form(shape: Shape, size: Size, magnification: float = 1.0) -> Form:
     """The shape at a size; magnified where it is furniture instead of something to pick up."""
     return _FORMS[shape](SCALES[size] * magnification)
 
 
+@cache
 def lathe_mesh(
     profile: Profile, segments: int = LATHE_SEGMENTS
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
-    """Vertices (N, 3) and triangles (M, 3), counter-clockwise seen from outside."""
+    """Vertices (N, 3) and triangles (M, 3), counter-clockwise seen from outside; shared."""
     radii, heights = np.asarray(profile.points).T
     angles = np.arange(segments) * 2 * math.pi / segments
     rings = np.stack(
