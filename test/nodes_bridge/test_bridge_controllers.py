@@ -103,6 +103,17 @@ def test_cancelled_plan_cancels_the_goal_of_the_controller(
     nav2.wait_until_logged("navigate: canceled")
 
 
+def test_cancelled_plan_cancels_the_trajectory_of_the_arm(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    arm = controllers()
+    handle = sender.order_plan(sender.arm([[0.2, *HOME, 0.0]] * 8))
+    arm.wait_until_logged("follow: goal")
+    done(handle.cancel_goal_async())
+    assert sender.finish(handle)[0] == GoalStatus.STATUS_CANCELED
+    arm.wait_until_logged("follow: canceled")
+
+
 def test_stop_cancels_what_the_topic_wanted(
     sender: Sender, controllers: Callable[..., Watched]
 ) -> None:
