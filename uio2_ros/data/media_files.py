@@ -34,12 +34,12 @@ _INT16_STEPS = 32768.0
 
 def jpeg_bytes(pixels: Pixels, quality: int) -> bytes:
     """An RGB picture as JPEG of a quality in [1, 100]."""
-    return _encoded(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _encoded(".jpg", _swapped(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def png_bytes(pixels: Pixels) -> bytes:
     """An RGB or grey picture as PNG, which loses nothing."""
-    return _encoded(".png", pixels[..., ::-1] if pixels.ndim == 3 else pixels, [])
+    return _encoded(".png", _swapped(pixels) if pixels.ndim == 3 else pixels, [])
 
 
 def depth_bytes(metres: Floats) -> bytes:
@@ -55,10 +55,12 @@ def depth_bytes(metres: Floats) -> bytes:
 
 def normals_bytes(normals: Floats) -> bytes:
     """Unit vectors (H, W, 3) as PNG, a component in [-1, 1] as 1 to 255, NaN as black."""
-    known = np.isfinite(normals).all(axis=-1)
-    steps = np.zeros(normals.shape, np.uint8)
-    steps[known] = np.rint(np.clip(normals[known], -1, 1) * _NORMAL_STEPS + 128)
-    return png_bytes(steps)
+    steps = np.clip(normals, -1, 1, dtype=np.float32)
+    steps *= np.float32(_NORMAL_STEPS)
+    steps += np.float32(128.5)  # rounded where the fraction is cut off
+    unknown = np.isnan(steps[..., 0] + steps[..., 1] + steps[..., 2])
+    steps[unknown] = 0
+    return png_bytes(steps.astype(np.uint8))
 
 
 def sound_bytes(samples: Floats, rate_hz: int) -> bytes:
@@ -72,7 +74,7 @@ def sound_bytes(samples: Floats, rate_hz: int) -> bytes:
 
 def picture_of(data: bytes) -> Pixels:
     """(H, W, 3) RGB of a JPEG or PNG file."""
-    return np.ascontiguousarray(_decoded(data, cv2.IMREAD_COLOR)[..., ::-1])
+    return _swapped(_decoded(data, cv2.IMREAD_COLOR))
 
 
 def mask_of(data: bytes) -> Pixels:
@@ -112,6 +114,13 @@ PICTURE_FILES: Mapping[str, tuple[str, Callable[[Any], bytes], Callable[[bytes],
     )
 )
 """Ending, writer and reader of the pictures of an answer, by role."""
+
+
+def _swapped(pixels: npt.NDArray[Any]) -> Pixels:
+    """RGB as BGR, and the other way round."""
+    if not pixels.size:
+        return pixels
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _encoded(ending: str, pixels: npt.NDArray[Any], options: list[int]) -> bytes:

@@ -64,6 +64,11 @@ class _Files:
     content: dict[str, bytes] = field(default_factory=dict)
     _names: dict[tuple[str, int], str] = field(default_factory=dict)
 
+    def holding(self, array: Any) -> str | None:
+        """The name under which an array is stored as a camera's picture, if it is."""
+        names = (self._names.get((kind, id(array))) for kind in ("image", "history"))
+        return next((name for name in names if name is not None), None)
+
     def add(self, kind: str, array: Any, encode: Callable[[], tuple[str, bytes]]) -> str:
         """The name (without the key) under which an array is stored."""
         known = self._names.get((kind, id(array)))
@@ -187,7 +192,9 @@ def _picture_record(picture: Picture, files: _Files) -> dict[str, Any]:
             f"a picture has the role {picture.role!r}; expected one of {', '.join(PICTURE_FILES)}"
         )
     ending, encode, _ = PICTURE_FILES[picture.role]
-    name = files.add(picture.role, picture.pixels, lambda: (ending, encode(picture.pixels)))
+    name = files.holding(picture.pixels) or files.add(
+        picture.role, picture.pixels, lambda: (ending, encode(picture.pixels))
+    )
     return {
         "file": name,
         "role": picture.role,

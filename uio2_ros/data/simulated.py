@@ -1,74 +1,103 @@
 """Samples out of the simulator: episodes done by the oracle, with all that is true of each picture.
 
-Every picture answers questions about what is seen in it. The picture at the instruction also has
-the plan, the first step and the picture of the goal; the last one has what was done. Rooms have the
-base's moves, each with the moves before it.
+Every picture answers questions about what is seen in it (`simulated_tasks`). Pictures between two
+steps also have the steps that are still to come, those before the last step the picture of the
+goal, and the last ones what was done. Rooms have the base's moves, each with the moves before it.
 """
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.data.simulated_tasks import Heard, done, listened, perceived, to_come
+from uio2_ros.history.move_history import move_text
 from uio2_ros.sim import SIM_TASKS, Episode, PictureSize, Split, World, sample_episode
-from uio2_ros.sim.questions import audio_caption, caption, questions
+from uio2_ros.sim.questions import audio_caption
+from uio2_ros.sim.sounds import RATE_HZ, Samples
 from uio2_ros.sim.spec import Place
-from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
-from uio2_ros.tasks.answer import Answer, Picture, TaskPlan
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+from uio2_ros.sim.truth import SceneTruth, observe
+from uio2_ros.tasks.answer import TaskPlan
+from uio2_ros.tasks.instruction import Frame, Observation
 
 NS_PER_S = 1_000_000_000
-AUDIO_RATE_HZ = 16000
+SEGMENT_S = 4.08
+"""Of sound that the model can make at once."""
+REMEMBERED_MOVES = 16
+"""As many as the agent remembers by default."""
+
+_SLACK_NS = 10_000_000  # time passes in steps
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class SimulatedSettings:
     """Which episodes, and what is kept of each.
 
-    While the oracle acts, every camera's picture is taken each period_s. history_frames earlier
-    pictures, each history_period_s before the next, and audio_s of sound go with a picture.
+    seed is the first of each task. While the arm works, every camera's picture is taken each
+    period_s; of the base, one before each move. history_frames earlier pictures, history_period_s
+    or more apart, and audio_s of sound go with a picture. samples_per_pixel: 4 smooths edges, as
+    `sim_node` does, and takes twice as long to draw as 0.
     """
 
     split: Split = Split.TRAIN
     tasks: tuple[str, ...] = tuple(SIM_TASKS)
+    seed: int = 0
     size: PictureSize = field(default=PictureSize(256, 256))
-    period_s: float = 0.4
+    period_s: float = 0.5
     history_frames: int = 4
     history_period_s: float = 1.0
-    audio_s: float = 8.16
+    audio_s: float = 2 * SEGMENT_S
+    samples_per_pixel: int = 0
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.tasks if name not in SIM_TASKS]
         if unknown or not self.tasks:
-            raise ValueError(f"no simulator task is called {unknown}; expected {list(SIM_TASKS)}")
-        if not (self.period_s > 0 and self.history_period_s > 0 and self.audio_s > 0):
-            raise ValueError("period_s, history_period_s and audio_s must be more than 0")
-        if self.history_frames < 0:
-            raise ValueError(f"history_frames is {self.history_frames}; give 0 or more")
+            raise ValueError(
+                f"no simulator task is called {', '.join(unknown) or 'nothing'}; expected some of "
+                f"{', '.join(SIM_TASKS)}"
+            )
+        for name in ("period_s", "history_period_s", "audio_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
+        for name in ("seed", "history_frames", "samples_per_pixel"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
+        if min(self.size.width, self.size.height) < 1:
+            raise ValueError(f"pictures of {self.size.width} x {self.size.height} hold nothing")
 
 
 def episode_of(number: int, settings: SimulatedSettings) -> Episode:
     """The episode of a number: the tasks in turn, each with its own seeds."""
-    task = settings.tasks[number % len(settings.tasks)]
-    return sample_episode(task, number // len(settings.tasks), settings.split, settings.size)
+    seeds, task = divmod(number, len(settings.tasks))
+    seed = settings.seed + seeds
+    return sample_episode(settings.tasks[task], seed, settings.split, settings.size)
 
 
 def samples_of(episode: Episode, settings: SimulatedSettings) -> Iterator[Sample]:
-    """The samples of an episode, in the order of time. Equal episodes give equal samples."""
-    with World(episode.scene) as world:
+    """The samples of an episode. Equal episodes give equal samples.
+
+    Samples that tell what to do or what was done come last, and only if the oracle succeeded.
+    """
+    with World(episode.scene, settings.samples_per_pixel) as world:
         yield from _Recording(world, episode, settings).samples()
 
 
 @dataclass(frozen=True)
 class _Look:
-    """One moment of one camera."""
+    """What one camera saw at a moment, and what was heard until then."""
 
+    name: str
     truth: SceneTruth
-    time_s: float
+    seen: Observation
+    heard: Heard
 
 
 class _Recording:
@@ -78,71 +107,128 @@ class _Recording:
         self._world = world
         self._episode = episode
         self._settings = settings
-        self._rng = np.random.default_rng([episode.seed, len(episode.instruction)])
-        self._looks: dict[str, list[_Look]] = {one.name: [] for one in episode.scene.cameras}
-        self._frames: dict[str, list[Frame]] = {name: [] for name in self._looks}
+        self._cameras = tuple(camera.name for camera in episode.scene.cameras)
+        self._frames: dict[str, list[Frame]] = {camera: [] for camera in self._cameras}
+        self._meanwhile: list[_Look] = []
+        self._moves: list[str] = []
+        self._acting = False
+        salt = zlib.crc32(f"labels/{episode.task}/{episode.split.value}".encode())
+        self._rng = np.random.default_rng([salt, episode.seed])
 
     def samples(self) -> Iterator[Sample]:
-        main = next(iter(self._looks))
-        self._world.watch(self._remember, self._settings.history_period_s)
+        self._world.watch(self._tick, self._settings.period_s)
         self._episode.begin(self._world)
-        start = self._look(main)
-        before = self._observation(main, start)
-        heard = audio_caption(self._world, self._settings.audio_s)
         plan = self._episode.oracle(self._world)
-        yield from self._act(plan)
-        goal = self._look(main)
-        yield self._sample("start", start, before, self._wanted(heard, plan, goal))
-        yield self._sample("goal", goal, self._observation(main, goal), self._done())
-
-    def _act(self, plan: TaskPlan) -> Iterator[Sample]:
-        """Carries out the plan and gives the samples of what was seen meanwhile."""
-        self._world.watch(self._remember_everything, self._settings.period_s)
-        for number, step in enumerate(plan.steps):
+        self._acting = self._episode.scene.place is Place.TABLE
+        between = [self._looks("step0")]
+        for number, step in enumerate(plan.steps, start=1):
+            move = move_text(self._position(), step.name) if self._in_room else ""
             self._world.execute(step)
-            for camera, looks in self._looks.items():
-                for index, look in enumerate(looks):
-                    name = f"{camera}{number}-{index}"
-                    seen = self._observation(camera, look)
-                    yield self._sample(name, look, seen, ())
-                looks.clear()
+            yield from self._seen_meanwhile(number)
+            self._moves = [*self._moves, move][-REMEMBERED_MOVES:]
+            between.append(self._looks(f"step{number}"))
+        yield from self._decisive(plan, between)
 
-    def _remember(self) -> None:
-        for camera, frames in self._frames.items():
-            frames.append(self._frame(self._world.colour(camera), camera, self._world.time_s))
+    @property
+    def _in_room(self) -> bool:
+        return self._episode.scene.place is Place.ROOM
 
-    def _remember_everything(self) -> None:
-        for camera, looks in self._looks.items():
-            looks.append(self._look(camera))
+    def _position(self) -> tuple[float, float, float]:
+        """Where the base is, in metres of an odometry frame that begins where the base did."""
+        start, now = self._episode.scene.base_pose, self._world.base.pose
+        assert start is not None, "a room has a base"
+        east, north = now.x - start.x, now.y - start.y
+        along, across = math.cos(start.yaw), math.sin(start.yaw)
+        return east * along + north * across, north * along - east * across, 0.0
 
-    def _look(self, camera: str) -> _Look:
-        return _Look(observe(self._world, camera), self._world.time_s)
+    def _tick(self) -> None:
+        """Every period: keeps what was seen before the instruction, looks around after it."""
+        if self._acting:
+            self._meanwhile += self._looks(f"{len(self._meanwhile) // len(self._cameras)}")
+        elif not self._in_room and self._is_due():
+            for camera in self._cameras:
+                self._keep(camera, self._world.colour(camera))
 
-    def _frame(self, pixels: npt.NDArray[np.uint8], camera: str, time_s: float) -> Frame:
-        return Frame(pixels, round(time_s * NS_PER_S), f"{camera}_optical_frame")
+    def _is_due(self) -> bool:
+        frames = self._frames[self._cameras[0]]
+        apart_ns = self._settings.history_period_s * NS_PER_S
+        return not frames or self._now_ns - frames[-1].stamp_ns >= apart_ns - _SLACK_NS
 
-    def _observation(self, camera: str, look: _Look) -> Observation:
-        now = round(look.time_s * NS_PER_S)
-        earlier = [frame for frame in self._frames[camera] if frame.stamp_ns < now]
-        kept = earlier[-self._settings.history_frames :] if self._settings.history_frames else []
-        sounds = self._world.physics.sounds
-        return Observation(
-            image=self._frame(look.truth.colour, camera, look.time_s),
-            history=tuple(kept),
-            audio=sounds.audio(max(0.0, look.time_s - self._settings.audio_s), look.time_s),
-            audio_rate=AUDIO_RATE_HZ,
-            camera=look.truth.camera.model,
+    @property
+    def _now_ns(self) -> int:
+        return round(self._world.time_s * NS_PER_S)
+
+    def _keep(self, camera: str, pixels: Pixels) -> Frame:
+        frame = Frame(pixels, self._now_ns, f"{camera}_optical_frame")
+        self._frames[camera].append(frame)
+        return frame
+
+    def _looks(self, name: str) -> list[_Look]:
+        """What all cameras see now."""
+        return [self._look(camera, f"{name}_{camera}") for camera in self._cameras]
+
+    def _look(self, camera: str, name: str) -> _Look:
+        truth = observe(self._world, camera)
+        history = self._history(camera)
+        seen = Observation(
+            image=self._keep(camera, truth.colour),
+            history=history,
+            audio=self._sound(self._settings.audio_s),
+            audio_rate=RATE_HZ,
+            camera=truth.camera.model,
+            robot_history=tuple(self._moves),
+        )
+        return _Look(name, truth, seen, self._heard())
+
+    def _history(self, camera: str) -> tuple[Frame, ...]:
+        """The newest frames that are a period or more apart, oldest first."""
+        apart_ns = self._settings.history_period_s * NS_PER_S - _SLACK_NS
+        kept: list[Frame] = []
+        limit_ns = self._now_ns - apart_ns
+        for frame in reversed(self._frames[camera]):
+            if len(kept) == self._settings.history_frames:
+                break
+            if frame.stamp_ns <= limit_ns:
+                kept.append(frame)
+                limit_ns = frame.stamp_ns - apart_ns
+        return tuple(reversed(kept))
+
+    def _sound(self, seconds: float) -> Samples:
+        return self._world.audio(min(seconds, self._world.time_s))
+
+    def _heard(self) -> Heard:
+        whole = min(self._settings.audio_s, self._world.time_s)
+        newest = min(SEGMENT_S, self._world.time_s)
+        return Heard(
+            audio_caption(self._world, whole),
+            audio_caption(self._world, newest),
+            self._sound(newest),
         )
 
-    def _sample(
-        self, name: str, look: _Look, seen: Observation, more: tuple[LabelledTask, ...]
-    ) -> Sample:
+    def _seen_meanwhile(self, step: int) -> Iterator[Sample]:
+        for look in self._meanwhile:
+            yield self._sample(f"during{step}-{look.name}", look, ())
+        self._meanwhile.clear()
+
+    def _decisive(self, plan: TaskPlan, between: list[list[_Look]]) -> Iterator[Sample]:
+        """The moments before, between and after the steps."""
+        success = self._episode.success(self._world)
+        goals = {camera: look for camera, look in zip(self._cameras, between[-1], strict=True)}
+        for number, looks in enumerate(between):
+            for camera, look in zip(self._cameras, looks, strict=True):
+                more: tuple[LabelledTask, ...] = listened(look.heard)
+                if success and number < len(plan.steps):
+                    more += to_come(self._episode, plan, number, goals[camera].truth.colour)
+                elif success:
+                    more += done(self._episode, look.seen)
+                yield self._sample(look.name, look, more)
+
+    def _sample(self, name: str, look: _Look, more: tuple[LabelledTask, ...]) -> Sample:
         episode = self._episode
-        tasks = (*perceived(look.truth, episode.scene.place, self._rng), *more)
         return Sample(
             key=f"{episode.task}_{episode.seed:07d}_{name}",
-            observation=seen,
-            tasks=tasks,
+            observation=look.seen,
+            tasks=(*perceived(look.truth, episode.scene.place, self._rng), *more),
             meta={
                 "task": episode.task,
                 "seed": str(episode.seed),
@@ -150,78 +236,3 @@ class _Recording:
                 "instruction": episode.instruction,
             },
         )
-
-    def _wanted(self, heard: str, plan: TaskPlan, goal: _Look) -> tuple[LabelledTask, ...]:
-        """What was heard at the instruction, what to do, and what it leads to."""
-        said = self._episode.instruction
-        first = TaskPlan(plan.action_space, plan.steps[:1], plan.frame_id)
-        picture = Picture("generated", goal.truth.colour, said)
-        tasks = [
-            _task("goal_image", Answer(pictures=(picture,)), said),
-            _task("audio_caption", Answer(text=heard)),
-        ]
-        if self._episode.scene.place is Place.TABLE:
-            tasks += [
-                _task("plan", Answer(plan=plan), said, action_space=plan.action_space),
-                _task("next_action", Answer(plan=first), said, action_space=plan.action_space),
-            ]
-        else:
-            tasks.append(_task("navigate", Answer(plan=first), said, action_space="pointnav"))
-        return tuple(tasks)
-
-    def _done(self) -> tuple[LabelledTask, ...]:
-        """What was done, as the last pictures show it."""
-        tag = SIM_TASKS[self._episode.task].tag
-        return (
-            _task("demonstration_caption", Answer(text=self._episode.doing)),
-            _task("video_caption", Answer(text=self._episode.doing)),
-            _task("video_tag", Answer(text=tag)),
-        )
-
-
-def perceived(
-    truth: SceneTruth, place: Place, rng: np.random.Generator
-) -> tuple[LabelledTask, ...]:
-    """The tasks that a single picture answers."""
-    tasks = [
-        _task("caption", Answer(text=caption(truth, place))),
-        _task("depth", Answer(pictures=(Picture("depth", truth.depth),))),
-        _task("normals", Answer(pictures=(Picture("normals", truth.normals),))),
-        *(_task("vqa", Answer(text=asked.answer), asked.text) for asked in questions(truth, rng)),
-    ]
-    if truth.objects:
-        tasks += _about_objects(truth, rng)
-    return tuple(tasks)
-
-
-def _about_objects(truth: SceneTruth, rng: np.random.Generator) -> list[LabelledTask]:
-    seen = truth.objects
-    detections = tuple(one.detection for one in seen)
-    one = seen[int(rng.integers(len(seen)))]
-    alike = tuple(other for other in seen if other.label == one.label)
-    found = tuple(other.detection for other in alike)
-    cuboids = tuple(other.cuboid for other in seen)
-    return [
-        _task("detect", Answer(detections=detections)),
-        _task("localize", Answer(detections=found), one.label),
-        _task("cuboids", Answer(cuboids=cuboids)),
-        _region_task("categorize", one, Answer(text=one.label)),
-        _region_task("segment", one, Answer(pictures=(_mask(one),)), one.label),
-        *([_task("refexp", Answer(detections=found), one.label)] if len(alike) == 1 else []),
-    ]
-
-
-def _mask(truth: ObjectTruth) -> Picture:
-    return Picture("mask", truth.mask, truth.label)
-
-
-def _region_task(task: str, about: ObjectTruth, answer: Answer, said: str = "") -> LabelledTask:
-    return LabelledTask(Instruction(said, task, region=about.box), _named(answer, task))
-
-
-def _task(task: str, answer: Answer, said: str = "", action_space: str = "") -> LabelledTask:
-    return LabelledTask(Instruction(said, task, action_space=action_space), _named(answer, task))
-
-
-def _named(answer: Answer, task: str) -> Answer:
-    return replace(answer, task=task)

@@ -1,0 +1,203 @@
+"""What can be asked about a moment in the simulator, with the right answers.
+
+Left out are the tasks for which the simulator has no truth: keypoints (those of people only),
+coco_detect (a COCO table is in every picture and has no box), act (its robots have no continuous
+space) and score (which is any other task with options).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.data.sample import LabelledTask
+from uio2_ros.sim import SIM_TASKS, Episode
+from uio2_ros.sim.questions import Question, caption, questions
+from uio2_ros.sim.spec import Colour, Place, Shape
+from uio2_ros.sim.truth import ObjectTruth, SceneTruth
+from uio2_ros.tasks.answer import Answer, Detection, Picture, TaskPlan
+from uio2_ros.tasks.instruction import Box, Instruction, Observation
+
+OPTIONS_SHARE = 0.3
+"""Of questions, categories and detections, how many come with options."""
+MOST_OPTIONS = 4
+BESIDE_PIXELS = 0.05
+"""Of the picture's width: objects nearer to each other than this are not the leftmost or so."""
+
+TAGS = {Place.TABLE: "a tabletop", Place.ROOM: "a room"}
+_ALTERNATIVES = (
+    ("yes", "no"),
+    tuple(colour.value for colour in Colour),
+    tuple(shape.value for shape in Shape),
+    tuple(map(str, range(9))),
+)
+
+Pixels = npt.NDArray[np.uint8]
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Heard:
+    """All sound that goes with a picture in words, and its newest part in words and samples."""
+
+    words: str
+    newest_words: str
+    newest: npt.NDArray[np.float32]  # mono, 16 kHz
+
+
+def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[LabelledTask, ...]:
+    """The tasks that a single picture answers."""
+    said = caption(truth, place)
+    known = truth.normals.any(axis=-1, keepdims=True)
+    normals = np.where(known, truth.normals, np.float32(np.nan))
+    tasks = [
+        _task("caption", Answer(text=said)),
+        _task("image_tag", Answer(text=TAGS[place])),
+        _task("depth", Answer(pictures=(Picture("depth", truth.depth),))),
+        _task("normals", Answer(pictures=(Picture("normals", normals),))),
+        *(_question(asked, rng) for asked in questions(truth, rng)),
+        *_found(truth, rng),
+        _task("generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said),
+    ]
+    if truth.objects:
+        tasks += _about_one(truth, truth.objects[int(rng.integers(len(truth.objects)))], rng)
+    return tuple(tasks)
+
+
+def listened(heard: Heard) -> tuple[LabelledTask, ...]:
+    """What was heard, in words; and the other way round, where there was something."""
+    tasks = [_task("audio_caption", Answer(text=heard.words))]
+    if heard.newest.any():
+        tasks.append(_task("generate_audio", Answer(audio=(heard.newest,)), heard.newest_words))
+    return tuple(tasks)
+
+
+def to_come(
+    episode: Episode, plan: TaskPlan, number: int, goal: Pixels
+) -> tuple[LabelledTask, ...]:
+    """What to do from step `number` (0, 1, ...) of a plan on, and the picture it leads to."""
+    said = episode.instruction
+    rest = replace(plan, steps=plan.steps[number:])
+    following = Answer(plan=replace(plan, steps=rest.steps[:1]))
+    if episode.scene.place is Place.ROOM:
+        tasks = [_task("navigate", following, said, action_space=plan.action_space)]
+    else:
+        tasks = [
+            _task("plan", Answer(plan=rest), said, action_space=plan.action_space),
+            _task("next_action", following, said, action_space=plan.action_space),
+        ]
+    if number == 0 and episode.scene.place is Place.TABLE:
+        picture = Answer(pictures=(Picture("generated", goal, said),))
+        tasks += [_task("goal_image", picture, said), _task("edit_image", picture, said)]
+    return tuple(tasks)
+
+
+def done(episode: Episode, seen: Observation) -> tuple[LabelledTask, ...]:
+    """What was done, as the last pictures show it."""
+    if not seen.history:
+        return ()
+    return (
+        _task("demonstration_caption", Answer(text=episode.doing)),
+        _task("video_caption", Answer(text=episode.doing)),
+        _task("video_tag", Answer(text=SIM_TASKS[episode.task].tag)),
+    )
+
+
+def expressions(truth: SceneTruth) -> Iterator[tuple[str, ObjectTruth]]:
+    """Ways to speak of one object that no other object of the picture fits."""
+    colours = [seen.spec.colour for seen in truth.objects]
+    shapes = [seen.spec.shape for seen in truth.objects]
+    for seen in truth.objects:
+        yield seen.label, seen
+        yield f"the {seen.label}", seen
+        if colours.count(seen.spec.colour) == 1:
+            yield f"the {seen.spec.colour.value} thing", seen
+        if shapes.count(seen.spec.shape) == 1:
+            yield f"the {seen.spec.shape.value}", seen
+    least = BESIDE_PIXELS * truth.camera.model.width
+    ordered = sorted(truth.objects, key=lambda seen: seen.box.center[0])
+    middles = [seen.box.center[0] for seen in ordered]
+    if len(ordered) > 1 and middles[1] - middles[0] > least:
+        yield "the leftmost object", ordered[0]
+    if len(ordered) > 1 and middles[-1] - middles[-2] > least:
+        yield "the object furthest to the right", ordered[-1]
+
+
+def _question(asked: Question, rng: Generator) -> LabelledTask:
+    answer = Answer(text=asked.answer)
+    for words in _ALTERNATIVES:
+        if asked.answer in words and rng.uniform() < OPTIONS_SHARE:
+            options = _options(asked.answer, words, rng)
+            return _task("vqa", replace(answer, options=options), asked.text, options=options)
+    return _task("vqa", answer, asked.text)
+
+
+def _found(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
+    """Everything that is seen, as boxes in the picture and in space; and nothing of what is not."""
+    detections = tuple(one.detection for one in truth.objects)
+    cuboids = tuple(one.cuboid for one in truth.objects)
+    absent = _absent(truth, rng)
+    for task, answer in (
+        ("detect", Answer(detections=detections)),
+        ("cuboids", Answer(cuboids=cuboids)),
+    ):
+        labels = [one.label for one in truth.objects]
+        given = rng.uniform() < OPTIONS_SHARE
+        yield _task(task, answer, options=_shuffled([*labels, absent], rng) if given else ())
+    yield _task("localize", Answer(), absent)
+
+
+def _about_one(truth: SceneTruth, one: ObjectTruth, rng: Generator) -> Iterator[LabelledTask]:
+    """Tasks about an object, named or in its box."""
+    shape = one.spec.shape
+    alike = [Detection(seen.box, shape.value) for seen in truth.objects if seen.spec.shape is shape]
+    itself = (one.detection,)
+    mask = (Picture("mask", one.mask, one.label),)
+    yield _task("localize", Answer(detections=itself), one.label)
+    yield _task("localize", Answer(detections=tuple(alike)), shape.value)
+    yield _task("segment", Answer(detections=itself, pictures=mask), one.label)
+    yield _task("segment", Answer(detections=itself, pictures=mask), one.label, region=one.box)
+    told = list(expressions(truth))
+    text, meant = told[int(rng.integers(len(told)))]
+    yield _task("refexp", Answer(detections=(Detection(meant.box, text),)), text)
+    labels = [seen.label for seen in truth.objects]
+    options = _options(one.label, labels, rng) if rng.uniform() < OPTIONS_SHARE else ()
+    category = Answer(text=one.label, options=options)
+    yield _task("categorize", category, options=options, region=one.box)
+    restored = Answer(pictures=(Picture("generated", truth.colour, one.label),))
+    yield _task("inpaint", restored, one.label, region=one.box)
+
+
+def _absent(truth: SceneTruth, rng: Generator) -> str:
+    """What somebody could call an object that is not seen."""
+    there = {seen.spec.kind for seen in truth.objects}
+    kinds = [(colour, shape) for colour in Colour for shape in Shape]
+    absent = [kind for kind in kinds if kind not in there]
+    colour, shape = absent[int(rng.integers(len(absent)))]
+    return f"{colour.value} {shape.value}"
+
+
+def _options(right: str, words: Sequence[str], rng: Generator) -> tuple[str, ...]:
+    """The right word among others, in any order."""
+    others = _shuffled([word for word in dict.fromkeys(words) if word != right], rng)
+    return _shuffled([right, *others[: MOST_OPTIONS - 1]], rng)
+
+
+def _shuffled(words: Sequence[str], rng: Generator) -> tuple[str, ...]:
+    return tuple(words[number] for number in rng.permutation(len(words)).tolist())
+
+
+def _task(
+    name: str,
+    answer: Answer,
+    said: str = "",
+    *,
+    options: tuple[str, ...] = (),
+    region: Box | None = None,
+    action_space: str = "",
+) -> LabelledTask:
+    instruction = Instruction(said, name, options, region, action_space)
+    return LabelledTask(instruction, replace(answer, task=name))
