@@ -14,10 +14,10 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from uio2_ros.data.sample import Sample
-from uio2_ros.data.sample_files import SampleError, Storage, sample_files, sample_of
+from uio2_ros.data.sample_files import RECORD, SampleError, Storage, sample_files, sample_of
 
 DESCRIPTION = "dataset.json"
 _PART = ".part"
@@ -81,11 +81,30 @@ class DataSet:
 def write_shard(path: Path, samples: Iterable[Sample], storage: Storage | None = None) -> int:
     """Writes a shard at once or not at all; the number of its samples.
 
-    Equal samples give equal bytes. Raises DataSetError for a key that comes twice.
+    Equal samples give equal bytes. Raises DataSetError for a key that comes twice, and for what
+    cannot be written.
     """
     part = path.with_name(path.name + _PART)
+    try:
+        with part.open("wb") as file:
+            count = _write_archive(file, path, samples, storage)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as problem:
+        part.unlink(missing_ok=True)
+        raise DataSetError(
+            f"{path} cannot be written: {problem.strerror or problem}; make room or name another "
+            "folder, and write again to go on"
+        ) from problem
+    return count
+
+
+def _write_archive(
+    file: BinaryIO, path: Path, samples: Iterable[Sample], storage: Storage | None
+) -> int:
     keys: set[str] = set()
-    with part.open("wb") as file, tarfile.open(fileobj=file, mode="w") as archive:
+    with tarfile.open(fileobj=file, mode="w") as archive:
         for sample in samples:
             if sample.key in keys:
                 raise DataSetError(f"two samples of {path} have the key {sample.key!r}")
@@ -94,10 +113,6 @@ def write_shard(path: Path, samples: Iterable[Sample], storage: Storage | None =
                 entry = tarfile.TarInfo(f"{sample.key}.{name}")
                 entry.size = len(data)
                 archive.addfile(entry, io.BytesIO(data))
-        archive.close()
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
     return len(keys)
 
 
@@ -123,6 +138,20 @@ def read_shard(path: Path) -> Iterator[Sample]:
         )
     except SampleError as problem:
         raise SampleError(f"{path}: {problem}") from problem
+
+
+def shard_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON records of a shard's samples, without their pictures. Raises DataSetError."""
+    try:
+        with tarfile.open(path, mode="r|") as archive:
+            for entry in archive:
+                content = archive.extractfile(entry)
+                if content is not None and entry.name.partition(".")[2] == RECORD:
+                    yield json.loads(content.read())
+    except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
+        raise DataSetError(f"{path} cannot be read: {problem}; remove it and write it anew") from (
+            problem
+        )
 
 
 def _write_whole(path: Path, data: bytes) -> None:

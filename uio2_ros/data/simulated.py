@@ -8,6 +8,7 @@ goal, and the last ones what was done. Rooms have the base's moves, each with th
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -88,6 +89,21 @@ def samples_of(episode: Episode, settings: SimulatedSettings) -> Iterator[Sample
     """
     with World(episode.scene, settings.samples_per_pixel) as world:
         yield from _Recording(world, episode, settings).samples()
+
+
+@dataclass(frozen=True)
+class SimulatedShards:
+    """Shards of so many episodes each."""
+
+    settings: SimulatedSettings
+    episodes: int
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        """The samples of the shard's episodes."""
+        # One thread draws a picture of this size about as fast as several.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
+        for number in range(shard * self.episodes, (shard + 1) * self.episodes):
+            yield from samples_of(episode_of(number, self.settings), self.settings)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,127 @@
+"""`./uio2 data write DIR`: a data set out of the simulator."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from uio2_ros.data.sample_files import Storage
+from uio2_ros.data.shards import DataSet
+from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
+from uio2_ros.data.writing import Amount, ShardSource, Written, write_data_set
+from uio2_ros.sim import SIM_TASKS, PictureSize, Split
+
+MIB = 2**20
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = _parse(argv)
+    try:
+        settings = _settings(asked)
+    except ValueError as problem:
+        print(f"uio2 data write: {problem}", file=sys.stderr)
+        return 2
+    storage = Storage(asked.jpeg_quality or None)
+    data = DataSet.create(asked.folder, _record(settings, asked.episodes_per_shard, storage))
+    amount = (
+        Amount(samples=asked.samples)
+        if asked.samples
+        else Amount(shards=math.ceil(asked.episodes / asked.episodes_per_shard))
+    )
+    source = SimulatedShards(settings, asked.episodes_per_shard)
+    write_and_report(data, source, amount, asked.workers, storage)
+    return 0
+
+
+def write_and_report(
+    data: DataSet, source: ShardSource, amount: Amount, workers: int, storage: Storage
+) -> None:
+    """Write with a progress bar and say what was written."""
+    with tqdm(total=amount.samples, unit=" samples", disable=None) as bar:
+        written = write_data_set(
+            data, source, amount, workers=workers, storage=storage, on_samples=bar.update
+        )
+    print(report(data, written))
+
+
+def report(data: DataSet, written: Written) -> str:
+    """What there is now and how fast it was made."""
+    size = sum(path.stat().st_size for path in data.shards) / MIB
+    total = written.samples_before + written.samples
+    lines = [
+        f"{data.folder}: {total} samples in {written.shards} shards, {size:.1f} MiB; "
+        f"{written.samples} of them new"
+    ]
+    if written.samples:
+        per_core = written.samples / written.processor_s
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+        lines.append(
+            f"{written.samples} frames in {written.wall_s:.1f} s: "
+            f"{written.samples / written.wall_s:.1f} a second; in {written.processor_s:.1f} s of "
+            f"processor time: {per_core:.1f} a second and core, left alone (the machine's load "
+            f"is {load:.1f} a core)"
+        )
+    return "\n".join(lines)
+
+
+def _settings(asked: argparse.Namespace) -> SimulatedSettings:
+    return SimulatedSettings(
+        split=Split(asked.split),
+        tasks=tuple(asked.tasks),
+        seed=asked.seed,
+        size=PictureSize(asked.size[0], asked.size[-1]),
+        period_s=asked.period,
+        samples_per_pixel=asked.samples_per_pixel,
+    )
+
+
+def _record(settings: SimulatedSettings, per_shard: int, storage: Storage) -> dict[str, Any]:
+    """What `dataset.json` says: all that the content of a shard depends on."""
+    return {
+        "source": "simulator",
+        **asdict(settings),
+        "split": settings.split.value,
+        "tasks": list(settings.tasks),
+        "episodes_per_shard": per_shard,
+        "jpeg_quality": storage.jpeg_quality,
+    }
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./uio2 data write",
+        description="Write samples out of the simulator as WebDataset shards. A run that was ended "
+        "in the middle goes on when it is given again.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--source", choices=("sim",), default="sim")
+    parser.add_argument("--split", choices=[split.value for split in Split], default="train")
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("--episodes", type=_count, default=100, help="about 40 samples each")
+    amount.add_argument("--samples", type=_count, help="at least so many")
+    parser.add_argument("--seed", type=int, default=0, help="the first seed of each task")
+    parser.add_argument("--tasks", nargs="+", choices=list(SIM_TASKS), default=list(SIM_TASKS))
+    parser.add_argument("--workers", type=_count, default=1, help="processes (default: 1)")
+    parser.add_argument("--size", type=_count, nargs="+", default=[256], help="width and height")
+    parser.add_argument("--period", type=float, default=0.5, help="seconds between pictures")
+    parser.add_argument(
+        "--samples-per-pixel", type=int, default=0, help="4: smooth edges, at half the speed"
+    )
+    parser.add_argument("--episodes-per-shard", type=_count, default=16)
+    parser.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
+    return parser.parse_args(list(argv))
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
