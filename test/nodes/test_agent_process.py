@@ -41,6 +41,7 @@ def test_signal_ends_an_active_agent_and_its_model(
     code, took_s = agent.stop(number)
     assert (code, took_s < LIMIT_S) == (0, True), agent.log.read_text()
     wait_until(lambda: not model.is_running(), "the inference process to end", 2.0)
+    wait_until(lambda: "agent" not in robot.node.get_node_names(), "the agent to leave", 2.0)
 
 
 def test_signal_ends_an_agent_that_loads(start_agent: Callable[..., AgentProcess]) -> None:

@@ -58,7 +58,7 @@ from uio2_ros.nodes.agent_state_messages import (
 )
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
-from uio2_ros.nodes.process_memory import bound_arenas, settle
+from uio2_ros.nodes.process_memory import bound_arenas, settled
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
 from uio2_ros.tasks.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.registry import describe_tasks
@@ -457,15 +457,15 @@ def _stop_signals() -> threading.Event:
 def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    settle()
-    node.start()
-    try:
-        while not over():
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:
-        node.stop()
-        executor.shutdown(timeout_sec=0)
-        node.destroy_node()
+    with settled():
+        node.start()
+        try:
+            while not over():
+                executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+        finally:
+            node.stop()
+            executor.shutdown(timeout_sec=0)
+            node.destroy_node()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 M_ARENA_MAX = -8  # malloc.h
 ARENAS = 1
@@ -18,12 +20,19 @@ def bound_arenas() -> None:
         libc.mallopt(M_ARENA_MAX, ARENAS)
 
 
-def settle() -> None:
-    """Takes what exists now, modules above all, out of the collector's sight for good.
+@contextmanager
+def settled() -> Iterator[None]:
+    """Takes what exists now, modules above all, out of the collector's sight while inside.
 
     CPython collects its oldest generation when it has grown by a quarter of what it held after the
-    last time: among the objects of all modules, megabytes of garbage in cycles go unnoticed.
+    last time: among the objects of all modules, megabytes of garbage in cycles go unnoticed. At the
+    end they are in sight again, because what ROS made is in cycles: what is not collected before
+    the process ends does not leave the graph, and clients go on calling its services.
     """
     gc.collect()
     gc.freeze()
     gc.collect()  # what it finds now, next to nothing, is what the quarter is taken of
+    try:
+        yield
+    finally:
+        gc.unfreeze()
