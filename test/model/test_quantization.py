@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.quantization import QuantizedLinear, quantize_weight
+from uio2_ros.model.quantization import BLOCK, QuantizedLinear, quantize_weight
 from uio2_ros.processing import Example, Processor
 
 
@@ -28,6 +28,15 @@ def test_no_weight_moves_by_more_than_half_a_step(seed: int, size: float) -> Non
     error = (integers * scale[:, None] - weight).abs()
     assert bool((error <= scale[:, None] * 0.5001).all())
     assert int(integers.abs().max()) == 127
+
+
+def test_large_weights_are_quantised_as_their_rows_are() -> None:
+    weight = torch.randn(BLOCK // 64 + 3, 128, dtype=torch.bfloat16)  # more than two blocks
+    integers, scale = quantize_weight(weight)
+    for row in (0, BLOCK // 128 - 1, BLOCK // 128, len(weight) - 1):
+        alone, its_scale = quantize_weight(weight[row : row + 1])
+        assert torch.equal(integers[row], alone[0])
+        assert scale[row] == its_scale
 
 
 def test_an_output_without_weights_stays_zero() -> None:

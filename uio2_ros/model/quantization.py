@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 QUANTIZATIONS = ("int8",)
 LARGEST = 127  # of the integers; -128 is not used, so that the range is symmetric
+BLOCK = 2**18  # weights quantised at a time: what they need as float32 stays in the cache
 
 
 class QuantizedLinear(nn.Module):
@@ -34,11 +35,20 @@ class QuantizedLinear(nn.Module):
 
 def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest integers (O, I) int8 and scales (O,) float32 of a weight (O, I)."""
-    exact = weight.detach().float()
-    largest = torch.linalg.vector_norm(exact, ord=torch.inf, dim=1)  # (O,)
-    scale = largest.clamp_(min=torch.finfo(torch.float32).tiny) / LARGEST
-    integers = exact.div(scale[:, None]).round_().clamp_(-LARGEST, LARGEST)
-    return integers.to(torch.int8), scale
+    integers = torch.empty_like(weight, dtype=torch.int8)
+    scale = torch.empty_like(weight[:, 0], dtype=torch.float32)
+    rows = max(1, BLOCK // weight.shape[1])
+    for first in range(0, len(weight), rows):
+        block = slice(first, first + rows)
+        _quantize_rows(weight[block].detach(), integers[block], scale[block])
+    return integers, scale
+
+
+def _quantize_rows(weight: Tensor, integers: Tensor, scale: Tensor) -> None:
+    """Fill in the integers and scales of some rows of a weight."""
+    exact = weight.float()
+    scale.copy_(exact.abs().amax(1) / LARGEST).clamp_(min=torch.finfo(torch.float32).tiny)
+    integers.copy_(exact.div(scale[:, None]).round_())
 
 
 def quantize_linears(module: nn.Module) -> None:
