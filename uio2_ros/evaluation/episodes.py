@@ -1,0 +1,197 @@
+"""The closed loop: an agent is asked, the world does what it says, physics decides.
+
+An episode ends when what the instruction wants is so, when the base has stopped, when the limit of
+steps is reached, when a reference policy says nothing more, or with the first answer that fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.errors import ErrorCode
+from uio2_ros.evaluation.drawing import Ground, draw_steps
+from uio2_ros.evaluation.records import EpisodeRecord, digest
+from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.evaluation.world_senses import WorldSenses
+from uio2_ros.sim import Episode, Oracle, Policy, RandomPolicy, World
+from uio2_ros.sim.arm import ActionError
+from uio2_ros.sim.physics import UnstableSceneError
+from uio2_ros.sim.sampling import NoRoomError
+from uio2_ros.sim.spec import Place
+from uio2_ros.tasks.answer import Answer, Step
+from uio2_ros.tasks.instruction import Instruction, Observation
+from uio2_ros.tasks.registry import task_named
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked in an episode."""
+
+    instruction: Instruction
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class Played:
+    """An episode and its pictures: the first with the steps drawn in, and the last."""
+
+    record: EpisodeRecord
+    start: Pixels
+    end: Pixels
+
+
+@dataclass
+class Attempt:
+    """What counts and limits an episode, wherever it is played."""
+
+    episode: Episode
+    policy: str
+    success: bool = False
+    answers: int = 0
+    answer_s: float = 0.0
+    error_code: ErrorCode = ErrorCode.NONE
+    error: str = ""
+    steps: list[Step] = field(default_factory=list)
+    _ended: bool = False
+
+    @property
+    def over(self) -> bool:
+        done = self._ended or self.success or bool(self.error)
+        return done or len(self.steps) >= self.episode.step_limit
+
+    def take(self, answer: Answer) -> tuple[Step, ...]:
+        """The steps to carry out now."""
+        self.answers += 1
+        if answer.error_code:
+            self.fail(answer.error_code, answer.error_msg)
+            return ()
+        steps = () if answer.plan is None else answer.plan.steps
+        self._ended = not steps
+        return steps[: self.episode.step_limit - len(self.steps)]
+
+    def carried_out(self, step: Step, *, stopped: bool) -> None:
+        self.steps.append(step)
+        self._ended = self._ended or stopped
+
+    def fail(self, code: ErrorCode, error: str) -> None:
+        """Ends it; `error` is why."""
+        self.error_code, self.error = code, error
+
+    def record(self, start: Pixels, end: Pixels, scene_s: float) -> EpisodeRecord:
+        return EpisodeRecord(
+            policy=self.policy,
+            task=self.episode.task,
+            seed=self.episode.seed,
+            instruction=self.episode.instruction,
+            success=self.success,
+            steps=tuple(self.steps),
+            answers=self.answers,
+            scene_s=round(scene_s, 6),
+            error_code=int(self.error_code),
+            error=self.error,
+            start_pixels=digest(start),
+            end_pixels=digest(end),
+            answer_s=round(self.answer_s, 3),
+        )
+
+
+def question_task(episode: Episode, settings: RunSettings) -> str:
+    """Which task of the agent an episode needs."""
+    return settings.table_task if episode.scene.place is Place.TABLE else "navigate"
+
+
+def reference(policy: str, seed: int) -> Policy | None:
+    """The policy that is a reference line; None for the model."""
+    if policy == "oracle":
+        return Oracle()
+    return RandomPolicy(seed) if policy == "random" else None
+
+
+def play(
+    episode: Episode, policy: str, settings: RunSettings
+) -> Generator[Question, Answer, Played]:
+    """Plays one episode in a world of its own; what the model is asked is yielded.
+
+    Send the answers. Several episodes may be under way on one thread, so that their questions can
+    be answered together.
+    """
+    acts = reference(policy, episode.seed)
+    task = task_named(question_task(episode, settings))
+    attempt = Attempt(episode, policy)
+    with World(episode.scene) as world:
+        senses = None if acts else WorldSenses(world, settings.senses)
+        episode.begin(world)
+        camera = world.scene.cameras[0].name
+        start, ground = world.colour(camera), Ground.of(world, camera)
+        began_s = world.time_s
+        while not attempt.over:
+            asked_s = time.perf_counter()
+            if senses is None:
+                answer = _ask_reference(acts, world, episode)
+            else:
+                instruction = Instruction(episode.instruction, task.name)
+                answer = yield Question(instruction, senses.observe(task))
+                senses.remember(answer)
+            attempt.answer_s += time.perf_counter() - asked_s
+            _carry_out(attempt, attempt.take(answer), world)
+        end = world.colour(camera)
+        record = attempt.record(start, end, world.time_s - began_s)
+    return Played(record, draw_steps(start, record.steps, ground), end)
+
+
+def _ask_reference(policy: Policy | None, world: World, episode: Episode) -> Answer:
+    assert policy is not None, "a world without senses is a reference policy's"
+    try:
+        return Answer(plan=policy.plan(world, episode))
+    except NoRoomError as error:
+        return Answer.failed(ErrorCode.INFERENCE_FAILED, f"{policy} has no plan: {error}")
+
+
+def _carry_out(attempt: Attempt, steps: tuple[Step, ...], world: World) -> None:
+    """Lets the world do the steps and looks whether that was it."""
+    try:
+        for step in steps:
+            world.execute(step)
+            stopped = world.scene.place is Place.ROOM and world.base.stopped
+            attempt.carried_out(step, stopped=stopped)
+            if stopped:
+                break
+        attempt.success = attempt.episode.success(world)
+    except (ActionError, UnstableSceneError) as error:
+        attempt.fail(ErrorCode.UNKNOWN, f"{type(error).__name__}: {error}")
+
+
+def play_all(
+    episodes: Sequence[Generator[Question, Answer, Played]],
+    answer: Callable[[Sequence[Question]], Sequence[Answer]],
+) -> Iterator[Played]:
+    """Plays episodes side by side, their questions answered together; in the order they end."""
+    waiting: list[tuple[Generator[Question, Answer, Played], Question]] = []
+    for episode in episodes:
+        yield from _go_on(episode, None, waiting)
+    while waiting:
+        asked, waiting = waiting, []
+        answers = answer([question for _, question in asked])
+        for (episode, _), said in zip(asked, answers, strict=True):
+            yield from _go_on(episode, said, waiting)
+
+
+def _go_on(
+    episode: Generator[Question, Answer, Played],
+    said: Answer | None,
+    waiting: list[tuple[Generator[Question, Answer, Played], Question]],
+) -> Iterator[Played]:
+    """Lets an episode go on to its next question, or to its end."""
+    try:
+        question = next(episode) if said is None else episode.send(said)
+    except StopIteration as end:
+        yield end.value
+    else:
+        waiting.append((episode, question))

@@ -1,0 +1,162 @@
+"""The work of a run, cut into pieces that processes can share: episodes and scenes.
+
+A worker has its own worlds and, if there is one, its own model. torch is imported only where a
+model is loaded.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from uio2_ros.evaluation.episodes import Played, Question, play, play_all
+from uio2_ros.evaluation.perception import Look, looks_of, scene_names
+from uio2_ros.evaluation.records import PerceptionRecord
+from uio2_ros.evaluation.run_folder import RunFolder
+from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.sim import Split, sample_episode
+from uio2_ros.tasks.answer import Answer
+from uio2_ros.tasks.instruction import Instruction, Observation
+
+MODEL = "model"
+Key = tuple[str, str, str]
+
+
+class BatchRunner(Protocol):
+    """Answers instructions; `uio2_ros.tasks.TaskRunner` is one."""
+
+    def run_batch(self, requests: Sequence[tuple[Instruction, Observation]]) -> tuple[Answer, ...]:
+        """The answers in order; those that failed have an error code."""
+
+
+RunnerMaker = Callable[[RunSettings], BatchRunner]
+
+
+@dataclass(frozen=True)
+class EpisodeJob:
+    """Episodes of one policy that are played side by side: (task, seed)."""
+
+    policy: str
+    episodes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """A scene that is looked at; done are the keys of questions that are answered already."""
+
+    task: str
+    seed: int
+    done: frozenset[Key]
+
+
+Job = EpisodeJob | SceneJob
+Done = Played | PerceptionRecord
+
+
+def jobs_of(settings: RunSettings, folder: RunFolder, batch: int) -> list[Job]:
+    """What is left to do. Only a model's episodes are batched: nobody else is asked."""
+    jobs: list[Job] = []
+    for policy in settings.policies:
+        left = [
+            (task, seed)
+            for seed in settings.seeds
+            for task in settings.tasks
+            if not folder.has((policy, task, str(seed)))
+        ]
+        size = batch if policy == MODEL else 1
+        jobs += [
+            EpisodeJob(policy, tuple(left[first : first + size]))
+            for first in range(0, len(left), size)
+        ]
+    done = frozenset(record.key for record in folder.perceptions)
+    return jobs + [SceneJob(task, seed, done) for task, seed in scene_names(settings)]
+
+
+def done_by(
+    jobs: Sequence[Job], settings: RunSettings, make_runner: RunnerMaker, workers: int
+) -> Iterator[Done]:
+    """Does the jobs and gives what comes of them, in any order if there are several workers.
+
+    make_runner is called once by each worker, the first time that somebody asks a model; with
+    several workers it must be a function of a module.
+    """
+    if workers == 1:
+        worker = Worker(settings, make_runner)
+        for job in jobs:
+            yield from worker.do(job)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, _begin, (settings, make_runner, workers)) as pool:
+        for done in pool.imap_unordered(_do, jobs):
+            yield from done
+
+
+class Worker:
+    """Does jobs on one thread. The model is loaded when it is first asked."""
+
+    def __init__(self, settings: RunSettings, make_runner: RunnerMaker) -> None:
+        self._settings = settings
+        self._make_runner = make_runner
+        self._runner: BatchRunner | None = None
+
+    def do(self, job: Job) -> Iterator[Done]:
+        """What comes of a job, one by one."""
+        return self._look(job) if isinstance(job, SceneJob) else self._play(job)
+
+    def _play(self, job: EpisodeJob) -> Iterator[Done]:
+        settings, split = self._settings, Split(self._settings.split)
+        episodes = [
+            play(sample_episode(task, seed, split, settings.size), job.policy, settings)
+            for task, seed in job.episodes
+        ]
+        yield from play_all(episodes, self._answers)
+
+    def _look(self, job: SceneJob) -> Iterator[Done]:
+        looks = looks_of(job.task, job.seed, self._settings)
+        left = [look for look in looks if look.key not in job.done]
+        answers = self._answers(left)
+        for look, answer in zip(left, answers, strict=True):
+            yield look.score(answer)
+
+    def _answers(self, asked: Sequence[Question] | Sequence[Look]) -> tuple[Answer, ...]:
+        if self._runner is None:
+            self._runner = self._make_runner(self._settings)
+        return self._runner.run_batch([(one.instruction, one.observation) for one in asked])
+
+
+_of_process: list[Worker] = []
+
+
+def _begin(settings: RunSettings, make_runner: RunnerMaker, workers: int) -> None:
+    """Of a worker process. Ctrl-C is the business of the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cores = len(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
+    _of_process.append(Worker(settings, make_runner))
+
+
+def _do(job: Job) -> list[Done]:
+    (worker,) = _of_process
+    return list(worker.do(job))
+
+
+def load_runner(settings: RunSettings) -> BatchRunner:
+    """The model of a run. Raises what loading it raises."""
+    from uio2_ros.serving.runner import make_runner
+    from uio2_ros.tasks.runner import TaskRunner
+
+    spec = ModelSpec(
+        model=settings.model,
+        tokenizer=settings.tokenizer,
+        device=settings.device,
+        dtype=settings.dtype,
+        tasks=settings.task_bounds,
+    )
+    runner = make_runner(spec).runner
+    assert isinstance(runner, TaskRunner)
+    return runner

@@ -1,0 +1,127 @@
+"""What happened in an episode and how right an answer was, as it is written to a run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
+
+TIMES = ("answer_s",)
+"""Fields that differ from run to run."""
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """One episode. steps are those carried out; error is why it ended, if something went wrong.
+
+    start_pixels and end_pixels are digests of the pictures at the instruction and at the end;
+    scene_s and answer_s are seconds of the scene since the instruction, and of thinking.
+    """
+
+    policy: str
+    task: str
+    seed: int
+    instruction: str
+    success: bool
+    steps: tuple[Step, ...]
+    answers: int
+    scene_s: float
+    error_code: int = 0
+    error: str = ""
+    start_pixels: str = ""
+    end_pixels: str = ""
+    answer_s: float = 0.0
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What names it in its run."""
+        return self.policy, self.task, str(self.seed)
+
+    @property
+    def picture(self) -> str:
+        """The name of its picture, where there is one."""
+        return f"{self.policy}_{self.task}_{self.seed}.jpg"
+
+    def to_json(self) -> dict[str, Any]:
+        steps = [step_to_json(step) for step in self.steps]
+        return {"kind": "episode", **asdict(self), "steps": steps}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> EpisodeRecord:
+        values = {name: value for name, value in found.items() if name != "kind"}
+        return cls(**{**values, "steps": tuple(map(step_from_json, values["steps"]))})
+
+
+@dataclass(frozen=True)
+class PerceptionRecord:
+    """One question about a scene: what was asked, and scores by name. Failed ones have a code."""
+
+    task: str
+    scene: str
+    asked: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    said: str = ""
+    error_code: int = 0
+    error: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return "perception", self.scene, f"{self.task} {self.asked}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "perception", **asdict(self)}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> PerceptionRecord:
+        return cls(**{name: value for name, value in found.items() if name != "kind"})
+
+
+Record = EpisodeRecord | PerceptionRecord
+
+
+def record_from_json(found: Mapping[str, Any]) -> Record:
+    """The record of a line; ValueError for what is none."""
+    kinds: dict[str, Callable[[Mapping[str, Any]], Record]] = {
+        "episode": EpisodeRecord.from_json,
+        "perception": PerceptionRecord.from_json,
+    }
+    kind = kinds.get(found.get("kind", ""))
+    if kind is None:
+        raise ValueError(f"a record is of the kind {found.get('kind')!r}; expected {list(kinds)}")
+    try:
+        return kind(found)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"this is no record of an evaluation: {error}") from error
+
+
+def same(one: Record, other: Record) -> bool:
+    """Whether nothing differs but how long it took."""
+    first, second = one.to_json(), other.to_json()
+    return all(first[name] == second[name] for name in first if name not in TIMES)
+
+
+def digest(pixels: npt.NDArray[np.uint8]) -> str:
+    """Equal for equal pictures, and as good as never for others."""
+    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
+
+
+def step_to_json(step: Step) -> dict[str, Any]:
+    found = {name: value for name, value in asdict(step).items() if value not in (None, ())}
+    return {**found, "kind": step.kind.name}
+
+
+def step_from_json(found: Mapping[str, Any]) -> Step:
+    values = dict(found)
+    values["kind"] = ActionKind[values["kind"]]
+    for name in ("start", "end"):
+        if name in values:
+            values[name] = Pose2D(**values[name])
+    for name in ("dimension_names", "values"):
+        values[name] = tuple(values.get(name, ()))
+    return Step(**values)
