@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from uio2_ros.inference import Sampling
@@ -76,6 +76,28 @@ def test_top_p_keeps_the_fewest_that_reach_p() -> None:
     assert drawn(Sampling(top_p=p - 1e-3)) == {0}
     assert drawn(Sampling(top_p=p + 1e-3)) == {0, 1}
     assert drawn(Sampling(top_p=1.0)) == {0, 1, 2, 3, 4}
+
+
+@given(
+    scores=st.lists(st.integers(-40, 40), min_size=2, max_size=20),
+    seed=st.integers(0, 1000),
+    top_k=st.none() | st.integers(1, 25),
+    top_p=st.floats(0.01, 0.999),
+)
+def test_the_winner_is_the_first_of_those_that_top_p_keeps(
+    scores: list[int], seed: int, top_k: int | None, top_p: float
+) -> None:
+    """The definition, by sorting: a token is in if all more probable ones do not reach p."""
+    row = torch.tensor([scores], dtype=torch.float32) / 8
+    races = torch.empty_like(row).exponential_(generator=torch.Generator().manual_seed(seed))
+    least_kept = row[0].sort(descending=True).values[min(top_k or 20, len(scores)) - 1]
+    assume(int((row >= least_kept).sum()) == min(top_k or 20, len(scores)))  # no tie at the k-th
+    shares = row.where(row >= least_kept, -torch.inf).double().softmax(-1)[0]
+    reached = torch.stack([shares[row[0] > score].sum() for score in row[0]])
+    assume(bool(((reached - top_p).abs() > 1e-9).all()))
+    kept = (reached < top_p) & (row[0] >= least_kept)
+    expected = (row[0] - races[0].log()).where(kept, -torch.inf).argmax()
+    assert int(draw(row, races, Sampling(top_k=top_k, top_p=top_p))) == int(expected)
 
 
 @given(

@@ -117,16 +117,31 @@ def draw(scores: Tensor, races: Tensor, sampling: Sampling) -> Tensor:
     """
     temperature = 1.0 if sampling.temperature is None else sampling.temperature
     scaled = scores / temperature
-    if sampling.top_k is None and sampling.top_p is None:
-        return (scaled - races.log()).argmax(-1)
-    count = min(sampling.top_k or scores.shape[-1], scores.shape[-1])
-    ordered, tokens = scaled.topk(count, dim=-1)  # most probable first
-    if sampling.top_p is not None:
-        probabilities = ordered.double().softmax(-1)
-        before = probabilities.cumsum(-1) - probabilities
-        ordered = ordered.where(before < sampling.top_p, -torch.inf)
-    place = (ordered - races.gather(-1, tokens).log()).argmax(-1, keepdim=True)
-    return tokens.gather(-1, place)[:, 0]
+    if sampling.top_k is None:
+        times = scaled - races.log()
+        return times.argmax(-1) if sampling.top_p is None else _first(times, scaled, sampling.top_p)
+    ordered, tokens = scaled.topk(min(sampling.top_k, scores.shape[-1]), dim=-1)
+    times = ordered - races.gather(-1, tokens).log()
+    place = times.argmax(-1) if sampling.top_p is None else _first(times, ordered, sampling.top_p)
+    return tokens.gather(-1, place[:, None])[:, 0]
+
+
+def _first(times: Tensor, scores: Tensor, top_p: float) -> Tensor:
+    """The place (B,) of the highest of `times` (B, V) among the fewest most probable that together
+    reach `top_p`; equal scores (B, V) are in or out together.
+
+    Nothing is sorted, which would take longer than a step of a small model: a winner that lies
+    outside is taken out with all that are no more probable, and the next one looked at.
+    """
+    probabilities = scores.double().softmax(-1)
+    while True:
+        places = times.argmax(-1, keepdim=True)  # (B, 1)
+        least = scores.gather(-1, places)
+        more_probable = probabilities.where(scores > least, 0.0).sum(-1, keepdim=True)
+        outside = more_probable >= top_p
+        if not bool(outside.any()):
+            return places[:, 0]
+        times = times.masked_fill(outside & (scores <= least), -torch.inf)
 
 
 def guide(scores: Tensor, scale: float) -> Tensor:
