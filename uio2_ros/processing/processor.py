@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -88,11 +87,11 @@ class Processor:
             number `video_frame` becomes the image and the others the history. A file's sound is
             used unless `audio` is given or `video_sound` is False.
         audio: mono samples in [-1, 1] at `audio_rate` Hz (None: 16 kHz), a file, or mel segments
-            (N, 128, 256). The last segment is the audio input, those before it the history, of
-            which the newest that the model takes are kept, with a warning. Samples are cut into
-            segments from their start, as in training, or with `audio_until_now` so that the last
-            one ends with them: what is too short to be a segment is then the oldest sound, not
-            the newest.
+            (N, 128, 256). The last segment is the audio input, those before it the history.
+            Samples are cut into segments from their start, as in training, or with
+            `audio_until_now` so that the last one ends with them: what is too short to be a
+            segment is then the oldest sound, not the newest, and what is older than the model
+            takes is not heard. Without it, more than the model takes is an error.
         region: x1, y1, x2, y2 in pixels of the image, cut to it.
         target: the modality to generate, text, image or audio; None follows the targets.
         text_target, image_target, audio_target: what it should generate, for training. An image
@@ -109,7 +108,7 @@ class Processor:
         else:
             seen, heard = self._look(image, image_history, image_history_keys), ()
         if audio is not None:
-            heard = self._listen(self._mels(audio, audio_rate, until_now=audio_until_now))
+            heard = self._listen(self._heard_mels(audio, audio_rate, until_now=audio_until_now))
         example = Example(
             text=self._prompt(text, target, region, seen.info),
             image=seen.image,
@@ -120,9 +119,33 @@ class Processor:
             image_info=None if seen.info is None else seen.info.to_array(),
             target=target,
         )
-        return self._with_targets(
-            example, seen.info, text_target, image_target, audio_target, audio_rate
-        )
+        return self.with_targets(example, text_target, image_target, audio_target, audio_rate)
+
+    def with_targets(
+        self,
+        example: Example,
+        text: str | None = None,
+        image: Pixels | Source | None = None,
+        audio: Samples | Source | None = None,
+        audio_rate: int | None = None,
+    ) -> Example:
+        """The example with what it should generate; see `__call__`."""
+        info = None if example.image_info is None else ImageInfo.from_array(example.image_info)
+        if text is not None:
+            example = replace(example, text_target=self.encode_target(text))
+        if image is not None:
+            values, mask = self._image_target(picture.read_picture(image, "image_target"), info)
+            example = replace(example, image_target=values, image_target_mask=mask)
+        if audio is not None:
+            segments = self._segments(audio, audio_rate, "audio_target")
+            if len(segments) != 1:
+                raise InvalidInputError(
+                    f"audio_target must fit one segment of {self.config.audio.segment_s} s, "
+                    f"got {len(segments)} segments"
+                )
+            values, mask = sound.segment_target(self._mels(segments)[0], self.config.audio)
+            example = replace(example, audio_target=values, audio_target_mask=mask)
+        return example
 
     def collate(
         self,
@@ -246,64 +269,47 @@ class Processor:
         )
         return self._listen(sound.mel_spectrogram(windows, self.config.audio))
 
-    def _mels(
-        self,
-        audio: Samples | Source,
-        rate_hz: int | None,
-        name: str = "audio",
-        *,
-        until_now: bool = False,
+    def _heard_mels(
+        self, audio: Samples | Source, rate_hz: int | None, *, until_now: bool
     ) -> Floats:
         """Mel segments (N, mels, frames) of anything that `audio=` takes."""
+        most = self.config.history_frames + 1
+        segments = self._segments(audio, rate_hz, "audio", newest=most if until_now else None)
+        if len(segments) > most:
+            raise InvalidInputError(
+                f"audio has {len(segments)} segments of {self.config.audio.segment_s} s, the model "
+                f"takes {most}: give the part that matters, or audio_until_now=True to have the "
+                "newest part heard"
+            )
+        return self._mels(segments)
+
+    def _segments(
+        self, audio: Samples | Source, rate_hz: int | None, name: str, newest: int | None = None
+    ) -> Floats:
+        """Segments as mels (N, mels, frames) or samples (N, n), as they were given; of `newest`,
+        the last so many, which end with the sound."""
         settings = self.config.audio
         if isinstance(audio, np.ndarray) and audio.ndim == 3:
-            return sound.checked_mels(audio, settings, name)
+            mels = sound.checked_mels(audio, settings, name)
+            return mels if newest is None else mels[-newest:]
         samples = sound.read_sound(audio, rate_hz, settings, name)
-        if until_now:
-            samples = sound.newest_segments(samples, self.config.history_frames + 1, settings)
-        return sound.mel_spectrogram(sound.cut_segments(samples, settings), settings)
+        if newest is not None:
+            samples = sound.newest_segments(samples, newest, settings)
+        return sound.cut_segments(samples, settings)
+
+    def _mels(self, segments: Floats) -> Floats:
+        """Mel segments (N, mels, frames) of `_segments`."""
+        is_mel = segments.ndim == 3
+        return segments if is_mel else sound.mel_spectrogram(segments, self.config.audio)
 
     def _listen(self, mels: Floats) -> tuple[PatchInput, ...]:
-        """Patches of the newest mel segments: the history's, then the audio input's."""
+        """Patches of mel segments: the history's, then the audio input's."""
         settings = self.config.audio
-        most = self.config.history_frames + 1
-        if len(mels) > most:
-            warnings.warn(
-                f"the audio has {len(mels)} segments of {settings.segment_s} s, the model takes "
-                f"{most}: the oldest {len(mels) - most} are not heard; give the part that matters",
-                stacklevel=3,
-            )
-        mels = mels[-most:]
         samples = [settings.history_samples] * (len(mels) - 1) + [settings.input_samples]
         return tuple(
             sound.segment_input(mel, count, settings, self._rng)
             for mel, count in zip(mels, samples, strict=True)
         )
-
-    def _with_targets(
-        self,
-        example: Example,
-        info: ImageInfo | None,
-        text: str | None,
-        image: Pixels | Source | None,
-        audio: Samples | Source | None,
-        audio_rate: int | None,
-    ) -> Example:
-        if text is not None:
-            example = replace(example, text_target=self.encode_target(text))
-        if image is not None:
-            values, mask = self._image_target(picture.read_picture(image, "image_target"), info)
-            example = replace(example, image_target=values, image_target_mask=mask)
-        if audio is not None:
-            mels = self._mels(audio, audio_rate, "audio_target")
-            if len(mels) != 1:
-                raise InvalidInputError(
-                    f"audio_target must fit one segment of {self.config.audio.segment_s} s, "
-                    f"got {len(mels)} segments"
-                )
-            values, mask = sound.segment_target(mels[0], self.config.audio)
-            example = replace(example, audio_target=values, audio_target_mask=mask)
-        return example
 
     def _image_target(self, pixels: Pixels, info: ImageInfo | None) -> tuple[Floats, Floats]:
         size = self.config.image_target_size
