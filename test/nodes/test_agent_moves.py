@@ -10,7 +10,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from nav_msgs.msg import Odometry
 from nodes.agent_process import AgentProcess
-from nodes.robot import Robot, header, wait_until
+from nodes.robot import LATCHED, Robot, header, wait_until
 from std_srvs.srv import Trigger
 
 pytestmark = pytest.mark.ros
@@ -37,7 +37,7 @@ def test_moves_are_remembered_with_their_places_until_they_are_cleared(
     def move_from(x: float) -> None:
         place = Odometry(header=header(robot.now_ns(), "odom"))
         place.pose.pose.position.x = x
-        robot.publish("odom", place)
+        robot.publish("odom", place, LATCHED)
         reported("position (m)", f"{x:.2f} 0.00 0.00")
         robot.show()
         result = robot.ask("go to the door", task="navigate")
@@ -55,7 +55,7 @@ def test_moves_are_remembered_with_their_places_until_they_are_cleared(
     assert robot.call(Trigger, "/agent/clear_history", Trigger.Request()).success
     reported("moves", "0")
 
-    robot.publish("odom", _nowhere(robot))
+    robot.publish("odom", _nowhere(robot), LATCHED)
     robot.heard("/diagnostics", lambda m: "not finite" in reading(m, "odometry", "last error"))
 
 

@@ -66,6 +66,7 @@ def test_dead_parent_ends_agent_and_model(tmp_path: Path, robot: Robot) -> None:
     )
     try:
         assert robot.action.wait_for_server(60.0)
+        wait_until(lambda: pid_file.exists() and bool(pid_file.read_text()), "the agent's number")
         agent = psutil.Process(int(pid_file.read_text()))
         wait_until(lambda: bool(agent.children()), "the inference process")
         family = [agent, *agent.children(recursive=True)]

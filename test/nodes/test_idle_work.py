@@ -62,6 +62,21 @@ def test_preparing_ends_the_pause_early() -> None:
         idle.close()
 
 
+def test_a_stream_of_requests_does_not_keep_work_back_for_ever(
+    idle: IdleWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uio2_ros.nodes.idle_work.MOST_WAIT_S", 4 * PAUSE_S)
+    drawings = []
+    with idle.undisturbed():
+        end_s = time.monotonic() + WAIT_S
+        while not any(drawing.begun.is_set() for drawing in drawings):
+            assert time.monotonic() < end_s, "each took the place of the one before"
+            drawings.append(Drawing())
+            drawings[-1].give_to(idle)
+            time.sleep(PAUSE_S / 2)
+    assert len(drawings) > 2
+
+
 def test_newer_work_takes_the_place_of_what_waits(idle: IdleWork) -> None:
     old, new = Drawing(), Drawing()
     with idle.undisturbed():

@@ -16,6 +16,9 @@ from uio2_ros.serving.ticket import call
 
 PAUSE_S = 0.05
 """Who has just been answered may ask again within this time."""
+MOST_WAIT_S = 1.0
+"""Work that waited for so long is done next to whatever is prepared, so that a stream of requests
+does not keep it back for ever."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,14 @@ class IdleWork:
     """Does the newest work it was given, on a thread of its own. Any thread may call.
 
     Work waits while somebody is `undisturbed`, and otherwise for `PAUSE_S` or until the next who
-    was undisturbed is done, whichever comes first.
+    was undisturbed is done, whichever comes first; but never longer than `MOST_WAIT_S`.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()  # guards what follows
         self._undisturbed = 0
         self._not_before = 0.0  # time.monotonic()
+        self._overdue = 0.0  # the same; of the work that waits and those whose place it took
         self._next: _Work | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="idle work", daemon=True)
@@ -42,7 +46,7 @@ class IdleWork:
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """No work begins inside."""
+        """No work begins inside, unless it has waited for too long."""
         with self._changed:
             self._undisturbed += 1
         try:
@@ -59,8 +63,11 @@ class IdleWork:
         with self._changed:
             dropped = _Work(do, then) if self._closed else self._next
             if not self._closed:
+                now_s = time.monotonic()
+                if self._next is None:
+                    self._overdue = now_s + MOST_WAIT_S
                 self._next = _Work(do, then)
-                self._not_before = time.monotonic() + PAUSE_S
+                self._not_before = now_s + PAUSE_S
                 self._changed.notify()
         if dropped is not None:
             call(dropped.then)
@@ -85,10 +92,14 @@ class IdleWork:
         """The work to do now; None when it is over."""
         with self._changed:
             while not self._closed:
-                left_s = self._not_before - time.monotonic()
-                if self._next is not None and not self._undisturbed and left_s <= 0:
-                    work, self._next = self._next, None
-                    return work
-                waits = self._next is not None and not self._undisturbed
-                self._changed.wait(left_s if waits else None)
+                if self._next is None:
+                    self._changed.wait()
+                    continue
+                begin_s = self._overdue if self._undisturbed else self._not_before
+                left_s = min(begin_s, self._overdue) - time.monotonic()
+                if left_s > 0:
+                    self._changed.wait(left_s)
+                    continue
+                work, self._next = self._next, None
+                return work
         return None
