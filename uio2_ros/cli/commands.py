@@ -25,6 +25,7 @@ COMMANDS = {
     "data": Command("write, import, count and show data sets to train on", "uio2_ros.cli.data"),
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
+    "eval": Command("how well a model does in the simulator, as a report", "uio2_ros.cli.eval"),
     "doctor": Command(
         "report what works on this machine and how to repair the rest",
         "uio2_ros.cli.doctor",

@@ -1,0 +1,285 @@
+"""`./uio2 eval sim`: how well a model does in the simulator, next to an oracle and to chance."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from uio2_ros.errors import CheckpointError, TokenizerError
+
+if TYPE_CHECKING:
+    from uio2_ros.evaluation.jobs import Done, Job
+    from uio2_ros.evaluation.run import Progress
+    from uio2_ros.evaluation.run_folder import RunFolder
+    from uio2_ros.evaluation.run_settings import RunSettings
+
+EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
+LINE_PERIOD_S = 10.0
+"""Between two lines of progress where there is no terminal."""
+MOST_WORKERS = 64
+
+
+def main(argv: Sequence[str]) -> int:
+    """0: done; 1: the model cannot be loaded or a worker died; 2: wrong arguments; 130: Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _evaluate(arguments, argv)
+    except ModuleNotFoundError as missing:
+        print(f"uio2 eval: {missing}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
+    from uio2_ros.evaluation.run_folder import RunFolder, RunFolderError, read_results
+
+    try:
+        settings = _settings(arguments)
+        other = None if arguments.compare is None else read_results(arguments.compare)
+        folder = RunFolder(arguments.output or _default_folder(), settings)
+    except (ValueError, RunFolderError) as error:
+        print(f"uio2 eval: {error}", file=sys.stderr)
+        return EXIT_WRONG
+    try:
+        code = _carry_on(folder, settings, arguments)
+        _write(folder, settings, arguments, shlex.join(["./uio2", "eval", *argv]), other)
+    finally:
+        folder.close()
+    return code
+
+
+def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> int:
+    from uio2_ros.evaluation.run import carry_on
+
+    line = _ProgressLine()
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        carry_on(folder, settings, _work(settings, arguments), arguments.batch, line.show)
+    except KeyboardInterrupt:
+        line.end()
+        print(
+            f"uio2 eval: interrupted; the same command with -o {folder.path} goes on from here",
+            file=sys.stderr,
+        )
+        return EXIT_INTERRUPTED
+    except (CheckpointError, TokenizerError, OSError, RuntimeError) as error:
+        line.end()
+        print(f"uio2 eval: {type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    line.end()
+    return EXIT_DONE
+
+
+def _work(settings: RunSettings, arguments: argparse.Namespace) -> Any:
+    from uio2_ros.evaluation.jobs import done_by, load_runner
+
+    def work(jobs: list[Job]) -> Iterator[Done]:
+        return done_by(jobs, settings, load_runner, arguments.workers)
+
+    return work
+
+
+def _write(
+    folder: RunFolder,
+    settings: RunSettings,
+    arguments: argparse.Namespace,
+    command: str,
+    other: dict[str, Any] | None,
+) -> None:
+    """results.json, the video, the report, and the tables for the terminal."""
+    from uio2_ros.evaluation.film import FILM, chosen, write_film
+    from uio2_ros.evaluation.report import Facts, Other, write_report
+    from uio2_ros.evaluation.run import is_complete, results, versions
+    from uio2_ros.evaluation.run_folder import records_of
+    from uio2_ros.serving.spec import ModelSpec
+
+    model = settings.model if settings.uses_model else ""
+    synthetic = settings.uses_model and ModelSpec(settings.model).is_synthetic
+    written = [folder.write_results(results(folder, settings, model, synthetic))]
+    complete = is_complete(folder, settings)
+    filmed = chosen(folder.episodes, arguments.video)
+    if filmed and complete:
+        written.append(write_film(folder.path / FILM, filmed, settings))
+    facts = Facts(
+        model=model,
+        synthetic_weights=synthetic,
+        complete=complete,
+        versions=versions(),
+        command=command,
+        video=FILM if (folder.path / FILM).exists() else "",
+        other=None if other is None else Other(str(arguments.compare), list(records_of(other))),
+    )
+    written.append(write_report(folder, settings, facts))
+    print(_tables(folder, settings, facts))
+    for path in written:
+        print(path)
+
+
+def _tables(folder: RunFolder, settings: RunSettings, facts: Any) -> str:
+    """What the report says in numbers, as text."""
+    from uio2_ros.evaluation.report import comparison_row, number, percent, sameness_text
+    from uio2_ros.evaluation.summary import compare, sameness, successes, understandings
+
+    lines = [f"{settings.split}, {settings.mode}, 95 % confidence"]
+    if facts.synthetic_weights:
+        lines.append("SYNTHETIC WEIGHTS: nobody trained this model, its line means nothing")
+    lines += [
+        f"{one.policy:8} {one.task:8} {percent(one.rate):26} {one.rate.count:5} episodes"
+        + (f", {one.errors} failed answers" if one.errors else "")
+        for one in successes(folder.episodes)
+    ]
+    lines += [
+        f"{one.task:10} {one.score:22} {number(one.value):30} {one.value.count:5} answers"
+        for one in understandings(folder.perceptions)
+    ]
+    if facts.other is not None:
+        lines.append(f"compared with {facts.other.name}:")
+        lines.append(sameness_text(sameness(folder.records, facts.other.records)))
+        rows = map(comparison_row, compare(folder.records, facts.other.records))
+        lines += [
+            f"{row['what']:32} {row['this']:28} {row['other']:28}"
+            + (" intervals apart" if row["apart"] else "")
+            for row in rows
+        ]
+    return "\n".join(lines)
+
+
+class _ProgressLine:
+    """One line that is written over in a terminal, or now and then a new one."""
+
+    def __init__(self) -> None:
+        self._in_terminal = sys.stderr.isatty()
+        self._shown_s = -LINE_PERIOD_S
+        self._open = False
+
+    def show(self, progress: Progress) -> None:
+        now_s = time.monotonic()
+        if not self._in_terminal and now_s - self._shown_s < LINE_PERIOD_S:
+            return
+        self._shown_s = now_s
+        rates = ", ".join(
+            f"{policy} {good}/{count}" for policy, (good, count) in progress.successes.items()
+        )
+        told = f"{progress.episodes} of {progress.of} episodes ({rates})"
+        if progress.looks:
+            told += f", {progress.looks} questions"
+        told += f", {progress.seconds:.0f} s"
+        if self._in_terminal:
+            print(f"\r\x1b[K{told}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        else:
+            print(told, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leaves the line."""
+        if self._open:
+            print(file=sys.stderr)
+        self._open = False
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _default_folder() -> Path:
+    return Path(datetime.now().strftime("uio2_eval_%Y%m%d_%H%M%S"))
+
+
+def _settings(arguments: argparse.Namespace) -> RunSettings:
+    """ValueError for arguments that make no sense."""
+    from uio2_ros.evaluation.run_settings import (
+        PERCEPTION_TASKS,
+        POLICIES,
+        RunSettings,
+        agent_defaults,
+    )
+    from uio2_ros.sim import SIM_TASKS
+
+    senses, bounds = agent_defaults()
+    wanted = set(arguments.policy or POLICIES)
+    unknown = sorted(wanted - set(POLICIES))
+    if unknown:
+        raise ValueError(f"there is no policy {', '.join(unknown)}; expected {', '.join(POLICIES)}")
+    if "model" in wanted and not arguments.no_references:
+        wanted |= set(POLICIES)
+    return RunSettings(
+        policies=tuple(policy for policy in POLICIES if policy in wanted),
+        tasks=tuple(arguments.tasks or SIM_TASKS),
+        episodes=arguments.episodes,
+        seed=arguments.seed,
+        split=arguments.split,
+        width=arguments.size[0],
+        height=arguments.size[1],
+        table_task=arguments.table_task,
+        mode="ros" if arguments.ros else "in-process",
+        model=arguments.model,
+        tokenizer=arguments.tokenizer,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        perception=arguments.perception,
+        perception_tasks=tuple(arguments.perception_tasks or PERCEPTION_TASKS),
+        senses=senses,
+        task_bounds=bounds,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./uio2 eval", description=__doc__)
+    commands = parser.add_subparsers(dest="what", required=True)
+    sim = commands.add_parser(
+        "sim",
+        help="closed loop and perception in the simulator",
+        description="Episodes in the simulator, judged by its physics, and questions about its "
+        "pictures, judged by its truth. Writes results.json, report.html and video.mp4.",
+    )
+    add = sim.add_argument
+    add("--episodes", type=_count, default=100, help="of each task and policy")
+    add("--seed", type=_count, default=7, help="of the first episode of each task")
+    add("--tasks", nargs="+", metavar="TASK", help="of the simulator; default: all")
+    add("--split", default="held-out", help="held-out or train")
+    add("--policy", nargs="+", metavar="POLICY", help="model, oracle, random; default: all")
+    add("--no-references", action="store_true", help="the model without oracle and random")
+    add("--perception", type=_count, default=8, help="scenes to ask about; 0: none")
+    add("--perception-tasks", nargs="+", metavar="TASK", help="segment, depth and normals are slow")
+    add("--table-task", default="plan", help="plan or next_action: what is asked at the table")
+    add("--model", default="synthetic", help="hub id or directory")
+    add("--tokenizer", default="", help="SentencePiece file of the checkpoint")
+    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
+    add("--batch", type=_positive, default=8, help="episodes whose questions are asked together")
+    add("--workers", type=_positive, default=1, help="processes, each with its own model")
+    add("--size", type=_size, default=(320, 240), help="WIDTHxHEIGHT of the pictures")
+    add("--video", type=_count, default=1, help="episodes of each task in the video; 0: none")
+    add("-o", "--output", type=Path, help="folder; one of an interrupted run is gone on with")
+    add("--compare", type=Path, help="results.json of another run")
+    ways = sim.add_mutually_exclusive_group()
+    ways.add_argument("--in-process", action="store_true", help="without ROS; the default")
+    ways.add_argument("--ros", action="store_true", help="a real agent over real topics")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_WORKERS}")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 320x240")
+    return int(width), int(height)
