@@ -43,14 +43,10 @@ def image_message(pixels: npt.NDArray[Any], header: Header) -> Image:
             ", uint8 or float32, or uint16 (H, W)"
         )
     height, width = pixels.shape[:2]
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        step=width * channels * pixels.itemsize,
-        data=as_bytes(pixels),
-    )
+    step = width * channels * pixels.itemsize
+    message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
+    message.data = as_bytes(pixels)  # given to Image() it would be copied once more
+    return message
 
 
 def as_bytes(values: npt.NDArray[Any]) -> array.array[int]:
