@@ -19,11 +19,13 @@ from uio2_ros.sim.questions import Question, caption, questions
 from uio2_ros.sim.spec import Colour, Place, Shape
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth
 from uio2_ros.tasks.answer import Answer, Detection, Picture, TaskPlan
-from uio2_ros.tasks.instruction import Box, Instruction, Observation
+from uio2_ros.tasks.instruction import Box, CameraModel, Instruction, Observation
 
 OPTIONS_SHARE = 0.3
 """Of questions, categories and detections, how many come with options."""
 MOST_OPTIONS = 4
+HIDDEN_PART = 0.15
+"""Of the picture's longer side, the least that is left out to be drawn anew."""
 BESIDE_PIXELS = 0.05
 """Of the picture's width: objects nearer to each other than this are not the leftmost or so."""
 
@@ -51,8 +53,8 @@ class Heard:
 def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[LabelledTask, ...]:
     """The tasks that a single picture answers."""
     said = caption(truth, place)
-    known = truth.normals.any(axis=-1, keepdims=True)
-    normals = np.where(known, truth.normals, np.float32(np.nan))
+    seen_from_front = truth.normals[..., 2:] < 0  # 0 where nothing is; beyond, see `Picture`
+    normals = np.where(seen_from_front, truth.normals, np.float32(np.nan))
     tasks = [
         _task("caption", Answer(text=said)),
         _task("image_tag", Answer(text=TAGS[place])),
@@ -168,7 +170,20 @@ def _about_one(truth: SceneTruth, one: ObjectTruth, rng: Generator) -> Iterator[
     category = Answer(text=one.label, options=options)
     yield _task("categorize", category, options=options, region=one.box)
     restored = Answer(pictures=(Picture("generated", truth.colour, one.label),))
-    yield _task("inpaint", restored, one.label, region=one.box)
+    yield _task("inpaint", restored, one.label, region=_around(one.box, truth.camera.model))
+
+
+def _around(box: Box, camera: CameraModel) -> Box:
+    """A box that holds the given one and is large enough to hide patches of the picture."""
+    least = HIDDEN_PART * max(camera.width, camera.height)
+    x1, x2 = _widened(box.x1, box.x2, least, camera.width)
+    y1, y2 = _widened(box.y1, box.y2, least, camera.height)
+    return Box(x1, y1, x2, y2)
+
+
+def _widened(low: float, high: float, least: float, end: float) -> tuple[float, float]:
+    missing = max(0.0, least - (high - low)) / 2
+    return max(0.0, low - missing), min(end, high + missing)
 
 
 def _absent(truth: SceneTruth, rng: Generator) -> str:

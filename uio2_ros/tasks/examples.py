@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,17 @@ from uio2_ros.tasks.instruction import Box, Observation
 from uio2_ros.tasks.task import Task, Use
 
 if TYPE_CHECKING:
-    from uio2_ros.inference import Engine
     from uio2_ros.processing import Processor
+
+
+class Prepares(Protocol):
+    """What examples are made with: an engine, or in training a processor alone."""
+
+    @property
+    def processor(self) -> Processor: ...
+    def holds_frame(self, key: int | None) -> bool:
+        """Whether the frame of a key needs not be given again."""
+
 
 MODALITIES: dict[type[Call], str] = {
     TextCall: "text",
@@ -27,7 +36,7 @@ MODALITIES: dict[type[Call], str] = {
 }
 
 
-def make_example(engine: Engine, task: Task, seen: Observation, call: Call) -> Example:
+def make_example(engine: Prepares, task: Task, seen: Observation, call: Call) -> Example:
     """The prompt with the senses that the task makes use of.
 
     Raises InstructionError for what does not fit the model, InvalidInputError for broken input.
