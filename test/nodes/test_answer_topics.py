@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from visualization_msgs.msg import MarkerArray
 from uio2_ros.nodes.agent_parameters import declare_parameters
 from uio2_ros.nodes.agent_publishers import AnswerPublishers
 from uio2_ros.nodes.answer_messages import result_message
+from uio2_ros.tasks.action_space import action_space_folder, load_action_spaces
 from uio2_ros.tasks.answer import ActionKind, Answer, Cuboid, Picture, Pose2D, Step, TaskPlan
 from uio2_ros.tasks.instruction import CameraModel
 
@@ -42,7 +44,7 @@ class Speaker:
         message = result_message(answer, "look", HEADER)
         self.publishers.publish(answer, message, OUTPUTS, camera)
 
-    def set(self, name: str, value: bool) -> None:
+    def set(self, name: str, value: bool | str) -> None:
         self.node.set_parameters([Parameter(name, value=value)])
 
 
@@ -130,6 +132,34 @@ def test_poses_are_frames_only_if_asked_for(speaker: Speaker, robot: Robot) -> N
     assert cuboid.transform.translation.z == 1.0
     assert [pick.child_frame_id, place.child_frame_id] == ["answer_pick_0", "answer_place_0"]
     assert pick.header.frame_id == "base_link"
+
+
+def test_paths_are_those_of_the_action_spaces_the_agent_was_given(
+    speaker: Speaker, robot: Robot, tmp_path: Path
+) -> None:
+    known = action_space_folder() / "pointnav.yaml"
+    (tmp_path / "own.yaml").write_text(known.read_text().replace("name: pointnav", "name: own"))
+    robot.listen("/markers", MarkerArray)
+    space = load_action_spaces()["pointnav"]
+    step = Step(
+        ActionKind.DISCRETE,
+        "forward",
+        dimension_names=space.dimension_names,
+        values=space.action("forward").values,
+    )
+    plan = TaskPlan("own", (step,), "base_link")
+
+    def said() -> list[str]:
+        robot.forget()
+        speaker.say(Answer(plan=plan))
+        return [marker.ns for marker in robot.heard("/markers").markers]
+
+    assert "path" not in said()
+    speaker.set("action_spaces", str(tmp_path))
+    try:
+        assert "path" in said()
+    finally:
+        speaker.set("action_spaces", "")
 
 
 def test_who_comes_later_has_the_last_markers(speaker: Speaker, robot: Robot) -> None:

@@ -64,12 +64,13 @@ class AnswerPublishers:
     """The topics of an agent's answers. They speak while the node is active; any thread."""
 
     def __init__(self, node: LifecycleNodeMixin) -> None:
-        """The node has the parameters publish_tf, tf_prefix and depth_millimetres."""
+        """The node has the parameters action_spaces, publish_tf, tf_prefix, depth_millimetres."""
         self._node = node
         self._topics = {
             topic: node.create_lifecycle_publisher(kind, topic, qos)
             for topic, (kind, qos) in TOPICS.items()
         }
+        self._spaces_of_folder = functools.lru_cache(maxsize=1)(self._read_spaces)
 
     def publish(
         self,
@@ -137,12 +138,12 @@ class AnswerPublishers:
         """The action space of the answer's plan; None without a plan and for an unknown space."""
         if answer.plan is None:
             return None
-        return self._spaces.get(answer.plan.action_space)
+        spaces = self._spaces_of_folder(self._parameter("action_spaces"))
+        return spaces.get(answer.plan.action_space)
 
-    @functools.cached_property
-    def _spaces(self) -> Mapping[str, ActionSpace]:
+    def _read_spaces(self, folder: str) -> Mapping[str, ActionSpace]:
         try:
-            return load_action_spaces()
+            return load_action_spaces(folder or None)
         except ActionSpaceError as error:
             self._node.get_logger().error(f"paths of plans are not shown: {error}")
             return {}
