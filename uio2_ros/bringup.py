@@ -86,6 +86,10 @@ class Settings:
     bridge: bool = _argument(
         False, "carry plans out with the robot's controllers (docs/controllers.md)"
     )
+    follow: bool = _argument(
+        False,
+        "the bridge carries out every plan as soon as it is answered, not only what is sent to it",
+    )
     namespace: str = _argument("", "namespace of the nodes and of their relative topics")
     params_file: str = _argument(
         "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
@@ -311,7 +315,7 @@ def _bridge(settings: Settings) -> Process:
         package=PACKAGE,
         executable="bridge_node",
         module="uio2_ros.nodes.bridge",
-        parameters=_given(settings, **CLOCK),
+        parameters=_given(settings, follow="follow", **CLOCK),
         remappings=(),
     )
 

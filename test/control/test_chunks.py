@@ -7,8 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uio2_ros.control import Axes, Blend, BlendSettings, Chunk, ChunkBlender, SpeedSettings
-from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
+from uio2_ros.control import (
+    Axes,
+    Blend,
+    BlendSettings,
+    Chunk,
+    ChunkBlender,
+    Limiter,
+    SpeedSettings,
+)
+from uio2_ros.tasks.action_space import (
+    ActionSpace,
+    Axis,
+    Dimension,
+    DimensionKind,
+    SpaceKind,
+    load_action_spaces,
+)
 
 SPACES = load_action_spaces()
 
@@ -85,6 +100,46 @@ def test_levels_are_never_mixed() -> None:
     for begin_s, grip in ((0.0, 0.0), (0.1, 1.0)):
         blender.add(chunk(begin_s, [[0.0] * 6 + [grip]] * 9, 0.2), begin_s)
     assert blender.at(0.2)[6] == 1.0
+
+
+def turning(low: float, high: float) -> Axes:
+    """An absolute orientation about z."""
+    yaw = Dimension("yaw", DimensionKind.ROTATION, "rad", low, high, Axis.Z)
+    return axes(ActionSpace("turn", SpaceKind.CONTINUOUS, "", "base_link", (yaw,), rate_hz=10.0))
+
+
+FULL_TURN = turning(-np.pi, np.pi)
+WEST = [[3.1], [-3.1]]
+"""Almost the same direction, left and right of pi."""
+
+
+def off_west(angle: float) -> float:
+    return abs(float(np.remainder(angle, 2 * np.pi)) - np.pi)
+
+
+@pytest.mark.parametrize("mode", [Blend.CROSSFADE, Blend.ENSEMBLE])
+def test_orientations_are_blended_along_the_shorter_way(mode: Blend) -> None:
+    blender = ChunkBlender(FULL_TURN, BlendSettings(mode, duration_s=0.4))
+    blender.add(chunk(0.0, [WEST[0]] * 9), 0.0)
+    blender.add(chunk(0.0, [WEST[1]] * 9), 0.0)
+    assert [off_west(blender.at(time_s)[0]) < 0.05 for time_s in (0.1, 0.2, 0.3, 0.5)] == [True] * 4
+
+
+def test_orientations_move_from_step_to_step_along_the_shorter_way() -> None:
+    assert off_west(float(chunk(0.0, WEST).at(0.05, FULL_TURN)[0])) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_orientations_are_followed_along_the_shorter_way() -> None:
+    limiter = Limiter(FULL_TURN, np.array(WEST[0]), 0.05)
+    values = [float(limiter.follow(np.array(WEST[1]))[0]) for _ in range(60)]
+    assert max(map(off_west, values)) < 0.05
+    assert np.cos(values[-1] - WEST[1][0]) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_orientations_with_a_range_stay_in_it() -> None:
+    limited = turning(-3.13, 3.13)
+    value = chunk(0.0, WEST).at(0.05, limited)
+    assert float(value[0]) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from control.conftest import Rig, chunk_plan, moves, pick_place
 
-from uio2_ros.control import Cause, PlanError
-from uio2_ros.control.commands import Command, TwistCommand
+from uio2_ros.control import Cause, ClockWatch, PlanError
+from uio2_ros.control.commands import Command, PoseCommand, TwistCommand
 from uio2_ros.tasks.action_space import ActionSpace
 from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
 
@@ -126,7 +126,7 @@ def test_stop_is_zero_at_once_and_silence_later(driving: Rig, cause: Cause) -> N
     assert_zero(driving.follower.take())
     assert (driving.outcomes[0].cause, driving.outcomes[0].message) == (cause, "enough")
     assert driving.follower.ends[cause] == 1
-    assert_zero(driving.ticks(0.2))
+    assert_zero(driving.ticks(0.5))
     assert driving.ticks(1.0) == []
 
 
@@ -143,6 +143,22 @@ def test_clock_that_jumps_back_stops(driving: Rig) -> None:
     assert_zero(driving.tick())
     assert driving.outcomes[0].cause is Cause.STALE_PLAN
     assert "the clock jumped back" in driving.outcomes[0].message
+
+
+def test_while_the_clock_stands_nothing_is_said(driving: Rig) -> None:
+    driving.follower.tick(driving.now_s)
+    assert driving.follower.take() == []
+    (command,) = driving.tick()
+    assert isinstance(command, TwistCommand)
+    assert command.linear[0] == pytest.approx(0.3)
+
+
+def test_clock_that_stands_for_too_long_is_noticed() -> None:
+    watch = ClockWatch(timeout_s=1.0)
+    assert [watch.stands(5.0, steady_s) for steady_s in (0.0, 0.9, 1.1)] == [False, False, True]
+    assert [watch.stands(5.1, 1.2), watch.stands(5.1, 2.3)] == [False, True]
+    forever = ClockWatch(timeout_s=0.0)
+    assert [forever.stands(5.0, steady_s) for steady_s in (0.0, 1e6)] == [False, False]
 
 
 def test_joints_that_fall_silent_stop_the_arm(rig: Rig, spaces: dict[str, ActionSpace]) -> None:
@@ -166,7 +182,10 @@ def test_newer_plan_of_another_kind_halts_the_older(driving: Rig) -> None:
     driving.start(pick_place())
     assert_zero(driving.follower.take())
     assert driving.outcomes[0].cause is Cause.PREEMPTED
-    assert len(driving.tick()) == 2
+    pick, place, zero = driving.tick()  # 0 again, as the base may not have heard it
+    assert isinstance(pick, PoseCommand)
+    assert isinstance(place, PoseCommand)
+    assert_zero([zero])
 
 
 def test_who_adopts_a_plan_hears_of_its_end(driving: Rig) -> None:

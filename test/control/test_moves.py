@@ -127,6 +127,17 @@ def test_stopping_cancels_the_goal(make_rig: Callable[..., Rig]) -> None:
     assert rig.follower.take() == [CancelGoals()]
 
 
+def test_stopping_before_the_newer_goal_is_sent_cancels_the_older(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(navigation=Navigation.NAVIGATE_TO_POSE)
+    rig.start(moves("left"))
+    rig.tick()
+    rig.start(moves("right"))
+    rig.follower.stop(Cause.STOPPED, "enough", rig.now_s)
+    assert rig.follower.take() == [CancelGoals()]
+
+
 def test_newer_goal_takes_over_without_cancelling(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(navigation=Navigation.NAVIGATE_TO_POSE)
     rig.start(moves("forward"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from uio2_ros.control.commands import (
     GripperCommand,
     JointCommand,
     PoseCommand,
+    SwitchCommand,
     TrajectoryGoal,
     TwistCommand,
     TwistRole,
@@ -111,6 +113,17 @@ def test_gripper_is_told_what_is_new_only(rig: Rig, spaces: dict[str, ActionSpac
     rig.start(chunk_plan(spaces["ee_delta"], [[0.0] * 6 + [grip] for grip in (1, 1, 0, 0)]))
     told = [command for command in rig.ticks(1.0) if isinstance(command, GripperCommand)]
     assert told == [GripperCommand("gripper", 1.0), GripperCommand("gripper", 0.0)]
+
+
+def test_discrete_dimension_is_a_switch_that_is_told_what_is_new(
+    rig: Rig, spaces: dict[str, ActionSpace]
+) -> None:
+    light = Dimension("light", DimensionKind.DISCRETE, "1", 0.0, 2.0, levels=(0.0, 1.0, 2.0))
+    base = spaces["diff_drive"]
+    spaces["lit"] = replace(base, name="lit", dimensions=(*base.dimensions, light))
+    rig.start(chunk_plan(spaces["lit"], [[0.1, 0.0, level] for level in (1, 1, 2, 2)]))
+    told = [command for command in rig.ticks(1.0) if isinstance(command, SwitchCommand)]
+    assert told == [SwitchCommand("light", 1.0), SwitchCommand("light", 2.0)]
 
 
 def test_small_motions_of_the_tip_are_its_velocity(

@@ -33,6 +33,7 @@ else:
 
             def start(what: str, **parameters: object) -> AgentProcess:
                 program = BRIDGE if what == "bridge" else CONTROLLERS
+                parameters = {**({"follow": True} if what == "bridge" else {}), **parameters}
                 process = AgentProcess(tmp_path_factory.mktemp(what), program, **parameters)
                 bridges.extend([process] if what == "bridge" else [])
                 return stack.enter_context(process)

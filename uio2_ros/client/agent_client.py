@@ -9,7 +9,7 @@ with AgentClient() as agent:
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -190,8 +190,11 @@ class AgentClient(TaskMethods):
         if not response.success:
             raise AgentError(ErrorCode.UNKNOWN, f"{self.agent}/clear_history: {response.message}")
 
-    def close(self) -> None:
-        """Cancels what is on its way, and ends the client's node and thread."""
+    def close(self, before_node: Callable[[], None] | None = None) -> None:
+        """Cancels what is on its way, and ends the client's node and thread.
+
+        `before_node` destroys what somebody else has added to the node: no thread spins it then.
+        """
         self._expect_other_thread()
         with self._lock:
             if self._is_closed:
@@ -205,6 +208,8 @@ class AgentClient(TaskMethods):
         for pending in left:
             reason = "the client was closed before the answer came"
             pending.failed(AgentError(ErrorCode.CANCELED, reason))
+        if before_node is not None:
+            before_node()
         self._client.destroy()
         self._spinner.destroy()
 

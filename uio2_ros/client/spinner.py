@@ -9,6 +9,9 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+LONGEST_WAIT_S = 1.0
+"""The thread is woken when it is to end; this is for a wake-up that was lost."""
+
 
 class Spinner:
     """A node with a context, an executor and a thread of its own.
@@ -30,6 +33,7 @@ class Spinner:
         )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._is_over = False
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
 
     def start(self) -> None:
@@ -42,10 +46,16 @@ class Spinner:
         return threading.current_thread() is self._thread
 
     def stop(self) -> None:
-        """Ends the thread; not on that thread."""
-        self._executor.shutdown()
+        """Ends the thread; not on that thread.
+
+        The executor is shut down after the thread's end: earlier, it would destroy the guard
+        conditions that the thread may be about to wait for.
+        """
+        self._is_over = True
+        self._executor.wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self._executor.shutdown()
 
     def destroy(self) -> None:
         """Gives the node back; after `stop`."""
@@ -54,6 +64,7 @@ class Spinner:
 
     def _spin(self) -> None:
         try:
-            self._executor.spin()
+            while not self._is_over:
+                self._executor.spin_once(timeout_sec=LONGEST_WAIT_S)
         except ExternalShutdownException:
             return

@@ -7,6 +7,7 @@ the commands of each control period. `uio2_ros.nodes.bridge` connects this to to
 from uio2_ros.control.axes import Axes, Drive, drive_of
 from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.chunks import Chunk, ChunkBlender
+from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, Run
 from uio2_ros.control.frames import FrameTree
 from uio2_ros.control.joints import JointStates
@@ -34,6 +35,7 @@ __all__ = [
     "Cause",
     "Chunk",
     "ChunkBlender",
+    "ClockWatch",
     "Drive",
     "FrameTree",
     "HandOverSettings",

@@ -19,6 +19,7 @@ _AXIS_INDEX = {Axis.X: 0, Axis.Y: 1, Axis.Z: 2}
 SLOTS = 6
 """Along x, y, z and about x, y, z."""
 UNLIMITED = float("inf")
+FULL_TURN = 2 * np.pi
 
 
 class Drive(Enum):
@@ -28,7 +29,7 @@ class Drive(Enum):
     GRIPPER = "gripper"
     TWIST = "twist"
     POSE = "pose"
-    NOTHING = "nothing"
+    SWITCH = "switch"
 
 
 _MOVES = (DimensionKind.POSITION, DimensionKind.ROTATION)
@@ -44,7 +45,7 @@ def drive_of(dimension: Dimension) -> Drive:
         return Drive.TWIST
     if dimension.kind in _MOVES:
         return Drive.TWIST if dimension.relative else Drive.POSE
-    return Drive.NOTHING
+    return Drive.SWITCH
 
 
 def slot_of(dimension: Dimension) -> int:
@@ -97,8 +98,9 @@ class Axes:
 
     Relative motions are velocities here: `scale` is the rate for them and 1 for all else.
     `is_velocity` tells which rest at 0, the others rest where they are. `has_levels` tells which
-    jump instead of moving. speed is the most change per second, acceleration that of the speed;
-    for velocities speed is their acceleration.
+    jump instead of moving, `goes_round` which are angles without ends: they have no range, and a
+    turn more or less is the same. speed is the most change per second, acceleration that of the
+    speed; for velocities speed is their acceleration.
     """
 
     low: Array
@@ -108,6 +110,7 @@ class Axes:
     acceleration: Array
     is_velocity: npt.NDArray[np.bool_]
     has_levels: npt.NDArray[np.bool_]
+    goes_round: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, space: ActionSpace, speeds: SpeedSettings) -> Axes:
@@ -119,16 +122,29 @@ class Axes:
         bounds = [(item.low, item.high) for item in items]
         low, high = (np.array(column) for column in zip(*bounds, strict=True))
         limits = [_limits(item, speeds) for item in items]
+        goes_round = np.array([_goes_round(item) for item in items])
         speed, acceleration = (np.array(column) for column in zip(*limits, strict=True))
         return cls(
-            low=np.maximum(low * scale, -most),
-            high=np.minimum(high * scale, most),
+            low=np.where(goes_round, -UNLIMITED, np.maximum(low * scale, -most)),
+            high=np.where(goes_round, UNLIMITED, np.minimum(high * scale, most)),
             scale=scale,
             speed=speed,
             acceleration=acceleration,
             is_velocity=np.array([drive_of(item) is Drive.TWIST for item in items]),
             has_levels=np.array([item.levels is not None for item in items]),
+            goes_round=goes_round,
         )
+
+    def way(self, begin: Array, end: Array) -> Array:
+        """(..., D) from one value to another; angles that go round take the shorter way."""
+        way = end - begin
+        return np.where(self.goes_round, np.remainder(way + np.pi, FULL_TURN) - np.pi, way)
+
+
+def _goes_round(dimension: Dimension) -> bool:
+    """An orientation that may be any: within a smaller range the shorter way may be forbidden."""
+    is_orientation = dimension.kind is DimensionKind.ROTATION and drive_of(dimension) is Drive.POSE
+    return is_orientation and dimension.high - dimension.low >= FULL_TURN - 1e-6
 
 
 def _is_step(dimension: Dimension) -> bool:
@@ -149,7 +165,7 @@ def _limits(dimension: Dimension, speeds: SpeedSettings) -> tuple[float, float]:
     if drive_of(dimension) is Drive.TWIST:
         stated = None if _is_step(dimension) else dimension.max_rate
         return stated or acceleration, UNLIMITED
-    if dimension.levels is not None or drive_of(dimension) is Drive.NOTHING:
+    if dimension.levels is not None or drive_of(dimension) is Drive.SWITCH:
         return UNLIMITED, UNLIMITED
     if drive_of(dimension) is Drive.POSE:
         return dimension.max_rate or (speeds.angular if turns else speeds.linear), acceleration

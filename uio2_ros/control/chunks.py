@@ -51,7 +51,7 @@ class Chunk:
             return np.array(current)
         begin_s, next_s = self.times_s[step : step + 2]
         fraction = min(max((time_s - begin_s) / (next_s - begin_s), 0.0), 1.0)
-        moved = current + fraction * (self.values[step + 1] - current)
+        moved = current + fraction * axes.way(current, self.values[step + 1])
         held: Array = np.where(axes.is_velocity | axes.has_levels, current, moved)
         return held
 
@@ -76,7 +76,10 @@ class ChunkBlender:
         return self._chunks[-1][0]
 
     def at(self, time_s: float) -> Array:
-        """(D,) what the chunks say together. Always between what they say alone."""
+        """(D,) what the chunks say together. Always between what they say alone.
+
+        Angles that go round are blended along the shorter way, and may leave [-pi, pi] in it.
+        """
         if self._settings.mode is Blend.ENSEMBLE:
             blended = self._ensemble(time_s)
         else:
@@ -88,7 +91,7 @@ class ChunkBlender:
         value = first.at(time_s, self._axes)
         for chunk, arrival_s in later:
             weight = self._weight(time_s - arrival_s)
-            value = (1 - weight) * value + weight * chunk.at(time_s, self._axes)
+            value = value + weight * self._axes.way(value, chunk.at(time_s, self._axes))
         return value
 
     def _weight(self, since_arrival_s: float) -> float:
@@ -100,5 +103,6 @@ class ChunkBlender:
         covering = [chunk for chunk, _ in self._chunks if time_s < chunk.end_s] or [self.newest]
         weights = np.exp(-self._settings.decay * np.arange(len(covering)))
         values = np.stack([chunk.at(time_s, self._axes) for chunk in covering])  # (chunks, D)
-        blended: Array = weights @ values / weights.sum()
+        newest = values[-1]
+        blended: Array = newest + weights @ self._axes.way(newest, values) / weights.sum()
         return blended

@@ -73,6 +73,14 @@ class GripperCommand:
 
 
 @dataclass(frozen=True)
+class SwitchCommand:
+    """The level of a discrete dimension, under its name."""
+
+    name: str
+    level: float
+
+
+@dataclass(frozen=True)
 class NavigationGoal:
     """A pose for an action server that navigates."""
 
@@ -100,4 +108,13 @@ class Halt:
 
 
 Goal = NavigationGoal | TrajectoryGoal
-Command = PoseCommand | TwistCommand | JointCommand | GripperCommand | Goal | CancelGoals | Halt
+Command = (
+    PoseCommand
+    | TwistCommand
+    | JointCommand
+    | GripperCommand
+    | SwitchCommand
+    | Goal
+    | CancelGoals
+    | Halt
+)

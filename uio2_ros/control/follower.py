@@ -2,7 +2,7 @@
 
 Time comes from outside, seconds on one clock. Whatever goes wrong ends in `stop`, in the call or
 the control period in which it is noticed: velocities become 0, positions stay where they are,
-goals are cancelled. The last command is never repeated.
+goals are cancelled. The last command is never repeated: while the clock stands, nothing is said.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from uio2_ros.control.stream import Stream
 from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
 from uio2_ros.tasks.answer import TaskPlan
 
-ZEROS = 3
-"""Velocities 0 are said once more in so many periods: bases often listen best effort."""
+ZEROS_S = 0.5
+"""Velocities 0 are said again for so long: bases often listen best effort."""
+LEAST_ZEROS = 3
 MOST_AHEAD_S = 0.5
 """Clocks of two machines may differ that much; a plan of a later time is refused."""
 
@@ -73,9 +74,10 @@ class PlanFollower:
         self._outbox: list[Command] = []
         self._run: Run | None = None
         self._ended: Motion | None = None
-        self._zeros: Sequence[Command] = ()
+        self._zeros: Sequence[TwistCommand] = ()
         self._repeats_left = 0
         self._last_s = float("-inf")
+        self._commanded_s = float("-inf")
         self._number = 0
         self.enabled = True
         self.ends: Counter[Cause] = Counter()
@@ -164,9 +166,20 @@ class PlanFollower:
             if run.progress.done:
                 self._end(Cause.NONE, "", now_s)
             else:
-                self._outbox += run.motion.commands(now_s)
+                self._command(run.motion, now_s)
         except PlanError as error:
             self._end(error.cause, error.message, now_s)
+
+    def _command(self, motion: Motion, now_s: float) -> None:
+        """The commands of a period, if it is one: simulated time may stand, or be slow."""
+        commands: Sequence[Command] = ()
+        if not 0 <= now_s - self._commanded_s < self._settings.period_s / 2:
+            self._commanded_s = now_s
+            commands = motion.commands(now_s)
+        self._outbox += commands
+        told = {command.role for command in commands if isinstance(command, TwistCommand)}
+        self._zeros = [zero for zero in self._zeros if zero.role not in told]
+        self._repeat_zeros()  # of what moved before, and is nothing to this motion
 
     def _watch(self, run: Run, before_s: float, now_s: float) -> None:
         if now_s < before_s:
@@ -262,10 +275,14 @@ class PlanFollower:
 
     def _say_last(self, commands: Sequence[Command]) -> None:
         self._outbox += commands
-        self._zeros = [command for command in commands if isinstance(command, TwistCommand)]
-        self._repeats_left = ZEROS
+        zeros = [command for command in commands if isinstance(command, TwistCommand)]
+        roles = {zero.role for zero in zeros}
+        self._zeros = [*zeros, *(zero for zero in self._zeros if zero.role not in roles)]
+        self._repeats_left = max(LEAST_ZEROS, round(ZEROS_S / self._settings.period_s))
 
     def _repeat_zeros(self) -> None:
         if self._repeats_left:
             self._repeats_left -= 1
             self._outbox += self._zeros
+        else:
+            self._zeros = ()

@@ -35,7 +35,7 @@ class GoalMotion:
 
     def halt(self, now_s: float) -> Sequence[Command]:
         del now_s
-        return [CancelGoals()] if self._sent and not self._done else []
+        return [] if self._done else [CancelGoals()]  # unsent: the goal it was to take over from
 
     def finish(self) -> Sequence[Command]:
         return []

@@ -28,7 +28,7 @@ class Limiter:
         target = np.clip(target, axes.low, axes.high)
         jumps = np.isnan(self.value) | axes.has_levels
         value = np.where(jumps, target, self.value)
-        distance = target - value
+        distance = axes.way(value, target)
         wanted = np.sign(distance) * self._braking(np.abs(distance))
         gain = axes.acceleration * period_s
         allowed = np.clip(wanted, self.speed - gain, self.speed + gain)

@@ -23,6 +23,7 @@ from uio2_ros.control.commands import (
     JointPoint,
     PoseCommand,
     PoseRole,
+    SwitchCommand,
     TrajectoryGoal,
     TwistCommand,
     TwistRole,
@@ -71,7 +72,7 @@ class Stream:
         self._goal_due = False
         self._goal_open = False
         self._failure: PlanError | None = None
-        self._gripper: dict[str, float] = {}
+        self._told: dict[str, float] = {}  # to grippers and switches
 
     @property
     def joints(self) -> tuple[str, ...]:
@@ -95,10 +96,11 @@ class Stream:
         values = self._follow(self._moving(), now_s + period_s)
         if self.joints and not self._sends_goals:
             commands.append(self._joint_command(values))
-        return [*commands, *self._twist(values), *self._pose(values, now_s), *self._grip(values)]
+        commands += [*self._twist(values), *self._pose(values, now_s)]
+        return [*commands, *self._grip(values), *self._switch(values)]
 
     def halt(self, now_s: float) -> Sequence[Command]:
-        """Zero twists at once, joints and poses where they are, grippers as they are."""
+        """Zero twists at once, joints and poses where they are, the rest as it is."""
         commands: list[Command] = []
         values = self._resting(now_s)
         if self._goal_open:
@@ -170,9 +172,8 @@ class Stream:
 
     def _is_settled(self, time_s: float, limiter: Limiter | None = None) -> bool:
         limiter = limiter or self._moving()
-        left = np.abs(
-            np.clip(self._blender.at(time_s), self._axes.low, self._axes.high) - limiter.value
-        )
+        target = np.clip(self._blender.at(time_s), self._axes.low, self._axes.high)
+        left = np.abs(self._axes.way(limiter.value, target))
         near = np.array([item.tolerance or SETTLED for item in self.space.dimensions])
         return bool((left <= near).all())
 
@@ -232,8 +233,17 @@ class Stream:
 
     def _grip(self, values: Array) -> Iterator[Command]:
         """Only what is new: a gripper command is an event for most grippers."""
-        for index in self._indices(Drive.GRIPPER):
-            name, position = joint_name(self.space.dimensions[index]), float(values[index])
-            if self._gripper.get(name) != position:
-                self._gripper[name] = position
-                yield GripperCommand(name, position)
+        for name, position in self._changed(Drive.GRIPPER, values):
+            yield GripperCommand(name, position)
+
+    def _switch(self, values: Array) -> Iterator[Command]:
+        """Only what is new, too."""
+        for name, level in self._changed(Drive.SWITCH, values):
+            yield SwitchCommand(name, level)
+
+    def _changed(self, drive: Drive, values: Array) -> Iterator[tuple[str, float]]:
+        for index in self._indices(drive):
+            name, value = joint_name(self.space.dimensions[index]), float(values[index])
+            if self._told.get(name) != value:
+                self._told[name] = value
+                yield name, value

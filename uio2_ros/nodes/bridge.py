@@ -7,6 +7,7 @@ when something fails.
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -22,7 +23,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -32,6 +33,7 @@ from uio2_ros.msg import HistoryState, Plan
 
 from uio2_ros.control import (
     Cause,
+    ClockWatch,
     FrameTree,
     JointStates,
     Outcome,
@@ -79,6 +81,7 @@ class BridgeNode(Node):
         self._message: Plan | None = None
         """The plan under way, or the last one."""
         self._plans_ignored = 0
+        self._clock_watch = ClockWatch(self._node_settings.clock_timeout_s)
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
         self._subscribe()
@@ -99,7 +102,7 @@ class BridgeNode(Node):
         for kind, topic, callback, qos in (
             (Plan, "plan", self._on_plan, 10),
             (HistoryState, "history_state", self._on_agent, LATCHED),
-            (JointState, "joint_states", self._on_joints, 10),
+            (JointState, "joint_states", self._on_joints, qos_profile_sensor_data),
             (Bool, "step_done", self._on_step_done, 10),
             (TFMessage, "/tf", self._on_tf, 100),
             (TFMessage, "/tf_static", self._on_tf_static, STATIC),
@@ -112,7 +115,8 @@ class BridgeNode(Node):
         """A goal: starts the plan, or goes on with it where `plan` brought it first."""
         now_s = self._now_s()
         run = self._follower.run
-        if run is not None and not run.on_demand and plan == self._message:
+        is_under_way = run is not None and not run.on_demand and plan == self._message
+        if is_under_way and _is_timeout(timeout_s):
             self._follower.adopt(now_s, timeout_s=timeout_s, on_end=self._telling(on_end))
             return
         self._start(plan, now_s, on_demand=True, timeout_s=timeout_s, on_end=on_end)
@@ -134,7 +138,7 @@ class BridgeNode(Node):
     ) -> None:
         """Starts a plan in place of the one under way; PlanError, and a halt, if it cannot be."""
         try:
-            plan, stamp_s = self._read(message, now_s)
+            plan, stamp_s = self._read(message, timeout_s, now_s)
             self._follower.start(
                 plan,
                 stamp_s,
@@ -150,8 +154,9 @@ class BridgeNode(Node):
         finally:
             self._flush()
 
-    def _read(self, message: Plan, now_s: float) -> tuple[TaskPlan, float]:
+    def _read(self, message: Plan, timeout_s: float, now_s: float) -> tuple[TaskPlan, float]:
         try:
+            _expect_timeout(timeout_s)
             return plan_of(message)
         except PlanError as error:
             self._follower.refuse(error, now_s)
@@ -184,6 +189,7 @@ class BridgeNode(Node):
     def _tick(self) -> None:
         now_s = self._now_s()
         self._watch_agent(now_s)
+        self._watch_clock(now_s)
         self._outlets.watch()
         self._follower.tick(now_s)
         self._flush()
@@ -220,6 +226,16 @@ class BridgeNode(Node):
             self._follower.stop(
                 Cause.AGENT_LOST,
                 f"the agent said nothing on history_state for {limit_s:g} s",
+                now_s,
+            )
+
+    def _watch_clock(self, now_s: float) -> None:
+        """Nothing else notices when simulated time stands: all other limits count by it."""
+        if self._clock_watch.stands(now_s, time.monotonic()) and self._follower.run is not None:
+            self._follower.stop(
+                Cause.STALE_PLAN,
+                f"/clock stood still for {self._node_settings.clock_timeout_s:g} s; run the "
+                "simulator, then send a new plan",
                 now_s,
             )
 
@@ -310,6 +326,19 @@ class BridgeNode(Node):
         return f"{run.plan.action_space}, step {progress.step + 1} of {progress.steps}"
 
 
+def _is_timeout(timeout_s: float) -> bool:
+    return math.isfinite(timeout_s) and timeout_s >= 0
+
+
+def _expect_timeout(timeout_s: float) -> None:
+    """PlanError INVALID_PLAN unless it is one; 0: the bridge's default."""
+    if not _is_timeout(timeout_s):
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"timeout is {timeout_s} s; give 0 (the bridge's default) or more",
+        )
+
+
 def _nobody(outcome: Outcome) -> None:
     del outcome
 
@@ -359,11 +388,11 @@ def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:
     try:
         while not asked_to_stop.is_set():
             executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+    finally:  # also where a callback raised: what moves must not go on
         node.stop(Cause.STOPPED, "the bridge ends")
         end_s = time.monotonic() + LAST_WORDS_S
         while (left_s := end_s - time.monotonic()) > 0:
             executor.spin_once(timeout_sec=left_s)
-    finally:
         executor.shutdown(timeout_sec=0)
         node.destroy_node()
 

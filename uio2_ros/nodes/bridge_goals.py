@@ -65,7 +65,8 @@ class Goals:
     async def _on_goal(self, goal: ServerGoalHandle) -> ExecutePlan.Result:
         outcome: Future[Outcome] = Future()
         try:
-            self._executor.carry_out(goal.request.plan, _timeout_s(goal), outcome.set_result)
+            timeout_s = float(goal.request.timeout)
+            self._executor.carry_out(goal.request.plan, timeout_s, outcome.set_result)
         except PlanError as error:
             outcome.set_result(Outcome(error.cause, error.message, 0))
         self._current, self._fed_back_s = goal, -math.inf
@@ -83,16 +84,6 @@ class Goals:
         if self._current is not None and self._current.goal_id == goal.goal_id:
             self._executor.stop(Cause.CANCELED, "the goal was cancelled")
         return CancelResponse.ACCEPT
-
-
-def _timeout_s(goal: ServerGoalHandle) -> float:
-    """0: the bridge's default."""
-    timeout_s = float(goal.request.timeout)
-    if not (math.isfinite(timeout_s) and timeout_s >= 0):
-        raise PlanError(
-            Cause.INVALID_PLAN, f"timeout is {timeout_s} s; give 0 (the bridge's default) or more"
-        )
-    return timeout_s
 
 
 def _conclude(goal: ServerGoalHandle, cause: Cause) -> None:

@@ -25,7 +25,6 @@ from uio2_ros.msg import ActionStep, Plan
 
 from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import (
-    GripperCommand,
     JointPoint,
     NavigationGoal,
     PoseCommand,
@@ -141,8 +140,6 @@ def trajectory_message(joints: Sequence[str], points: Sequence[JointPoint]) -> J
     )
 
 
-def gripper_message(command: GripperCommand, now_s: float) -> JointState:
-    """The opening, under the gripper's joint name."""
-    return JointState(
-        header=Header(stamp=time_message(now_s)), name=[command.name], position=[command.position]
-    )
+def value_message(name: str, value: float, now_s: float) -> JointState:
+    """The opening of a gripper or the level of a switch, under its name."""
+    return JointState(header=Header(stamp=time_message(now_s)), name=[name], position=[value])

@@ -40,7 +40,7 @@ def _fixed(
 PARAMETERS: dict[str, Parameter] = {
     "frame": _fixed("base_link", "frame of the commands; plans in another need a transform"),
     "rate": _fixed(20.0, "control periods per second", low=1.0, high=500.0),
-    "follow": _fixed(True, "carry out what comes on plan; false: only goals of ~/execute"),
+    "follow": _fixed(False, "true: what comes on plan moves the robot at once; false: goals only"),
     "max_age": _fixed(10.0, "seconds that the picture of a plan may be old", low=0.001),
     "timeout": _fixed(120.0, "seconds a plan may take where a goal does not say", low=0.001),
     "agent_timeout": _fixed(
@@ -48,6 +48,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "joint_state_timeout": _fixed(
         0.5, "seconds a joint position counts; 0: move arms without knowing where they are"
+    ),
+    "clock_timeout": _fixed(
+        1.0, "seconds that simulated time may stand before all is stopped; 0: for ever"
     ),
     "tf_max_age": _fixed(5.0, "seconds a moving transform counts", low=0.001),
     "navigation": _fixed("cmd_vel", f"who carries out discrete moves: {_choices(Navigation)}"),
@@ -91,6 +94,7 @@ class NodeSettings:
 
     follow: bool
     agent_timeout_s: float
+    clock_timeout_s: float
     navigate_to_pose: str
     follow_joint_trajectory: str
     controller_wait_s: float
@@ -113,6 +117,7 @@ def read_node_settings(node: Node) -> NodeSettings:
     return NodeSettings(
         follow=value("follow"),
         agent_timeout_s=value("agent_timeout"),
+        clock_timeout_s=value("clock_timeout"),
         navigate_to_pose=value("navigate_to_pose"),
         follow_joint_trajectory=value("follow_joint_trajectory"),
         controller_wait_s=value("controller_wait"),

@@ -23,17 +23,18 @@ from uio2_ros.control.commands import (
     NavigationGoal,
     PoseCommand,
     PoseRole,
+    SwitchCommand,
     TrajectoryGoal,
     TwistCommand,
     TwistRole,
 )
 from uio2_ros.nodes.bridge_controllers import Controller, action_type, goal_message
 from uio2_ros.nodes.bridge_messages import (
-    gripper_message,
     pose_stamped,
     trajectory_message,
     twist_message,
     twist_stamped,
+    value_message,
 )
 from uio2_ros.nodes.bridge_parameters import NodeSettings
 
@@ -67,6 +68,7 @@ class Outlets:
         }
         self._trajectory = node.create_publisher(JointTrajectory, "trajectory", NEWEST)
         self._gripper = node.create_publisher(JointState, "gripper", EVENTS)
+        self._switch = node.create_publisher(JointState, "switch", EVENTS)
         self._execution_event = node.create_publisher(String, "trajectory_execution_event", EVENTS)
         self.sent: Counter[str] = Counter()
         """How many commands of each type were sent."""
@@ -99,7 +101,9 @@ class Outlets:
         elif isinstance(command, JointCommand):
             self._trajectory.publish(trajectory_message(command.joints, command.points))
         elif isinstance(command, GripperCommand):
-            self._gripper.publish(gripper_message(command, now_s))
+            self._gripper.publish(value_message(command.name, command.position, now_s))
+        elif isinstance(command, SwitchCommand):
+            self._switch.publish(value_message(command.name, command.level, now_s))
         elif isinstance(command, Halt):
             self._execution_event.publish(String(data=STOP_EVENT))
         elif isinstance(command, CancelGoals):

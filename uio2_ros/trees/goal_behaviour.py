@@ -17,7 +17,8 @@ SERVER_WAIT_S = 1.0
 class GoalBehaviour(Behaviour):
     """RUNNING while the goal is, SUCCESS with its result, FAILURE without.
 
-    Interrupted, by a parent that moves on or a Timeout, it cancels the goal.
+    Interrupted, by a parent that moves on or a Timeout, it cancels the goal, and where it fails
+    before the goal has ended.
     """
 
     def __init__(self, name: str, server_wait_s: float = SERVER_WAIT_S) -> None:
@@ -63,7 +64,8 @@ class GoalBehaviour(Behaviour):
         return Status.RUNNING
 
     def terminate(self, new_status: Status) -> None:
-        if self._goal is not None and new_status is Status.INVALID:
+        del new_status
+        if self._goal is not None and not self._goal.done():
             self._goal.cancel()
 
     def _begin(self) -> Status:

@@ -87,9 +87,7 @@ class Robot:
         self._plans = ActionClient(node, ExecutePlan, self.bridge)
         self._executions: set[Execution] = set()
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._pictures = node.create_subscription(
-            HistoryState, f"{prefix}/history_state", self._remember, latched
-        )
+        node.create_subscription(HistoryState, f"{prefix}/history_state", self._remember, latched)
         self._newest_ns = 0
 
     def now_ns(self) -> int:
@@ -125,8 +123,7 @@ class Robot:
         for execution in left:
             execution.cancel()
         futures.wait(left, CANCEL_WAIT_S)
-        self.agent.node.destroy_subscription(self._pictures)
-        self.agent.close()
+        self.agent.close(self._plans.destroy)
 
     def __enter__(self) -> Robot:
         return self
