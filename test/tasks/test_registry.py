@@ -59,6 +59,19 @@ def test_every_task_is_there():
     assert set(TASKS) == SPEC_TASKS
 
 
+def test_which_tasks_draw_or_sound():
+    assert {name for name, task in TASKS.items() if task.makes_media} == {
+        "segment",
+        "depth",
+        "normals",
+        "generate_image",
+        "goal_image",
+        "edit_image",
+        "inpaint",
+        "generate_audio",
+    }
+
+
 def test_descriptions_have_the_fields_of_the_message():
     message = fields_of_message(REPOSITORY / "msg" / "TaskDescription.msg")
     assert message == set(TaskInfo.__dataclass_fields__)

@@ -308,6 +308,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             senses=senses,
             max_age_s=self.get_parameter("max_age").value,
             timeout_s=self.get_parameter("timeout").value,
+            picture_timeout_s=self.get_parameter("picture_timeout").value,
             draws=self.get_parameter("debug_image").value,
         )
 

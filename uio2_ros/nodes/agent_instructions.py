@@ -37,6 +37,7 @@ from uio2_ros.serving import ModelProcess, Ticket
 from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.instruction import Observation
 from uio2_ros.tasks.registry import task_named
+from uio2_ros.tasks.task import Task
 
 NS_PER_S = 1_000_000_000
 THREADS = 2
@@ -53,7 +54,12 @@ class Ready:
     senses: Senses
     max_age_s: float
     timeout_s: float
+    picture_timeout_s: float
     draws: bool
+
+    def time_for(self, task: Task) -> float:
+        """Seconds its answer may take where the request does not say."""
+        return self.picture_timeout_s if task.makes_media else self.timeout_s
 
 
 @dataclass(eq=False)
@@ -204,7 +210,7 @@ class Instructions:
         instruction = instruction_of(asked.request)
         task = task_named(instruction.task)
         ready = self._ready()
-        timeout_s = asked.request.timeout or ready.timeout_s
+        timeout_s = asked.request.timeout or ready.time_for(task)
         sight = ready.senses.observe(task, asked.request.max_age or ready.max_age_s)
         release = _Countdown(2, sight.snapshot.release)
 
@@ -212,12 +218,12 @@ class Instructions:
             self._pool.submit(self._finish, asked, answer, ready, sight, release)
 
         left_s = timeout_s - asked.age_s
-        if left_s <= 0:
+        try:
+            _expect_frame(task, sight)
+            _expect_time(left_s, timeout_s)
+        except InstructionError:
             sight.snapshot.release()
-            raise InstructionError(
-                ErrorCode.TIMEOUT,
-                f"the timeout of {timeout_s:g} s was over before the model was asked; give more",
-            )
+            raise
         ticket = ready.model.submit(
             instruction,
             sight.observation,
@@ -330,6 +336,25 @@ class _Countdown:
             over = self._left == 0
         if over:
             self._last()
+
+
+def _expect_frame(task: Task, sight: Sight) -> None:
+    """InstructionError TF_ERROR if nobody could tell where what the task gives lies."""
+    image = sight.observation.image
+    if "detections_3d" in task.outputs and image is not None and not image.frame_id:
+        raise InstructionError(
+            ErrorCode.TF_ERROR,
+            f"the picture has no frame_id and task {task.name!r} gives poses in the picture's "
+            "frame; have the camera's driver name its optical frame",
+        )
+
+
+def _expect_time(left_s: float, timeout_s: float) -> None:
+    if left_s <= 0:
+        raise InstructionError(
+            ErrorCode.TIMEOUT,
+            f"the timeout of {timeout_s:g} s was over before the model was asked; give more",
+        )
 
 
 def _header(sight: Sight) -> Header:

@@ -106,6 +106,9 @@ PARAMETERS: dict[str, Parameter] = {
     "timeout": Parameter(
         30.0, "seconds an answer may take where a request does not say", Effect.NOW, low=0.001
     ),
+    "picture_timeout": Parameter(
+        300.0, "the same for answers that are pictures or sound", Effect.NOW, low=0.001
+    ),
     "debug_image": Parameter(True, "draw answers on debug_image", Effect.NOW),
     "depth_millimetres": Parameter(
         False, "depth is 16UC1 in millimetres instead of 32FC1 in metres", Effect.NOW

@@ -60,6 +60,11 @@ class Task:
     """Paraphrases of `prompt`, with the same places to fill: for `Instruction.prompt_variant`, and
     to vary prompts in training. The model was not trained with them."""
 
+    @property
+    def makes_media(self) -> bool:
+        """Whether the model draws or sounds, which takes it hundreds of tokens and more."""
+        return not {"images", "audio"}.isdisjoint(self.outputs)
+
     def template(self, variant: int) -> str:
         """The prompt (variant 0) or a paraphrase of it; InstructionError for one there is not."""
         if not 0 <= variant <= len(self.variants):

@@ -1,0 +1,60 @@
+"""An agent whose model is the synthetic one, but for instructions that name a failure.
+
+Run as a program, it is agent_node; `make` is what its inference process takes for the model.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.serving.runner import LoadedRunner, OnProgress, Runner, make_runner
+from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.tasks.answer import Answer, Picture
+from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+
+
+class FailingRunner:
+    """Fails as an instruction of two words says, and otherwise answers as the runner does."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def run(
+        self,
+        instruction: Instruction,
+        observation: Observation,
+        on_progress: OnProgress | None = None,
+    ) -> Answer:
+        if instruction.instruction == "out of memory":
+            raise MemoryError("no room for 9 GiB")
+        if instruction.instruction == "fail":
+            raise RuntimeError("shapes do not match")
+        if instruction.instruction == "write nonsense":
+            raise InstructionError(ErrorCode.PARSE_FAILED, "the model wrote 'nonsense'; reword it")
+        answer = self._runner.run(instruction, observation, on_progress)
+        if instruction.instruction == "draw what no message holds":
+            pixels = np.zeros((2, 2), np.complex64)
+            return replace(answer, pictures=(Picture("generated", pixels),))  # type: ignore[arg-type]
+        return answer
+
+    def precompute(self, frame: Frame) -> object:
+        return self._runner.precompute(frame)
+
+
+def make(spec: ModelSpec) -> LoadedRunner:
+    loaded = make_runner(spec)
+    return replace(loaded, runner=FailingRunner(loaded.runner))
+
+
+if __name__ == "__main__":
+    from uio2_ros.nodes import agent
+
+    agent.ModelProcess = functools.partial(  # type: ignore[assignment,misc]
+        agent.ModelProcess, runner_factory="nodes.failing_model:make"
+    )
+    sys.exit(agent.main())
