@@ -14,10 +14,12 @@ import numpy.typing as npt
 from uio2_ros.sim import CameraView, World
 from uio2_ros.sim.spec import Place
 from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
-from uio2_ros.viewing.pen import ARROW, INK, PATH, PUSH, Color, Pen, Pixels, Spot, write
+from uio2_ros.viewing.pen import ARROW, PATH, PUSH, Color, Pen, Pixels, Spot, contrasting, write
 
 SCALE = 2
 """Pictures of the simulator are enlarged by this, so that lines and letters are fine."""
+SHADE: Color = (20, 20, 20)
+"""Around lines, so that they are seen on every ground."""
 FARTHEST_PIXEL = 30_000
 """OpenCV draws no line between points that are farther away."""
 
@@ -52,16 +54,16 @@ def enlarged(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def draw_steps(pixels: Pixels, steps: Sequence[Step], ground: Ground) -> Pixels:
+def draw_steps(pixels: Pixels, steps: Sequence[Step], ground: Ground, first: int = 1) -> Pixels:
     """A new picture, `SCALE` times as large: numbered arrows for steps of an arm, a path to drive.
 
-    An arrow is orange for pick and place and pink for a push.
+    An arrow is orange for pick and place and pink for a push. `first` is the first number.
     """
     canvas = enlarged(pixels)
     height, width = canvas.shape[:2]
     pen = Pen.for_size(height, width, SCALE)
     moves = [step for step in steps if step.start and step.end]
-    for number, step in enumerate(moves, start=1):
+    for number, step in enumerate(moves, start=first):
         _draw_move(canvas, step, str(number), ground, pen)
     if ground.base is not None:
         _draw_drive(canvas, steps, ground.base, ground, pen)
@@ -75,12 +77,14 @@ def _draw_move(canvas: Pixels, step: Step, label: str, ground: Ground, pen: Pen)
     if start is None or end is None:
         return
     color: Color = PUSH if step.kind is ActionKind.PUSH else ARROW
-    cv2.arrowedLine(canvas, start, end, (20, 20, 20), pen.line + 3, cv2.LINE_AA, tipLength=0.12)
-    cv2.arrowedLine(canvas, start, end, color, pen.line, cv2.LINE_AA, tipLength=0.12)
-    cv2.circle(canvas, start, 4 * pen.line, (20, 20, 20), cv2.FILLED, cv2.LINE_AA)
-    cv2.circle(canvas, start, 4 * pen.line - 2, color, cv2.FILLED, cv2.LINE_AA)
+    tip = 9 * pen.line / max(1.0, math.dist(start, end))
+    for paint, width in ((SHADE, pen.line + 4), (color, pen.line + 1)):
+        cv2.arrowedLine(canvas, start, end, paint, width, cv2.LINE_AA, tipLength=tip)
+    radius = pen.letter_height // 2 + pen.line + 2
+    cv2.circle(canvas, start, radius + 2, SHADE, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(canvas, start, radius, color, cv2.FILLED, cv2.LINE_AA)
     corner = (start[0] - pen.text_width(label) // 2, start[1] + pen.letter_height // 2)
-    write(canvas, label, corner, INK, pen)
+    write(canvas, label, corner, contrasting(color), pen)
 
 
 def _draw_drive(
@@ -88,8 +92,8 @@ def _draw_drive(
 ) -> None:
     spots = [spot for spot in ground.spots(driven(steps, base)) if spot is not None]
     for one, other in pairwise(spots):
-        cv2.line(canvas, one, other, (20, 20, 20), pen.line + 3, cv2.LINE_AA)
-        cv2.line(canvas, one, other, PATH, pen.line, cv2.LINE_AA)
+        cv2.line(canvas, one, other, SHADE, pen.line + 4, cv2.LINE_AA)
+        cv2.line(canvas, one, other, PATH, pen.line + 1, cv2.LINE_AA)
     if spots:
         cv2.circle(canvas, spots[-1], 3 * pen.line, PATH, cv2.FILLED, cv2.LINE_AA)
 

@@ -7,7 +7,7 @@ steps is reached, when a reference policy says nothing more, or with the first a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -119,8 +119,8 @@ def play(
 ) -> Generator[Question, Answer, Played]:
     """Plays one episode in a world of its own; what the model is asked is yielded.
 
-    Send the answers. Several episodes may be under way on one thread, so that their questions can
-    be answered together.
+    Send the answers. All of it must run on one thread, whose drawing context the world uses, and
+    with no other world on that thread.
     """
     acts = reference(policy, episode.seed)
     task = task_named(question_task(episode, settings))
@@ -166,32 +166,3 @@ def _carry_out(attempt: Attempt, steps: tuple[Step, ...], world: World) -> None:
         attempt.success = attempt.episode.success(world)
     except (ActionError, UnstableSceneError) as error:
         attempt.fail(ErrorCode.UNKNOWN, f"{type(error).__name__}: {error}")
-
-
-def play_all(
-    episodes: Sequence[Generator[Question, Answer, Played]],
-    answer: Callable[[Sequence[Question]], Sequence[Answer]],
-) -> Iterator[Played]:
-    """Plays episodes side by side, their questions answered together; in the order they end."""
-    waiting: list[tuple[Generator[Question, Answer, Played], Question]] = []
-    for episode in episodes:
-        yield from _go_on(episode, None, waiting)
-    while waiting:
-        asked, waiting = waiting, []
-        answers = answer([question for _, question in asked])
-        for (episode, _), said in zip(asked, answers, strict=True):
-            yield from _go_on(episode, said, waiting)
-
-
-def _go_on(
-    episode: Generator[Question, Answer, Played],
-    said: Answer | None,
-    waiting: list[tuple[Generator[Question, Answer, Played], Question]],
-) -> Iterator[Played]:
-    """Lets an episode go on to its next question, or to its end."""
-    try:
-        question = next(episode) if said is None else episode.send(said)
-    except StopIteration as end:
-        yield end.value
-    else:
-        waiting.append((episode, question))

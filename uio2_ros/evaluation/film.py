@@ -78,7 +78,7 @@ def frames_of(record: EpisodeRecord, settings: RunSettings) -> Iterator[Pixels]:
             world.execute(step)
             drawn = (step,) if at_table else ()
             for pixels in _drained(taken):
-                picture = draw_steps(pixels, drawn, ground) if drawn else enlarged(pixels)
+                picture = draw_steps(pixels, drawn, ground, number) if drawn else enlarged(pixels)
                 yield _captioned(picture, record, f"{number}: {step.name}", INK)
         end, (outcome, color) = enlarged(world.colour(camera)), _outcome(record)
         for _ in range(END_FRAMES):

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from uio2_ros.evaluation.episodes import Played, Question, play, play_all
+from uio2_ros.evaluation.episodes import Played, Question, play
 from uio2_ros.evaluation.perception import Look, looks_of, scene_names
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.evaluation.side_by_side import SideBySide
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.sim import Split, sample_episode
 from uio2_ros.tasks.answer import Answer
@@ -87,8 +88,11 @@ def done_by(
     """
     if workers == 1:
         worker = Worker(settings, make_runner)
-        for job in jobs:
-            yield from worker.do(job)
+        try:
+            for job in jobs:
+                yield from worker.do(job)
+        finally:
+            worker.close()
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(workers, _begin, (settings, make_runner, workers)) as pool:
@@ -97,16 +101,21 @@ def done_by(
 
 
 class Worker:
-    """Does jobs on one thread. The model is loaded when it is first asked."""
+    """Does jobs, one at a time. The model is loaded when it is first asked."""
 
     def __init__(self, settings: RunSettings, make_runner: RunnerMaker) -> None:
         self._settings = settings
         self._make_runner = make_runner
         self._runner: BatchRunner | None = None
+        self._side_by_side = SideBySide()
 
     def do(self, job: Job) -> Iterator[Done]:
         """What comes of a job, one by one."""
         return self._look(job) if isinstance(job, SceneJob) else self._play(job)
+
+    def close(self) -> None:
+        """Ends its threads."""
+        self._side_by_side.close()
 
     def _play(self, job: EpisodeJob) -> Iterator[Done]:
         settings, split = self._settings, Split(self._settings.split)
@@ -114,7 +123,7 @@ class Worker:
             play(sample_episode(task, seed, split, settings.size), job.policy, settings)
             for task, seed in job.episodes
         ]
-        yield from play_all(episodes, self._answers)
+        yield from self._side_by_side.play(episodes, self._answers)
 
     def _look(self, job: SceneJob) -> Iterator[Done]:
         looks = looks_of(job.task, job.seed, self._settings)
