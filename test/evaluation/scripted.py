@@ -1,0 +1,80 @@
+"""Models that answer as they were told, for the tests of evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from uio2_ros.errors import ErrorCode
+from uio2_ros.evaluation.episodes import Played, play
+from uio2_ros.evaluation.records import EpisodeRecord
+from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.evaluation.side_by_side import SideBySide
+from uio2_ros.sim import Split, World, sample_episode
+from uio2_ros.tasks.answer import Answer, Step, TaskPlan
+from uio2_ros.tasks.instruction import Instruction, Observation
+
+SMALL = {"width": 64, "height": 48, "seed": 7}
+"""Settings that draw fast."""
+
+
+def settings(**changes: object) -> RunSettings:
+    """Settings of small pictures."""
+    return RunSettings(**{**SMALL, "episodes": 1, "tasks": ("put",), **changes})
+
+
+def oracle_steps(task: str, seed: int = 7) -> tuple[Step, ...]:
+    """What the oracle does in a held-out episode."""
+    episode = sample_episode(task, seed, Split.HELD_OUT)
+    with World(episode.scene) as world:
+        episode.begin(world)
+        return episode.oracle(world).steps
+
+
+def told(*steps: Step) -> Answer:
+    """An answer with a plan."""
+    return Answer(plan=TaskPlan("vima", steps, "base_link"))
+
+
+def refused() -> Answer:
+    """An answer that could not be read."""
+    return Answer.failed(ErrorCode.PARSE_FAILED, "no plan in it")
+
+
+@dataclass
+class Scripted:
+    """A runner that gives one answer after the other, the last again and again."""
+
+    answers: Sequence[Answer] | Callable[[Instruction], Answer]
+    asked: list[tuple[Instruction, Observation]] = field(default_factory=list)
+
+    def run_batch(self, requests: Sequence[tuple[Instruction, Observation]]) -> tuple[Answer, ...]:
+        return tuple(map(self._answer, requests))
+
+    def _answer(self, request: tuple[Instruction, Observation]) -> Answer:
+        self.asked.append(request)
+        if callable(self.answers):
+            return self.answers(request[0])
+        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+
+
+def played(task: str, runner: Scripted, seed: int = 7, **changes: object) -> Played:
+    """One episode with a scripted model."""
+    run = settings(**changes)
+    episode = sample_episode(task, seed, Split.HELD_OUT, run.size)
+    side = SideBySide()
+    try:
+        (done,) = side.play(
+            [play(episode, "model", run)],
+            lambda questions: runner.run_batch(
+                [(one.instruction, one.observation) for one in questions]
+            ),
+        )
+    finally:
+        side.close()
+    return done
+
+
+def record(task: str, runner: Scripted, **changes: object) -> EpisodeRecord:
+    """Its record."""
+    return played(task, runner, **changes).record

@@ -1,0 +1,75 @@
+"""What an agent in a simulated world is shown is what its histories would hold."""
+
+from __future__ import annotations
+
+import numpy as np
+from evaluation.scripted import settings
+
+from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
+from uio2_ros.evaluation.world_senses import NS_PER_S, WorldSenses
+from uio2_ros.history import FrameHistory
+from uio2_ros.sim import Split, World, sample_episode
+from uio2_ros.tasks.instruction import Observation
+from uio2_ros.tasks.registry import task_named
+
+SENSES = SensesSettings(history_count=3, history_period_s=0.7)
+
+
+def observed(task: str, sim_task: str = "moved", senses: SensesSettings = SENSES) -> Observation:
+    episode = sample_episode(sim_task, 7, Split.HELD_OUT, settings().size)
+    with World(episode.scene) as world:
+        found = WorldSenses(world, senses)
+        episode.begin(world)
+        return found.observe(task_named(task))
+
+
+def test_pictures_are_those_of_an_agent_that_saw_every_one() -> None:
+    episode = sample_episode("moved", 7, Split.HELD_OUT, settings().size)
+    history = FrameHistory(SENSES.frames)
+
+    def show() -> None:
+        pixels = world.colour("front")
+        history.offer(round(world.time_s * NS_PER_S), "front_optical_frame", lambda: pixels)
+
+    with World(episode.scene) as world:
+        world.watch(show, 1 / SENSES.picture_rate_hz)
+        senses = WorldSenses(world, SENSES)
+        episode.begin(world)
+        show()
+        seen = senses.observe(task_named("plan"))
+    with history.snapshot() as expected:
+        assert seen.image.stamp_ns == expected.newest.stamp_ns
+        assert np.array_equal(seen.image.pixels, expected.newest.pixels)
+        assert [one.stamp_ns for one in seen.history] == [one.stamp_ns for one in expected.older]
+        assert len(seen.history) == 3
+        for mine, theirs in zip(seen.history, expected.older, strict=True):
+            assert np.array_equal(mine.pixels, theirs.pixels)
+            assert mine.frame_id == theirs.frame_id
+
+
+def test_what_was_moved_is_seen_in_the_history_only() -> None:
+    seen = observed("plan")
+    assert not np.array_equal(seen.history[0].pixels, seen.image.pixels)
+
+
+def test_a_task_is_shown_what_it_makes_use_of() -> None:
+    caption, listening = observed("caption"), observed("audio_caption", "rang")
+    assert (caption.history, caption.audio) == ((), None)
+    assert np.abs(listening.audio).max() > 0.1
+    assert caption.camera.width == 64
+
+
+def test_looking_twice_changes_nothing() -> None:
+    episode = sample_episode("moved", 7, Split.HELD_OUT, settings().size)
+    with World(episode.scene) as world:
+        senses = WorldSenses(world, SENSES)
+        episode.begin(world)
+        first, second = (senses.observe(task_named("plan")) for _ in range(2))
+    assert first.image.stamp_ns == second.image.stamp_ns
+    assert len(first.history) == len(second.history)
+
+
+def test_the_senses_are_those_of_the_agents_parameters() -> None:
+    senses, bounds = agent_defaults()
+    assert (senses.history_count, senses.history_period_s, senses.audio_s) == (8, 1.0, 40.0)
+    assert bounds.max_steps == 8
