@@ -47,6 +47,9 @@ class ScriptedEngine:
     name: str = "scripted"
     synthetic_weights: bool = True
 
+    def target_length(self, modality: str) -> int:
+        return RENDERED_TOKENS if modality != "text" else 512
+
     def generate(
         self,
         examples: Sequence[Example],

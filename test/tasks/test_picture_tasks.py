@@ -328,9 +328,9 @@ def test_progress_of_a_picture_counts_its_tokens(runner, engine, observation):
     engine.pictures, told = [letterboxed(0, 0)], []
     runner.run(Instruction("", "depth"), observation, lambda *now: told.append(now))
     assert [now for now in told if now[0] is Stage.GENERATING] == [
-        (Stage.GENERATING, "", 1),
-        (Stage.GENERATING, "", 2),
-        (Stage.GENERATING, "", 3),
+        (Stage.GENERATING, "1 of 3 tokens", 1),
+        (Stage.GENERATING, "2 of 3 tokens", 2),
+        (Stage.GENERATING, "3 of 3 tokens", 3),
     ]
 
 

@@ -138,6 +138,10 @@ class Engine:
         """Where the model runs."""
         return self.model.device
 
+    def target_length(self, modality: str) -> int:
+        """Tokens of every picture or sound, and the most of a text, its end included."""
+        return self.model.target_embedder(modality).max_length
+
     @torch.inference_mode()
     def generate(
         self,
@@ -166,7 +170,7 @@ class Engine:
 
         Raises ValueError for a modality or settings that are not supported.
         """
-        longest = self.model.target_embedder(modality).max_length
+        longest = self.target_length(modality)
         if stop is not None and modality != "text":
             raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
         request = resolve(self.processor, examples, modality, sampling, negative, samples, longest)

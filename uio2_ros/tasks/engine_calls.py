@@ -86,12 +86,13 @@ def generate(engine: Engine, orders: Sequence[Order]) -> None:
     call = orders[0].call
     constraints = RowConstraints([o.call for o in orders if isinstance(o.call, TextCall)])
     sampling = _sampling(orders, constraints)
+    modality = MODALITIES[type(call)]
     generations = engine.generate(
         [order.example for order in orders if order.example is not None],
-        modality=MODALITIES[type(call)],
+        modality=modality,
         sampling=sampling,
         negative=_negative(engine, sampling),
-        on_token=partial(_report, orders),
+        on_token=partial(_report, orders, engine.target_length(modality)),
     )
     for row, (order, generation) in enumerate(zip(orders, generations, strict=True)):
         order.reply = _reply(engine, order, generation, constraints, row)
@@ -147,10 +148,13 @@ def _reply(
     )
 
 
-def _report(orders: Sequence[Order], tokens: npt.NDArray[np.int64]) -> None:
-    """Tell each job how far the first of its rows is; tokens (B, n) without the start token."""
+def _report(orders: Sequence[Order], whole: int, tokens: npt.NDArray[np.int64]) -> None:
+    """Tell each job how far the first of its rows is; tokens (B, n) without the start token.
+
+    A picture or sound, of `whole` tokens, has no text so far but how much of it there is.
+    """
     for job, rows in _rows(orders).items():
-        text = ""
+        text = f"{tokens.shape[1]} of {whole} tokens"
         if isinstance(orders[rows[0]].call, TextCall):
             text = job.session.symbols.vocabulary.decode(tokens[rows[0]].tolist()).strip()
         job.report(Stage.GENERATING, text, tokens.shape[1])
