@@ -38,17 +38,19 @@ def quantize_weight(weight: Tensor) -> tuple[Tensor, Tensor]:
     integers = torch.empty_like(weight, dtype=torch.int8)
     scale = torch.empty_like(weight[:, 0], dtype=torch.float32)
     rows = max(1, BLOCK // weight.shape[1])
+    exact = torch.empty_like(weight[:rows], dtype=torch.float32)  # once: fresh pages are slow
     for first in range(0, len(weight), rows):
         block = slice(first, first + rows)
-        _quantize_rows(weight[block].detach(), integers[block], scale[block])
+        part = weight[block].detach()
+        _quantize_rows(exact[: len(part)].copy_(part), integers[block], scale[block])
     return integers, scale
 
 
-def _quantize_rows(weight: Tensor, integers: Tensor, scale: Tensor) -> None:
-    """Fill in the integers and scales of some rows of a weight."""
-    exact = weight.float()
-    scale.copy_(exact.abs().amax(1) / LARGEST).clamp_(min=torch.finfo(torch.float32).tiny)
-    integers.copy_(exact.div(scale[:, None]).round_())
+def _quantize_rows(exact: Tensor, integers: Tensor, scale: Tensor) -> None:
+    """Fill in the integers and scales of some rows of a float32 weight, which is used up."""
+    largest = torch.maximum(exact.amax(1), -exact.amin(1))  # without room for absolute values
+    scale.copy_(largest / LARGEST).clamp_(min=torch.finfo(torch.float32).tiny)
+    integers.copy_(exact.div_(scale[:, None]).round_())
 
 
 def quantize_linears(module: nn.Module) -> None:
