@@ -69,12 +69,18 @@ def depth_message(metres: npt.NDArray[Any], header: Header, *, millimetres: bool
     Where there is none (0, negative or not finite) the former says NaN and the latter 0, as it also
     does beyond 65.535 m.
     """
+    if millimetres:
+        return image_message(to_millimetres(metres), header)
     known = np.isfinite(metres) & (metres > 0)
-    if not millimetres:
-        return image_message(np.where(known, metres, np.float32(np.nan)), header)
+    return image_message(np.where(known, metres, np.float32(np.nan)), header)
+
+
+def to_millimetres(metres: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """Depth (H, W) as whole millimetres, 0 where it is unknown or beyond 65.535 m."""
+    known = np.isfinite(metres) & (metres > 0)
     rounded = np.rint(np.where(known, metres, 0) * MILLIMETRES_PER_METRE)
     rounded[rounded > LARGEST_MILLIMETRES] = 0
-    return image_message(rounded.astype(np.uint16), header)
+    return rounded.astype(np.uint16)
 
 
 def label_image(masks: Sequence[Picture]) -> npt.NDArray[np.uint8]:
