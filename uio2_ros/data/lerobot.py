@@ -22,11 +22,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.tasks.action_space import SI_FACTORS, ActionSpace, SpaceKind
-from uio2_ros.tasks.answer import ActionKind, Answer, Step, TaskPlan
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
+from uio2_ros.tasks.action_space import SI_FACTORS, ActionSpace
+from uio2_ros.tasks.instruction import Frame, Observation
 
 VERSION = "v3"
 INFO = Path("meta") / "info.json"
@@ -55,11 +55,7 @@ class ImportSettings:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        if self.action_space.kind is not SpaceKind.CONTINUOUS:
-            raise ValueError(
-                f"the action space {self.action_space.name!r} is {self.action_space.kind.value}; "
-                "recorded actions are numbers and need a continuous one"
-            )
+        expect_continuous(self.action_space)
         for name, least in (("history_frames", 0), ("stride", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; give {least} or more")
@@ -174,7 +170,7 @@ def import_episode(
         yield Sample(
             key=f"episode{episode.index:06d}_{index:06d}",
             observation=Observation(image=seen[-1], history=history),
-            tasks=(_act(episode, _chunk(actions, index, space.chunk), space),),
+            tasks=(act_task(episode.instruction, _chunk(actions, index, space.chunk), space),),
             meta={"data_set": data.folder.name, "robot": str(data.info.get("robot_type") or "")},
         )
 
@@ -195,38 +191,13 @@ def actions_in_space(
             f"says {space.rate_hz:g}; declare a space with the rate of the recording"
         )
     actions = data.actions(episode) * [SI_FACTORS[one.unit] for one in space.dimensions]
-    for column, dimension in zip(actions.T, space.dimensions, strict=True):
-        low, high = column.min(), column.max()
-        if not (np.isfinite(column).all() and dimension.low <= low and high <= dimension.high):
-            raise DataSetError(
-                f"values of {dimension.name!r} in episode {episode.index} go from {low:g} to "
-                f"{high:g}, the action space {space.name!r} allows {dimension.low:g} to "
-                f"{dimension.high:g} (SI units); declare a space with the range of this robot"
-            )
+    expect_in_range(actions, space, f"episode {episode.index}")
     return actions
 
 
 def _chunk(actions: npt.NDArray[np.float64], first: int, steps: int) -> npt.NDArray[np.float64]:
     """(steps, n) actions from one on; past the end the last one is held."""
     return actions[np.minimum(np.arange(first, first + steps), len(actions) - 1)]
-
-
-def _act(episode: Episode, actions: npt.NDArray[np.float64], space: ActionSpace) -> LabelledTask:
-    assert space.rate_hz is not None, "continuous action spaces have a rate"
-    steps = tuple(
-        Step(
-            kind=ActionKind.CONTINUOUS,
-            name=space.name,
-            dimension_names=space.dimension_names,
-            values=tuple(map(float, values)),
-            time_from_start_s=number / space.rate_hz,
-        )
-        for number, values in enumerate(actions, start=1)
-    )
-    return LabelledTask(
-        Instruction(episode.instruction, "act", action_space=space.name),
-        Answer(task="act", plan=TaskPlan(space.name, steps, space.frame_id)),
-    )
 
 
 def _read_info(path: Path) -> dict[str, Any]:
@@ -309,3 +280,18 @@ def _decoded(data: bytes | None, where: str) -> Pixels:
     if pixels is None:
         raise DataSetError(f"{where}: a picture cannot be decoded")
     return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+
+
+@dataclass(frozen=True)
+class LeRobotShards:
+    """Shards of so many episodes each, out of a data set in a folder."""
+
+    folder: Path
+    settings: ImportSettings
+    episodes: int
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        """The samples of the shard's episodes; none past the last."""
+        data = LeRobotDataSet(self.folder, self.settings.camera)
+        for episode in data.episodes[shard * self.episodes : (shard + 1) * self.episodes]:
+            yield from import_episode(data, episode, self.settings)

@@ -1,0 +1,129 @@
+"""`./uio2 data import lerobot SRC DIR` and `./uio2 data import recording FILE ... DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from uio2_ros.cli.data_write import write_and_report
+from uio2_ros.data.sample_files import Storage
+from uio2_ros.data.shards import DataSet
+from uio2_ros.data.writing import Amount, ShardSource
+from uio2_ros.tasks.action_space import (
+    ActionSpace,
+    ActionSpaceError,
+    load_action_spaces,
+    read_action_space,
+)
+
+EPISODES_PER_SHARD = 8
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = _parse(argv)
+    space = _action_space(asked.action_space)
+    try:
+        source, shards = _lerobot(asked, space) if asked.kind == "lerobot" else _files(asked, space)
+    except ValueError as problem:
+        print(f"uio2 data import: {problem}", file=sys.stderr)
+        return 1
+    storage = Storage(asked.jpeg_quality or None)
+    data = DataSet.create(asked.folder, _record(asked, space, storage))
+    write_and_report(data, source, Amount(shards=shards), asked.workers, storage)
+    return 0
+
+
+def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
+    from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, LeRobotShards
+
+    settings = ImportSettings(
+        space, asked.camera, asked.history_frames, asked.history_period, asked.stride
+    )
+    count = len(LeRobotDataSet(asked.source, asked.camera).episodes)
+    source = LeRobotShards(asked.source, settings, EPISODES_PER_SHARD)
+    return source, -(-count // EPISODES_PER_SHARD)
+
+
+def _files(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
+    from uio2_ros.data.recordings import RecordingSettings, RecordingShards
+
+    settings = RecordingSettings(
+        action_space=space,
+        instruction=asked.instruction,
+        picture_topic=asked.image,
+        action_topic=asked.actions,
+        audio_topic=asked.audio,
+        camera_topic=asked.camera_info,
+        words_topic=asked.words,
+        period_s=asked.period,
+        history_frames=asked.history_frames,
+        history_period_s=asked.history_period,
+    )
+    return RecordingShards(tuple(asked.source), settings), len(asked.source)
+
+
+def _action_space(name_or_file: str) -> ActionSpace:
+    """A space of config/action_spaces by its name, or one of a file. ActionSpaceError."""
+    if name_or_file.endswith((".yaml", ".yml")):
+        return read_action_space(Path(name_or_file))
+    spaces = load_action_spaces()
+    if name_or_file not in spaces:
+        raise ActionSpaceError(
+            f"no action space is called {name_or_file!r}; give a .yaml file or one of "
+            f"{', '.join(spaces)}"
+        )
+    return spaces[name_or_file]
+
+
+def _record(asked: argparse.Namespace, space: ActionSpace, storage: Storage) -> dict[str, Any]:
+    """What `dataset.json` says: all that the content of a shard depends on."""
+    chosen = {
+        name: value
+        for name, value in vars(asked).items()
+        if name not in ("folder", "workers", "kind", "source", "action_space", "jpeg_quality")
+    }
+    sources = asked.source if isinstance(asked.source, list) else [asked.source]
+    return {
+        "source": asked.kind,
+        "from": [path.name for path in sources],
+        "action_space": space.name,
+        "chunk": space.chunk,
+        "rate_hz": space.rate_hz,
+        **chosen,
+        "jpeg_quality": storage.jpeg_quality,
+    }
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./uio2 data import",
+        description="Make a data set of recorded actions: task act, one sample per picture.",
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    lerobot = kinds.add_parser("lerobot", help="a LeRobot data set, version 3")
+    lerobot.add_argument("source", type=Path, metavar="SRC", help="its folder")
+    lerobot.add_argument("--camera", default="", help="default: the only one")
+    lerobot.add_argument("--stride", type=int, default=1, help="every how many-th frame")
+    recording = kinds.add_parser("recording", help="MCAP files of ROS 2 topics, a shard each")
+    recording.add_argument("source", type=Path, nargs="+", metavar="FILE")
+    recording.add_argument("--instruction", default="", help="what was done; default: a String")
+    for name, what in (
+        ("image", "picture"),
+        ("actions", "JointState or Twist"),
+        ("audio", "sound"),
+        ("camera-info", "CameraInfo"),
+        ("words", "String"),
+    ):
+        recording.add_argument(f"--{name}", default="", help=f"{what} topic; default: the only one")
+    recording.add_argument("--period", type=float, default=0.5, help="seconds between samples")
+    for kind in (lerobot, recording):
+        kind.add_argument("folder", type=Path, metavar="DIR", help="of the new data set")
+        kind.add_argument("--action-space", required=True, help="name, or .yaml file")
+        kind.add_argument("--history-frames", type=int, default=4)
+        kind.add_argument("--history-period", type=float, default=1.0, help="seconds")
+        kind.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
+        kind.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    return parser.parse_args(list(argv))
