@@ -11,14 +11,12 @@ from __future__ import annotations
 import functools
 import gc
 import logging
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
 from typing import Any
 
 import rclpy
@@ -59,6 +57,7 @@ from uio2_ros.nodes.agent_state_messages import (
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
 from uio2_ros.nodes.process_memory import bound_arenas, settled
+from uio2_ros.nodes.stop_signals import stop_signals
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
 from uio2_ros.tasks.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.registry import describe_tasks
@@ -427,7 +426,7 @@ def main(args: list[str] | None = None) -> int:
     exit_when_parent_dies()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.WARNING)
-    asked_to_stop = _stop_signals()
+    asked_to_stop = stop_signals()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         _spin(AgentNode(), asked_to_stop.is_set)
@@ -440,19 +439,6 @@ def main(args: list[str] | None = None) -> int:
     finally:
         rclpy.try_shutdown()
     return 0
-
-
-def _stop_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    asked = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return asked
 
 
 def _spin(node: AgentNode, over: Callable[[], bool]) -> None:

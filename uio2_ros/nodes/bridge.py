@@ -8,12 +8,10 @@ when something fails.
 from __future__ import annotations
 
 import math
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import rclpy
@@ -51,6 +49,7 @@ from uio2_ros.nodes.bridge_parameters import (
 from uio2_ros.nodes.bridge_topics import Outlets
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
+from uio2_ros.nodes.stop_signals import stop_signals
 from uio2_ros.tasks.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.answer import TaskPlan
 
@@ -348,7 +347,7 @@ def main(args: list[str] | None = None) -> int:
     wrong.
     """
     exit_when_parent_dies()
-    asked_to_stop = _stop_signals()
+    asked_to_stop = stop_signals()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = _made_node()
@@ -367,19 +366,6 @@ def _made_node() -> BridgeNode | None:
     except (ParameterException, ActionSpaceError, ValueError) as error:
         get_logger("bridge").fatal(f"{error}. Correct it where it was set and start again")
         return None
-
-
-def _stop_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    asked = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return asked
 
 
 def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:

@@ -8,10 +8,8 @@ fault of the program: it ends the process with a traceback.
 from __future__ import annotations
 
 import math
-import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 import rclpy
@@ -26,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
 from uio2_ros.nodes.source_error import SourceError
+from uio2_ros.nodes.stop_signals import stop_signals
 
 RETRY_PERIOD_S = 2.0
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -153,14 +152,7 @@ class SourceNode(Node):
 def run(make_node: Callable[[], SourceNode], args: list[str] | None) -> int:
     """Spin a node until SIGINT or SIGTERM and return the exit code 0."""
     exit_when_parent_dies()
-    asked_to_stop = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        asked_to_stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    asked_to_stop = stop_signals()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make_node()
