@@ -19,10 +19,12 @@ from uio2_ros.sim.physics import Physics
 from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 
 Array = npt.NDArray[np.float64]
+ToolPose = tuple[float, float, float, float]
 
 PARKED = (0.2, 0.62, 0.34, 0.0)  # beside the table, out of the cameras' sight
 TRAVEL_Z_M = 0.30  # the cup carries the tallest object over the tallest object
 REACH_X_M, REACH_Y_M = (0.1, 0.9), (-0.65, 0.65)  # the gantry; the table is a little smaller
+REACH_Z_M = (0.0, 0.4)
 PUSH_Z_M = 0.006
 TOUCH_Z_M = 0.001
 TRAVEL_M_S = 1.2
@@ -65,6 +67,7 @@ class Arm:
             )
         for pose in (step.start, step.end):
             _check(pose)
+        self._ready()
         if step.kind is ActionKind.PICK_PLACE:
             picked = self._pick(step.start)
             self._place(step.end)
@@ -76,6 +79,50 @@ class Arm:
         self._go(PARKED, TRAVEL_M_S)
         self._physics.advance(SETTLE_S)
         return picked
+
+    @property
+    def tool(self) -> ToolPose:
+        """Where the tool is: x, y, z in metres and its yaw in radians."""
+        x, y, z, yaw = self._physics.data.qpos[self._places].tolist()
+        return x, y, z, yaw
+
+    @property
+    def aim(self) -> ToolPose:
+        """Where the tool is to be."""
+        x, y, z, yaw = self._physics.data.ctrl[self._servos].tolist()
+        return x, y, z, yaw
+
+    def check(self, pose: ToolPose) -> None:
+        """Raises ActionError for a pose of the tool out of its reach."""
+        x, y, z, yaw = pose
+        _check(Pose2D(x, y, yaw))
+        low, high = REACH_Z_M
+        if not low <= z <= high:
+            raise ActionError(
+                f"a height of {z:.3f} m is out of the arm's reach, which is {low} to {high} m"
+            )
+
+    def track(self, target: ToolPose) -> None:
+        """Let one time step pass, moving towards a pose no faster than the arm goes.
+
+        Raises ActionError for a pose out of reach.
+        """
+        self.check(target)
+        physics = self._physics
+        way = np.asarray(target) - physics.data.ctrl[self._servos]
+        way[3] = math.remainder(way[3], 2 * math.pi)
+        most_m, most_rad = TRAVEL_M_S * TIMESTEP_S, TURN_RAD_S * TIMESTEP_S
+        way[:3] *= min(1.0, most_m / max(float(np.linalg.norm(way[:3])), 1e-9))
+        way[3] = np.clip(way[3], -most_rad, most_rad)
+        physics.data.ctrl[self._servos] += way
+        physics.step()
+
+    def _ready(self) -> None:
+        """After a step that was cut short: set down what is still held, draw the paddle in."""
+        if self._held is not None:
+            x, y, _, yaw = self.tool
+            self._place(Pose2D(x, y, yaw))
+        self._show_paddle(False)
 
     def _pick(self, pose: Pose2D) -> str | None:
         self._go((pose.x, pose.y, TRAVEL_Z_M, pose.yaw), TRAVEL_M_S)
@@ -111,7 +158,7 @@ class Arm:
 
     def _go(
         self,
-        target: tuple[float, float, float, float],
+        target: ToolPose,
         speed_m_s: float,
         until: Callable[[], bool] | None = None,
         quiet: bool = False,
@@ -124,16 +171,18 @@ class Arm:
         way = float(np.linalg.norm(goal[:3] - start[:3]))
         seconds = max(1.5 * way / speed_m_s, abs(goal[3] - start[3]) / TURN_RAD_S, 2 * TIMESTEP_S)
         steps = math.ceil(seconds / TIMESTEP_S)
-        began_s = physics.time_s
-        for number in range(1, steps + 1):
-            part = number / steps
-            physics.data.ctrl[self._servos] = start + (goal - start) * part**2 * (3 - 2 * part)
-            physics.step()
-            if until is not None and until():
-                physics.data.ctrl[self._servos] = physics.data.qpos[self._places]
-                break
-        if not quiet:
-            physics.sounds.play("whirr", began_s, physics.time_s - began_s)
+        whirr = None if quiet else physics.sounds.play("whirr", physics.time_s, seconds)
+        try:
+            for number in range(1, steps + 1):
+                part = number / steps
+                physics.data.ctrl[self._servos] = start + (goal - start) * part**2 * (3 - 2 * part)
+                physics.step()
+                if until is not None and until():
+                    physics.data.ctrl[self._servos] = physics.data.qpos[self._places]
+                    break
+        finally:
+            if whirr is not None:
+                physics.sounds.end(whirr, physics.time_s)
 
     def _cup_touches(self) -> bool:
         return any(TOOL_BODY in pair for pair in self._physics.contacts())

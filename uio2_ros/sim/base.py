@@ -16,6 +16,7 @@ from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 DRIVE_M_S = 0.5
 TURN_RAD_S = 1.0
 SETTLE_S = 0.2
+MOST_LAG = 0.1  # m and rad that a base which is blocked may be behind where it should be
 DIMENSIONS = ("forward", "turn")
 STOP = "stop"
 
@@ -27,6 +28,7 @@ class Base:
         self._physics = physics
         joints = [physics.model.joint(name) for name in BASE_JOINTS]
         self._places = [int(joint.qposadr[0]) for joint in joints]
+        self._speeds = [int(joint.dofadr[0]) for joint in joints]
         self._servos = [int(physics.model.actuator(name).id) for name in BASE_JOINTS]
         self._stopped = False
         physics.data.qpos[self._places] = (start.x, start.y, start.yaw)
@@ -38,6 +40,13 @@ class Base:
         """Where the base is on the floor."""
         x, y, yaw = self._physics.data.qpos[self._places].tolist()
         return Pose2D(x, y, yaw)
+
+    @property
+    def velocity(self) -> tuple[float, float]:
+        """m/s forward and rad/s to the left."""
+        east, north, turn = self._physics.data.qvel[self._speeds].tolist()
+        yaw = self.pose.yaw
+        return east * math.cos(yaw) + north * math.sin(yaw), turn
 
     @property
     def stopped(self) -> bool:
@@ -58,6 +67,18 @@ class Base:
         if self._stopped:
             self._physics.sounds.play("stop", self._physics.time_s)
         self.move(forward_m, turn_rad)
+
+    def roll(self, forward_m_s: float, turn_rad_s: float) -> None:
+        """Let one time step pass at these velocities; what stands in the way stops the base."""
+        physics = self._physics
+        self._stopped = not (forward_m_s or turn_rad_s)
+        if not self._stopped:
+            here, yaw = physics.data.ctrl[self._servos], physics.data.ctrl[self._servos][2]
+            way = forward_m_s * TIMESTEP_S
+            ahead = here + (way * math.cos(yaw), way * math.sin(yaw), turn_rad_s * TIMESTEP_S)
+            at = physics.data.qpos[self._places]
+            physics.data.ctrl[self._servos] = at + np.clip(ahead - at, -MOST_LAG, MOST_LAG)
+        physics.step()
 
     def move(self, forward_m: float, turn_rad: float) -> None:
         """Turn, then drive straight on; what stands in the way stops the base."""

@@ -7,7 +7,7 @@ happened even where it was not seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 
@@ -186,10 +186,18 @@ class Soundscape:
         """In the order in which they were played."""
         return tuple(self._played)
 
-    def play(self, name: str, start_s: float, length_s: float | None = None) -> None:
+    def play(self, name: str, start_s: float, length_s: float | None = None) -> Played:
         """Let a sound sound, once, or again and again for `length_s`."""
         natural = len(clip(name)) / RATE_HZ
-        self._played.append(Played(name, start_s, natural if length_s is None else length_s))
+        played = Played(name, start_s, natural if length_s is None else length_s)
+        self._played.append(played)
+        return played
+
+    def end(self, played: Played, end_s: float) -> Played:
+        """Let a sound that is playing end at another time than was thought."""
+        index = next(i for i, other in enumerate(self._played) if other is played)
+        self._played[index] = ended = replace(played, length_s=end_s - played.start_s)
+        return ended
 
     def heard(self, start_s: float, end_s: float) -> tuple[str, ...]:
         """Names of the sounds in a span of time, each once, in order."""
