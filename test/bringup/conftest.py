@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bringup.running_graph import RunningGraph
+from dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ def ros_environment() -> dict[str, str]:
     """A domain nobody else uses, this machine only."""
     return {
         **os.environ,
-        "ROS_DOMAIN_ID": str(random.SystemRandom().randrange(1, 100)),
+        "ROS_DOMAIN_ID": str(unused_domain()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "PYTHONPATH": f"{REPOSITORY}:{os.environ.get('PYTHONPATH', '')}",
         "OMP_NUM_THREADS": "1",

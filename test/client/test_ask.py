@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from nodes.agent_process import AgentProcess
 from nodes.robot import Robot
@@ -72,6 +73,18 @@ def test_json_and_the_drawing_elsewhere(agent: AgentProcess, tmp_path: Path) -> 
     assert answer["synthetic_weights"] is True
     assert answer["timings"]["total"] > 0
     assert (answer["picture"], path.exists()) == (str(path), True)
+
+
+def test_what_the_model_draws_is_a_file_beside_the_drawing(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    del agent
+    words = ("the cup", "--task", "segment", "--region", "2,2,30,30", "--json")
+    shown = ask(tmp_path, *words)
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["files"] == ["uio2_answer_mask.png"]
+    mask = cv2.imread(str(tmp_path / "uio2_answer_mask.png"), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(mask)) <= {0, 255}
 
 
 def test_a_place_that_cannot_be_written_is_said(agent: AgentProcess, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -12,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0
 """On a busy machine the synthetic model may take this long to load."""
-DOMAINS = range(1, 102)
 AGENT = ("-m", "uio2_ros.nodes.agent")
 REPORT_PERIOD_S = 0.1
 """The robot looks at the agent's reports to see whether its messages came."""
@@ -24,7 +23,7 @@ REPORT_PERIOD_S = 0.1
 
 def private_domain(patch: pytest.MonkeyPatch) -> None:
     """Puts this process and its children into a DDS domain of their own."""
-    patch.setenv("ROS_DOMAIN_ID", str(random.SystemRandom().choice(DOMAINS)))
+    patch.setenv("ROS_DOMAIN_ID", str(unused_domain()))
     patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     patch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
     patch.setenv("OMP_NUM_THREADS", "1")

@@ -20,6 +20,7 @@ from uio2_ros.trees import CheckAnswer, ExecutePlan, Instruct, Robot, WaitForPic
 from uio2_ros.trees.pick_and_place import NO, YES, Patience, pick_and_place, run
 
 pytestmark = pytest.mark.ros
+BRIDGE_NAME = "stand_in"
 
 INSTRUCTION, CHECK = "put the spoon into the cup", "is the spoon in the cup?"
 PATIENT = Patience(look_s=20, think_s=30, act_s=30, attempts=2)
@@ -112,9 +113,10 @@ def test_a_server_that_is_not_there_fails_in_time_and_by_name(robot: Robot) -> N
     finish(WaitForPicture("look", robot))
     plan = Instruct("plan", robot, INSTRUCTION, task="plan", answer_key="q", server_wait_s=20)
     assert finish(plan) is Status.SUCCESS
-    act = ExecutePlan("act", robot, answer_key="q", server_wait_s=0.2)
-    assert finish(act) is Status.FAILURE
-    assert act.feedback_message == "there is no /bridge/execute; is it running?"
+    with Robot(bridge="nobody") as other:
+        act = ExecutePlan("act", other, answer_key="q", server_wait_s=0.2)
+        assert finish(act) is Status.FAILURE
+    assert act.feedback_message == "there is no /nobody/execute; is it running?"
 
 
 def test_nothing_to_act_on_or_to_check_is_a_failure(robot: Robot) -> None:
@@ -136,6 +138,7 @@ def test_as_a_program_interrupted(robot: Robot, bridge: Any) -> None:
     del robot
     bridge.behaviour = "endless"
     command = [sys.executable, "-m", "uio2_ros.trees.pick_and_place", INSTRUCTION]
+    command += ["--bridge", BRIDGE_NAME]
     program = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     wait_until(lambda: bool(bridge.plans), "a plan", 40)
     program.send_signal(signal.SIGINT)

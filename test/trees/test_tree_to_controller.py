@@ -21,6 +21,7 @@ from uio2_ros.trees.pick_and_place import Patience, pick_and_place, run
 pytestmark = pytest.mark.ros
 
 CONTROLLERS = (str(Path(__file__).parents[1] / "nodes_bridge" / "stand_in_controllers.py"),)
+BRIDGE_NAME = "bridge"
 BRIDGE = ("-m", "uio2_ros.nodes.bridge")
 PATIENCE = Patience(look_s=20, think_s=30, act_s=30, attempts=1)
 

@@ -19,7 +19,16 @@ import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
+from uio2_ros.cli.answer_files import save_answer
+from uio2_ros.cli.ask_execute import (
+    EXIT_ANSWERED,
+    EXIT_FAILED,
+    EXIT_NO_AGENT,
+    execute,
+)
+from uio2_ros.cli.progress_line import ProgressLine
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
+from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.errors import ErrorCode
 from uio2_ros.nodes.image_conversion import image_to_rgb
 from uio2_ros.tasks.answer import Detection, PointSet, Pose2D, Step
@@ -41,7 +50,7 @@ SYNTHETIC_NOTICE = (
 )
 TIMINGS = ("queue", "preprocess", "encode", "first_token", "decode", "postprocess", "total")
 
-EXIT_ANSWERED, EXIT_FAILED, EXIT_NO_AGENT, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_INTERRUPTED = 130
 EXIT_READER_GONE = 128 + signal.SIGPIPE
 
 
@@ -93,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--image", type=Path, default=DEFAULT_PICTURE, help="where the picture goes"
     )
+    parser.add_argument(
+        "--execute", action="store_true", help="have the bridge carry the plan out; Ctrl-C stops"
+    )
+    parser.add_argument("--bridge", default="bridge", help="name of the bridge's node")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser
 
@@ -124,7 +137,8 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
     _await_agent(agent, arguments.wait)
     with _Drawings(agent) as drawings:
         try:
-            result = _answer(agent, arguments, choice, end_s)
+            with ProgressLine(sys.stderr) as line:
+                result = _answer(agent, arguments, choice, end_s, line.show)
         except AgentUnavailableError:
             raise
         except AgentError as error:
@@ -133,8 +147,8 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
         drawing = drawings.of(result)
     picture = _save(drawing, arguments.image) if drawing is not None else None
     show = _show_json if arguments.json else _show
-    show(result, choice, picture)
-    return EXIT_ANSWERED
+    show(result, choice, picture, _save_contents(result, arguments.image))
+    return execute(agent, arguments.bridge, result) if arguments.execute else EXIT_ANSWERED
 
 
 def _await_agent(agent: AgentClient, wait_s: float) -> None:
@@ -149,12 +163,16 @@ def _await_agent(agent: AgentClient, wait_s: float) -> None:
 
 
 def _answer(
-    agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion, end_s: float
+    agent: AgentClient,
+    arguments: argparse.Namespace,
+    choice: Suggestion,
+    end_s: float,
+    on_progress: OnProgress,
 ) -> AgentAnswer:
     """The answer; while the model is not ready, asks again until `end_s`."""
     told = ""
     while True:
-        outcome = _try(agent, arguments, choice)
+        outcome = _try(agent, arguments, choice, on_progress)
         if isinstance(outcome, AgentAnswer):
             return outcome
         if time.monotonic() > end_s:
@@ -166,7 +184,10 @@ def _answer(
 
 
 def _try(
-    agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion
+    agent: AgentClient,
+    arguments: argparse.Namespace,
+    choice: Suggestion,
+    on_progress: OnProgress,
 ) -> AgentAnswer | AgentError:
     """The answer, or that the model is not ready; raises every other error."""
     try:
@@ -179,6 +200,7 @@ def _try(
             max_age_s=arguments.max_age,
             timeout_s=arguments.timeout,
             seed=arguments.seed,
+            on_progress=on_progress,
         )
     except AgentError as error:
         if error.code is not ErrorCode.MODEL_NOT_READY:
@@ -244,7 +266,18 @@ def _save(drawing: Image, path: Path) -> Path | None:
     return path if written else None
 
 
-def _show(result: AgentAnswer, choice: Suggestion, picture: Path | None) -> None:
+def _save_contents(result: AgentAnswer, beside: Path) -> list[Path]:
+    """The files of what the model drew or sounded; none, with a message, if it cannot be."""
+    try:
+        return save_answer(result, beside)
+    except OSError as error:
+        print(f"uio2 ask: {error}", file=sys.stderr)
+        return []
+
+
+def _show(
+    result: AgentAnswer, choice: Suggestion, picture: Path | None, files: Sequence[Path]
+) -> None:
     print(f"task      {choice.task or 'free form'}: {choice.instruction!r} ({choice.reason})")
     print(f"answer    {result.text or '(nothing)'}")
     for line in _findings(result):
@@ -255,6 +288,8 @@ def _show(result: AgentAnswer, choice: Suggestion, picture: Path | None) -> None
     _show_timings(result)
     if picture is not None:
         print(f"picture   {picture}")
+    for path in files:
+        print(f"file      {path}")
     if result.synthetic_weights:
         print(f"warning   {SYNTHETIC_NOTICE}")
 
@@ -312,7 +347,9 @@ def _show_timings(result: AgentAnswer) -> None:
     print(f"          {timings.tokens} tokens")
 
 
-def _show_json(result: AgentAnswer, choice: Suggestion, picture: Path | None) -> None:
+def _show_json(
+    result: AgentAnswer, choice: Suggestion, picture: Path | None, files: Sequence[Path]
+) -> None:
     answer: dict[str, Any] = {
         "error_code": int(result.error_code),
         "task": choice.task,
@@ -330,6 +367,7 @@ def _show_json(result: AgentAnswer, choice: Suggestion, picture: Path | None) ->
         "model": result.model,
         "synthetic_weights": result.synthetic_weights,
         "picture": str(picture) if picture is not None else None,
+        "files": list(map(str, files)),
     }
     print(json.dumps(answer, indent=2))
 

@@ -1,8 +1,14 @@
-"""Asking a running agent from Python. Needs rclpy."""
+"""Asking a running agent, and having its plans carried out, from Python. Needs rclpy."""
 
 from uio2_ros.client.agent_answer import AgentAnswer
 from uio2_ros.client.agent_client import AgentClient
-from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
+from uio2_ros.client.execution import BridgeClient, Execution
+from uio2_ros.client.failures import (
+    AgentError,
+    AgentTimeoutError,
+    AgentUnavailableError,
+    ExecutionError,
+)
 from uio2_ros.client.pending_answer import PendingAnswer, Progress
 from uio2_ros.client.queries import Query
 
@@ -12,6 +18,9 @@ __all__ = [
     "AgentError",
     "AgentTimeoutError",
     "AgentUnavailableError",
+    "BridgeClient",
+    "Execution",
+    "ExecutionError",
     "PendingAnswer",
     "Progress",
     "Query",

@@ -74,6 +74,7 @@ class AgentClient(TaskMethods):
         self._lock = threading.Lock()  # guards the two below
         self._open: set[PendingAnswer[Any]] = set()
         self._is_closed = False
+        self._destroyed_first: list[Callable[[], None]] = []
         self._spinner = Spinner("agent_client")
         self.node: Any = self._spinner.node
         """Spun by the client's thread; for subscriptions and clients that go with it."""
@@ -190,11 +191,12 @@ class AgentClient(TaskMethods):
         if not response.success:
             raise AgentError(ErrorCode.UNKNOWN, f"{self.agent}/clear_history: {response.message}")
 
-    def close(self, before_node: Callable[[], None] | None = None) -> None:
-        """Cancels what is on its way, and ends the client's node and thread.
+    def add_to_close(self, destroy: Callable[[], None]) -> None:
+        """Has `close` destroy what somebody has added to the node, when no thread spins it."""
+        self._destroyed_first.append(destroy)
 
-        `before_node` destroys what somebody else has added to the node: no thread spins it then.
-        """
+    def close(self) -> None:
+        """Cancels what is on its way, and ends the client's node and thread."""
         self._expect_other_thread()
         with self._lock:
             if self._is_closed:
@@ -208,8 +210,8 @@ class AgentClient(TaskMethods):
         for pending in left:
             reason = "the client was closed before the answer came"
             pending.failed(AgentError(ErrorCode.CANCELED, reason))
-        if before_node is not None:
-            before_node()
+        for destroy in self._destroyed_first:
+            destroy()
         self._client.destroy()
         self._spinner.destroy()
 

@@ -1,4 +1,4 @@
-"""Why a client has no answer. No rclpy."""
+"""Why a client has no answer, or a plan was not carried out. No rclpy."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ class AgentTimeoutError(AgentError):
 
     def __init__(self, message: str) -> None:
         super().__init__(ErrorCode.TIMEOUT, message)
+
+
+class ExecutionError(Exception):
+    """The bridge did not carry the plan out: its error code (ExecutePlan.Result) and its reason."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.message} [{self.code}]"
 
 
 def code_of(number: int) -> ErrorCode:

@@ -6,8 +6,9 @@ from typing import Any
 
 from py_trees.common import Access, Status
 
+from uio2_ros.client import Execution
 from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S, GoalBehaviour
-from uio2_ros.trees.robot import Execution, Robot
+from uio2_ros.trees.robot import Robot
 
 
 class ExecutePlan(GoalBehaviour):

@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent import futures
-from concurrent.futures import Future
 from types import TracebackType
-from typing import Any
 
-from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
-from uio2_ros.action import ExecutePlan
-from uio2_ros.client import AgentClient
+from uio2_ros.client import AgentClient, BridgeClient, Execution
 from uio2_ros.msg import HistoryState, Plan
-from uio2_ros.trees.failures import ExecutionError
 
 NS_PER_S = 1_000_000_000
-CANCEL_WAIT_S = 1.0
-"""How long a closing tree stays for its cancellations to arrive."""
-
-
-class Execution(Future[int]):
-    """A plan on its way: the number of steps done, or ExecutionError. Any thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.set_running_or_notify_cancel()
-        self._lock = threading.Lock()  # guards the two below
-        self._goal: Any = None
-        self._cancel_requested = False
-        self.feedback: Any = None
-        """The newest ExecutePlan.Feedback; None before the first."""
-
-    def cancel(self) -> bool:
-        """Asks the bridge to stop the robot; whether that may still have an effect."""
-        with self._lock:
-            if self.done():
-                return False
-            self._cancel_requested = True
-            if self._goal is not None:
-                self._goal.cancel_goal_async()
-            return True
-
-    # On the thread of the robot's node.
-
-    def accepted(self, goal: Any) -> None:
-        """The bridge took the goal, or did not."""
-        if not goal.accepted:
-            self.set_exception(ExecutionError(0, "the bridge did not take the plan"))
-            return
-        goal.get_result_async().add_done_callback(lambda future: self._ended(future.result()))
-        with self._lock:
-            self._goal = goal
-            if self._cancel_requested:
-                goal.cancel_goal_async()
-
-    def _ended(self, response: Any) -> None:
-        result = response.result
-        if response.status == GoalStatus.STATUS_SUCCEEDED:
-            self.set_result(int(result.steps_done))
-        else:
-            reason = result.error_msg or "the bridge knows nothing of this plan; was it restarted?"
-            self.set_exception(ExecutionError(int(result.error_code), reason))
 
 
 class Robot:
@@ -81,11 +27,10 @@ class Robot:
         """`agent` and `bridge` are node names in `namespace`; simulated time is that of /clock."""
         self.agent = AgentClient(name=agent, namespace=namespace)
         self.agent.node.set_parameters([Parameter("use_sim_time", value=use_sim_time)])
+        self._bridge = BridgeClient(self.agent, bridge)
+        self.bridge = self._bridge.action
         prefix = self.agent.agent.rpartition("/")[0]
-        self.bridge = f"{prefix}/{bridge}/execute"
         node = self.agent.node
-        self._plans = ActionClient(node, ExecutePlan, self.bridge)
-        self._executions: set[Execution] = set()
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         node.create_subscription(HistoryState, f"{prefix}/history_state", self._remember, latched)
         self._newest_ns = 0
@@ -101,29 +46,16 @@ class Robot:
 
     def has_bridge(self) -> bool:
         """Whether there is a bridge at this moment."""
-        return bool(self._plans.server_is_ready())
+        return self._bridge.is_ready()
 
     def execute(self, plan: Plan, timeout_s: float) -> Execution:
         """Sends a plan to the bridge without waiting."""
-        execution = Execution()
-        self._executions.add(execution)
-        execution.add_done_callback(self._forget)
-        goal = ExecutePlan.Goal(plan=plan, timeout=float(timeout_s))
-
-        def on_feedback(message: Any) -> None:
-            execution.feedback = message.feedback
-
-        sent = self._plans.send_goal_async(goal, feedback_callback=on_feedback)
-        sent.add_done_callback(lambda future: execution.accepted(future.result()))
-        return execution
+        return self._bridge.execute(plan, timeout_s)
 
     def close(self) -> None:
         """Cancels what is on its way, and ends the node and its thread."""
-        left = list(self._executions)
-        for execution in left:
-            execution.cancel()
-        futures.wait(left, CANCEL_WAIT_S)
-        self.agent.close(self._plans.destroy)
+        self._bridge.close()
+        self.agent.close()
 
     def __enter__(self) -> Robot:
         return self
@@ -135,9 +67,6 @@ class Robot:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _forget(self, execution: Any) -> None:
-        self._executions.discard(execution)
 
     def _remember(self, state: HistoryState) -> None:
         if state.frame_stamps:
