@@ -44,6 +44,7 @@ def test_position_ages_and_is_replaced() -> None:
     moves.arrive(2 * S, (1.0, 2.0, 3.0))
     assert moves.position(3 * S, 1.0) == (1.0, 2.0, 3.0)
     assert moves.position(3 * S + 1, 1.0) is None
+    assert moves.position(1 * S - 1, 1.0) is None, "the clock was set back"
 
 
 def test_clear_forgets_moves_and_position() -> None:

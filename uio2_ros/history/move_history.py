@@ -48,9 +48,10 @@ class MoveHistory:
             self._position = (stamp_ns, position)
 
     def position(self, now_ns: int, max_age_s: float) -> Position | None:
-        """Where the robot is; None if it has not told for longer than `max_age_s`."""
+        """Where the robot is; None if it has not told for longer than `max_age_s`, or told so at
+        a time that is as far ahead (a clock set back)."""
         with self._lock:
-            if self._position is None or now_ns - self._position[0] > max_age_s * 1e9:
+            if self._position is None or abs(now_ns - self._position[0]) > max_age_s * 1e9:
                 return None
             return self._position[1]
 
