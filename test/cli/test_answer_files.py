@@ -12,7 +12,10 @@ import soundfile
 pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
 
 from uio2_ros.cli.answer_files import save_answer
+from uio2_ros.cli.ask import _save_contents, _show
+from uio2_ros.client import AgentAnswer
 from uio2_ros.tasks.answer import Answer, Picture
+from uio2_ros.tasks.routing import Suggestion
 
 
 def test_depth_is_millimetres_and_zero_where_unknown(tmp_path: Path) -> None:
@@ -52,3 +55,14 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     answer = Answer(pictures=(Picture("mask", np.zeros((2, 2), np.uint8)),))
     with pytest.raises(OSError, match="is its folder there"):
         save_answer(answer, tmp_path / "no" / "a.png")
+
+
+def test_ask_names_the_files_or_says_why_there_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = AgentAnswer(pictures=(Picture("mask", np.zeros((2, 3), np.uint8)),))
+    (path,) = _save_contents(answer, tmp_path / "uio2_answer.png")
+    _show(answer, Suggestion("segment", "cup", "as asked"), None, [path])
+    assert f"file      {tmp_path / 'uio2_answer_mask.png'}" in capsys.readouterr().out
+    assert _save_contents(answer, tmp_path / "no" / "a.png") == []
+    assert "cannot be written; is its folder there?" in capsys.readouterr().err
