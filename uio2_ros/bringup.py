@@ -7,8 +7,10 @@ Imports neither rclpy nor launch.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
@@ -26,6 +28,16 @@ DDS_TRANSPORT_VARIABLE = "FASTDDS_BUILTIN_TRANSPORTS"
 DDS_PROFILE_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")
 """Profiles that Fast DDS picks up from the working folder."""
 DISTRIBUTIONS_BEFORE_FASTDDS_3 = ("humble", "iron", "jazzy")
+
+
+SIM_TASKS = ("put", "stack", "sort", "push", "swap", "rang", "moved", "go_to")
+SIM_BRIDGE: Mapping[str, ParameterValue] = {
+    "follow": True,
+    "max_age": 60.0,
+    "hand_over.confirm": True,
+    "hand_over.step_seconds": 60.0,
+}
+"""Parameters of the bridge where the robot is simulated: what is answered moves it."""
 
 
 class BringupError(ValueError):
@@ -90,6 +102,11 @@ class Settings:
         False,
         "the bridge carries out every plan as soon as it is answered, not only what is sent to it",
     )
+    sim: bool = _argument(
+        False, "a simulated robot instead of camera, microphone and controllers (docs/simulator.md)"
+    )
+    sim_task: str = _argument("put", "what is to be done in the simulator", SIM_TASKS)
+    sim_seed: str = _argument("0", "number that decides what the simulator's scene looks like")
     namespace: str = _argument("", "namespace of the nodes and of their relative topics")
     params_file: str = _argument(
         "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
@@ -143,6 +160,8 @@ class Argument:
             return _check_device(text)
         if self.name == "namespace":
             return _check_namespace(text)
+        if self.name == "sim_seed":
+            return _check_seed(text)
         if self.name.endswith("_topic"):
             return _check_topic(self.name, text)
         return text == "true" if self.is_flag else text
@@ -188,6 +207,12 @@ def _check_namespace(text: str) -> str:
             "underscores joined by /, such as robot1/head"
         )
     return f"/{bare}" if bare else ""
+
+
+def _check_seed(text: str) -> str:
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise BringupError(f"sim_seed:={text} is not possible; expected a whole number from 0 up")
+    return text
 
 
 def _check_topic(name: str, text: str) -> str:
@@ -242,12 +267,14 @@ class Process:
 def processes(settings: Settings) -> tuple[Process, ...]:
     """What runs, sources first so that pictures wait for the agent and not the other way round."""
     running = []
+    if settings.sim:
+        running.append(_simulator(settings))
     if _source_runs(settings, "camera", "image_topic"):
         running.append(_camera(settings))
     if _source_runs(settings, "microphone", "audio_topic"):
         running.append(_microphone(settings))
     running.append(_agent(settings))
-    if settings.bridge:
+    if settings.bridge or (settings.sim and "bridge" not in settings.given):
         running.append(_bridge(settings))
     if settings.rviz:
         running.append(_rviz(settings))
@@ -257,8 +284,12 @@ def processes(settings: Settings) -> tuple[Process, ...]:
 def _source_runs(settings: Settings, source: str, topic: str) -> bool:
     """Off is off; auto yields to a topic of the user's own, whose driver may hold the device."""
     chosen = getattr(settings, source)
+    if settings.sim and chosen not in ("auto", "off"):
+        raise BringupError(
+            f"{source}:={chosen} and sim:=true would both give the robot its senses; leave one out"
+        )
     own_topic = getattr(settings, topic) != _default(topic)
-    return chosen != "off" and not (chosen == "auto" and own_topic)
+    return chosen != "off" and not (chosen == "auto" and (own_topic or settings.sim))
 
 
 def _default(name: str) -> str:
@@ -284,6 +315,26 @@ def _microphone(settings: Settings) -> Process:
         module="uio2_ros.nodes.microphone",
         parameters=_given(settings, microphone="source", **CLOCK),
         remappings=_remappings(audio=settings.audio_topic),
+    )
+
+
+def _simulator(settings: Settings) -> Process:
+    """BringupError, with the remedy, where MuJoCo is missing."""
+    if importlib.util.find_spec("mujoco") is None:
+        raise BringupError(f"sim:=true needs MuJoCo: {sys.executable} -m pip install mujoco")
+    given = _given(settings, sim_task="task")
+    if "sim_seed" in settings.given:
+        given["seed"] = int(settings.sim_seed)
+    return Process(
+        name="simulator",
+        package=PACKAGE,
+        executable="sim_node",
+        module="uio2_ros.sim.node",
+        parameters=given,
+        remappings=(
+            *_image_remappings(settings),
+            *_remappings(audio=settings.audio_topic),
+        ),
     )
 
 
@@ -315,7 +366,10 @@ def _bridge(settings: Settings) -> Process:
         package=PACKAGE,
         executable="bridge_node",
         module="uio2_ros.nodes.bridge",
-        parameters=_given(settings, follow="follow", **CLOCK),
+        parameters={
+            **(SIM_BRIDGE if settings.sim else {}),
+            **_given(settings, follow="follow", **CLOCK),
+        },
         remappings=(),
     )
 

@@ -134,7 +134,7 @@ def _banner(settings: bringup.Settings) -> str:
         + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "plan")),
         f"  shows     {prefix}/debug_image {prefix}/markers",
         "Now type in another terminal:",
-        '  ./uio2 ask "find the cup"' + (f" --namespace {prefix}" if prefix else ""),
+        f'  ./uio2 ask "{_example(settings)}"' + (f" --namespace {prefix}" if prefix else ""),
         f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}"
         + (f" --ros-args -r __ns:={prefix}" if prefix else ""),
         "Ctrl-C here ends everything.",
@@ -147,20 +147,38 @@ def _full(settings: bringup.Settings, topic: str) -> str:
     return topic if topic.startswith("/") else f"{settings.namespace}/{topic}"
 
 
+def _example(settings: bringup.Settings) -> str:
+    """Something to ask: what the simulator wants done, or what may be in any picture."""
+    if not settings.sim:
+        return "find the cup"
+    from uio2_ros.sim import Split, sample_episode  # takes MuJoCo
+
+    def chosen(argument: str, parameter: str, default: str) -> str:
+        if argument in settings.given:
+            return str(getattr(settings, argument))
+        return _of_file(settings, "simulator", parameter, default)
+
+    task, seed = chosen("sim_task", "task", "put"), chosen("sim_seed", "seed", "0")
+    split = Split(_of_file(settings, "simulator", "split", "train"))
+    return sample_episode(task, int(seed), split).instruction
+
+
 def _model_line(settings: bringup.Settings) -> str:
-    model = settings.model if "model" in settings.given else _model_of_file(settings)
+    model = settings.model
+    if "model" not in settings.given:
+        model = _of_file(settings, "agent", "model", model)
     return SYNTHETIC_NOTICE if model.split(":")[0] == "synthetic" else model
 
 
-def _model_of_file(settings: bringup.Settings) -> str:
-    """The model that the parameter file names for the agent, or the default."""
+def _of_file(settings: bringup.Settings, node: str, parameter: str, default: str) -> str:
+    """What the parameter file says of a node's parameter, or the default."""
     document = yaml.safe_load(settings.parameter_file.read_text())
-    models = [
-        parameters["model"]
-        for node, parameters in _parameters_by_node(document, "")
-        if node.endswith(("agent", "**")) and "model" in parameters
+    values = [
+        parameters[parameter]
+        for name, parameters in _parameters_by_node(document, "")
+        if name.endswith((node, "**")) and parameter in parameters
     ]
-    return str(models[-1]) if models else settings.model
+    return str(values[-1]) if values else default
 
 
 def _parameters_by_node(document: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
