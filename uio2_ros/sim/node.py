@@ -6,13 +6,11 @@ comes, and tells what becomes of it. One other thread spins the node, and nothin
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import rclpy
@@ -33,6 +31,7 @@ from uio2_ros.msg import Plan
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
+from uio2_ros.nodes.stop_signals import stop_signals
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.node_messages import handed_over, state_message, steps_of, tool_pose, track_of
@@ -280,7 +279,7 @@ class SimNode(Node):  # type: ignore[misc]
 def main(args: list[str] | None = None) -> int:
     """Entry point of sim_node: runs until SIGINT or SIGTERM and returns 0; 1 if it cannot."""
     exit_when_parent_dies()
-    asked_to_stop = _stop_signals()
+    asked_to_stop = stop_signals()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = _made_node()
@@ -296,19 +295,6 @@ def _made_node() -> SimNode | None:
     except (ParameterException, ValueError) as error:
         get_logger("simulator").fatal(f"{error}. Correct it where it was set and start again")
         return None
-
-
-def _stop_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set."""
-    asked = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        asked.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return asked
 
 
 def _spin(node: SimNode, asked_to_stop: threading.Event) -> int:
