@@ -24,6 +24,7 @@ EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 LINE_PERIOD_S = 10.0
 """Between two lines of progress where there is no terminal."""
 MOST_WORKERS = 64
+DEFAULT_SCENES = 8
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,7 +61,7 @@ def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Name
     line = _ProgressLine()
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        carry_on(folder, settings, _work(settings, arguments), arguments.batch, line.show)
+        carry_on(folder, settings, _work(folder, settings, arguments), arguments.batch, line.show)
     except KeyboardInterrupt:
         line.end()
         print(
@@ -78,11 +79,15 @@ def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Name
     return EXIT_DONE
 
 
-def _work(settings: RunSettings, arguments: argparse.Namespace) -> Any:
+def _work(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> Any:
     from uio2_ros.evaluation.jobs import done_by, load_runner
 
     def work(jobs: list[Job]) -> Iterator[Done]:
-        return done_by(jobs, settings, load_runner, arguments.workers)
+        if not arguments.ros:
+            return done_by(jobs, settings, load_runner, arguments.workers)
+        from uio2_ros.cli.eval_ros import do_over_ros
+
+        return do_over_ros(jobs, settings, folder.path)
 
     return work
 
@@ -224,11 +229,17 @@ def _settings(arguments: argparse.Namespace) -> RunSettings:
         tokenizer=arguments.tokenizer,
         device=arguments.device,
         dtype=arguments.dtype,
-        perception=arguments.perception,
+        perception=_scenes(arguments),
         perception_tasks=tuple(arguments.perception_tasks or PERCEPTION_TASKS),
         senses=senses,
         task_bounds=bounds,
     )
+
+
+def _scenes(arguments: argparse.Namespace) -> int:
+    if arguments.perception is not None:
+        return int(arguments.perception)
+    return 0 if arguments.ros else DEFAULT_SCENES
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -247,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--split", default="held-out", help="held-out or train")
     add("--policy", nargs="+", metavar="POLICY", help="model, oracle, random; default: all")
     add("--no-references", action="store_true", help="the model without oracle and random")
-    add("--perception", type=_count, default=8, help="scenes to ask about; 0: none")
+    add("--perception", type=_count, help="scenes to ask about; default: 8, with --ros 0")
     add("--perception-tasks", nargs="+", metavar="TASK", help="segment, depth and normals are slow")
     add("--table-task", default="plan", help="plan or next_action: what is asked at the table")
     add("--model", default="synthetic", help="hub id or directory")

@@ -6,12 +6,14 @@ steps is reached, when a reference policy says nothing more, or with the first a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from transforms3d.quaternions import quat2mat
 
 from uio2_ros.errors import ErrorCode
 from uio2_ros.evaluation.drawing import Ground, draw_steps
@@ -23,7 +25,7 @@ from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.sampling import NoRoomError
 from uio2_ros.sim.spec import Place
-from uio2_ros.tasks.answer import Answer, Step
+from uio2_ros.tasks.answer import Answer, Pose2D, Step
 from uio2_ros.tasks.instruction import Instruction, Observation
 from uio2_ros.tasks.registry import task_named
 
@@ -140,7 +142,8 @@ def play(
                 answer = yield Question(instruction, senses.observe(task))
                 senses.remember(answer)
             attempt.answer_s += time.perf_counter() - asked_s
-            _carry_out(attempt, attempt.take(answer), world)
+            steps = attempt.take(answer)
+            _carry_out(attempt, steps if acts else tuple(map(as_sent, steps)), world)
         end = world.colour(camera)
         record = attempt.record(start, end, world.time_s - began_s)
     return Played(record, draw_steps(start, record.steps, ground), end)
@@ -154,15 +157,32 @@ def _ask_reference(policy: Policy | None, world: World, episode: Episode) -> Ans
         return Answer.failed(ErrorCode.INFERENCE_FAILED, f"{policy} has no plan: {error}")
 
 
+def as_sent(step: Step) -> Step:
+    """The step as it is after its way to the simulator in a message, whose angles are quaternions.
+
+    So it is the same to the last bit, and so is what the physics make of it.
+    """
+    if step.start is None or step.end is None:
+        return step
+    return replace(step, start=_as_sent(step.start), end=_as_sent(step.end))
+
+
+def _as_sent(pose: Pose2D) -> Pose2D:
+    quaternion = np.array([math.cos(pose.yaw / 2), 0.0, 0.0, math.sin(pose.yaw / 2)])
+    rotation = quat2mat(quaternion / float(np.linalg.norm(quaternion)))
+    return Pose2D(pose.x, pose.y, math.atan2(rotation[1, 0], rotation[0, 0]))
+
+
 def _carry_out(attempt: Attempt, steps: tuple[Step, ...], world: World) -> None:
     """Lets the world do the steps and looks whether that was it."""
-    try:
-        for step in steps:
+    for number, step in enumerate(steps):
+        try:
             world.execute(step)
-            stopped = world.scene.place is Place.ROOM and world.base.stopped
-            attempt.carried_out(step, stopped=stopped)
-            if stopped:
-                break
-        attempt.success = attempt.episode.success(world)
-    except (ActionError, UnstableSceneError) as error:
-        attempt.fail(ErrorCode.UNKNOWN, f"{type(error).__name__}: {error}")
+        except (ActionError, UnstableSceneError) as error:
+            attempt.fail(ErrorCode.UNKNOWN, f"step {number}: {error}")
+            break
+        stopped = world.scene.place is Place.ROOM and world.base.stopped
+        attempt.carried_out(step, stopped=stopped)
+        if stopped:
+            break
+    attempt.success = attempt.episode.success(world)

@@ -39,6 +39,7 @@ class WorldSenses:
         self._moves = MoveHistory(settings.moves)
         self._period_ns = round(settings.history_period_s * NS_PER_S)
         self._due_ns = 0
+        self._began_s = world.time_s
         world.watch(self._pass_by, 1 / settings.picture_rate_hz)
 
     def observe(self, task: Task) -> Observation:
@@ -77,7 +78,7 @@ class WorldSenses:
 
     def _sound(self) -> npt.NDArray[np.float32]:
         end_s = self._world.time_s
-        start_s = max(0.0, end_s - self._settings.audio_s)
+        start_s = max(self._began_s, end_s - self._settings.audio_s)
         return self._world.physics.sounds.audio(start_s, end_s)
 
     def _now_ns(self) -> int:

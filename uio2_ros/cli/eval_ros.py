@@ -1,0 +1,323 @@
+"""Episodes over real ROS topics: agent_node, sim_node in lock-step, and who asks.
+
+Both nodes have a DDS domain of their own. Time stands while the agent thinks, and nobody asks
+before its histories have the picture and the sound of the moment, so that a run gives what it gives
+without ROS: the same pictures in the histories, the same answers, the same outcome.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from uio2_ros import bringup
+from uio2_ros.cli.supervision import Child, Command, Supervisor, Terminal
+from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.evaluation.drawing import Ground, draw_steps
+from uio2_ros.evaluation.episodes import Attempt, Played, question_task
+from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_runner
+from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.sim import Episode, Split, World, sample_episode
+from uio2_ros.sim.base import STOP
+from uio2_ros.sim.spec import Place
+from uio2_ros.tasks.answer import Answer
+
+DOMAINS = range(40, 102)
+"""Away from 0, where people's robots are; above 101 ports may be in use on Linux."""
+READY_S = 900.0
+"""A large model may take this long to load."""
+ANSWER_S = 900.0
+SERVICE_S = 120.0
+ARRIVAL_S = 30.0
+"""How long a picture may be under way."""
+POLL_S = 0.02
+NS_PER_S = 1_000_000_000
+AUDIO_SLACK_NS = 1_000_000
+"""Sound ends at whole samples."""
+
+
+class RosRunError(RuntimeError):
+    """The nodes of an evaluation do not do what they must; says which and where its log is."""
+
+
+def do_over_ros(jobs: Sequence[Job], settings: RunSettings, folder: Path) -> Iterator[Done]:
+    """Does the jobs, the model's episodes over ROS; logs go to `folder`."""
+    worker = Worker(settings, load_runner)
+    try:
+        for job in jobs:
+            if not _is_over_ros(job):
+                yield from worker.do(job)
+        asked = [job for job in jobs if _is_over_ros(job)]
+        if asked:
+            with RosGraph(settings, folder) as graph:
+                for job in asked:
+                    assert isinstance(job, EpisodeJob)
+                    for task, seed in job.episodes:
+                        split = Split(settings.split)
+                        episode = sample_episode(task, seed, split, settings.size)
+                        yield play_over_ros(episode, settings, graph)
+    finally:
+        worker.close()
+
+
+def _is_over_ros(job: Job) -> bool:
+    return isinstance(job, EpisodeJob) and job.policy == MODEL
+
+
+def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> Played:
+    """One episode; the counterpart of `evaluation.episodes.play`."""
+    from uio2_ros.sim.node_messages import steps_of
+
+    attempt, place = Attempt(episode, MODEL), episode.scene.place
+    task = question_task(episode, settings)
+    state = graph.reset(episode)
+    start, began_ns = graph.picture(state), _stamp_ns(state.header.stamp)
+    while not attempt.over:
+        asked_s = time.perf_counter()
+        answer = graph.ask(episode.instruction, task)
+        attempt.answer_s += time.perf_counter() - asked_s
+        count = len(attempt.take(answer))
+        if not count:
+            continue
+        plan = answer.message.plan  # as it came: what a bridge would pass on
+        plan.steps = plan.steps[:count]
+        response = graph.step(plan)
+        for step in steps_of(plan, place)[: len(response.picked)]:
+            stopped = place is Place.ROOM and step.name == STOP
+            attempt.carried_out(step, stopped=stopped)
+        if not response.success:
+            attempt.fail(ErrorCode.UNKNOWN, response.message)
+        state = response.state
+        attempt.success = state.succeeded
+    end = graph.picture(state)
+    scene_s = (_stamp_ns(state.header.stamp) - began_ns) / NS_PER_S
+    record = attempt.record(start, end, scene_s)
+    return Played(record, draw_steps(start, record.steps, _ground(episode)), end)
+
+
+def _ground(episode: Episode) -> Ground:
+    """At the instruction."""
+    with World(episode.scene) as world:
+        episode.begin(world)
+        return Ground.of(world, episode.scene.cameras[0].name)
+
+
+def _stamp_ns(stamp: Any) -> int:
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+
+
+class RosGraph:
+    """agent_node and sim_node, and a client of both; use it as a context manager."""
+
+    def __init__(self, settings: RunSettings, folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._log = folder / "ros.log"
+        self._arrived = threading.Condition()
+        self._images: dict[int, Any] = {}
+        """The newest picture by its stamp."""
+        self._history: Any = None
+        self._children: list[Child] = []
+
+    def __enter__(self) -> RosGraph:
+        os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().choice(DOMAINS))
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        os.environ.update(bringup.environment(os.environ))
+        self._stream = self._log.open("a", encoding="utf-8")
+        terminal = Terminal(self._stream, ["simulator", "agent"])
+        self._supervisor = Supervisor(dict(os.environ), terminal)
+        try:
+            self._start()
+            self._connect()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._agent.close()
+        self._end()
+
+    def reset(self, episode: Episode) -> Any:
+        """Begins an episode with empty histories; its state at the instruction."""
+        request = self._reset_type.Request(
+            task=episode.task,
+            seed=episode.seed,
+            split=episode.split.value,
+            width=self._settings.width,
+            height=self._settings.height,
+        )
+        self._agent.clear_history()
+        response = self._call(self._resets, request)
+        if not response.success:
+            raise RosRunError(f"sim_node does not begin {episode.task}: {response.message}")
+        self._await_agent(response.state)
+        return response.state
+
+    def step(self, plan: Any) -> Any:
+        """Carries a plan out; the response, whose state the agent has seen."""
+        response = self._call(self._steps, self._step_type.Request(plan=plan))
+        if not _stamp_ns(response.state.header.stamp):  # the scene began again, or was refused
+            response.state = self._call(self._states, self._state_type.Request()).state
+        self._await_agent(response.state)
+        return response
+
+    def ask(self, instruction: str, task: str) -> Any:
+        """The agent's answer; one that failed has its error code."""
+        try:
+            return self._agent.ask(instruction, task=task, timeout_s=ANSWER_S)
+        except InstructionError as error:
+            self._expect_alive()
+            return Answer.failed(error.code, error.message, task)
+
+    def picture(self, state: Any) -> Any:
+        """The pixels that belong to a state, (H, W, 3) RGB."""
+        from uio2_ros.nodes.image_conversion import image_to_rgb
+
+        stamp_ns = _stamp_ns(state.header.stamp)
+        self._wait_for(lambda: stamp_ns in self._images, "image does not have the picture")
+        return image_to_rgb(self._images[stamp_ns]).copy()
+
+    def _start(self) -> None:
+        settings = self._settings
+        simulator = {
+            "lock_step": True,
+            "rate": 0.0,
+            "split": settings.split,
+            "width": settings.width,
+            "height": settings.height,
+            "image_rate": settings.senses.picture_rate_hz,
+        }
+        for name, module, parameters in (
+            ("simulator", "uio2_ros.sim.node", simulator),
+            ("agent", "uio2_ros.nodes.agent", agent_parameters(settings)),
+        ):
+            file = self._folder / f"{name}.yaml"
+            file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
+            words = (sys.executable, "-m", module, "--ros-args", "--params-file", str(file))
+            self._children.append(self._supervisor.start(Command(name, words)))
+        waiting = (sys.executable, "-m", "uio2_ros.nodes.await_active", "/agent")
+        waiter = self._supervisor.start(Command("waiter", waiting, needed=False))
+        end_s = time.monotonic() + READY_S
+        while waiter.is_running:
+            self._expect_alive()
+            if time.monotonic() > end_s:
+                raise RosRunError(f"the agent is not active after {READY_S:g} s; see {self._log}")
+            time.sleep(POLL_S)
+
+    def _connect(self) -> None:
+        from rclpy.qos import DurabilityPolicy, QoSProfile
+        from sensor_msgs.msg import Image
+
+        from uio2_ros.client import AgentClient
+        from uio2_ros.msg import HistoryState
+        from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
+
+        self._agent = AgentClient()
+        node = self._agent.node
+        self._reset_type, self._step_type = ResetSimulation, StepSimulation
+        self._state_type = GetSimulationState
+        self._resets = node.create_client(ResetSimulation, "/simulator/reset")
+        self._steps = node.create_client(StepSimulation, "/simulator/step")
+        self._states = node.create_client(GetSimulationState, "/simulator/get_state")
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        node.create_subscription(HistoryState, "/history_state", self._on_history, latched)
+        node.create_subscription(Image, "/image", self._on_image, QoSProfile(depth=10))
+        self._agent.wait_for_agent(SERVICE_S)
+        publishers = node.count_publishers
+        self._wait_for(lambda: bool(publishers("/image")), "sim_node does not publish image")
+
+    def _on_image(self, message: Any) -> None:
+        with self._arrived:
+            self._images = {_stamp_ns(message.header.stamp): message}
+            self._arrived.notify_all()
+
+    def _on_history(self, message: Any) -> None:
+        with self._arrived:
+            self._history = message
+            self._arrived.notify_all()
+
+    def _await_agent(self, state: Any) -> None:
+        """Until the agent has seen and heard everything up to a state."""
+        stamp_ns = _stamp_ns(state.header.stamp)
+
+        def is_there() -> bool:
+            history = self._history
+            if history is None or not history.frame_stamps:
+                return False
+            seen_ns, heard_ns = map(_stamp_ns, (history.frame_stamps[-1], history.audio_end))
+            is_first = len(history.frame_stamps) == 1  # no time has passed to hear anything in
+            return seen_ns == stamp_ns and (is_first or heard_ns >= stamp_ns - AUDIO_SLACK_NS)
+
+        self._wait_for(is_there, "the agent does not see or hear the simulator")
+
+    def _wait_for(self, is_so: Callable[[], bool], problem: str) -> None:
+        end_s = time.monotonic() + ARRIVAL_S
+        with self._arrived:
+            while not is_so():
+                if time.monotonic() > end_s:
+                    raise RosRunError(f"{problem}, for {ARRIVAL_S:g} s; see {self._log}")
+                self._expect_alive()
+                self._arrived.wait(POLL_S)
+
+    def _call(self, client: Any, request: Any) -> Any:
+        name = client.srv_name
+        if not client.wait_for_service(SERVICE_S):
+            self._expect_alive()
+            raise RosRunError(f"{name} is not there after {SERVICE_S:g} s; see {self._log}")
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        end_s = time.monotonic() + SERVICE_S
+        while not done.wait(POLL_S):
+            self._expect_alive()
+            if time.monotonic() > end_s:
+                raise RosRunError(f"{name} has not answered for {SERVICE_S:g} s; see {self._log}")
+        return future.result()
+
+    def _expect_alive(self) -> None:
+        for child in self._children:
+            if not child.is_running:
+                raise RosRunError(f"{child.ending()}\nAll it said is in {self._log}")
+
+    def _end(self) -> None:
+        self._supervisor.stop()
+        self._stream.close()
+
+
+def agent_parameters(settings: RunSettings) -> dict[str, Any]:
+    """An agent with the senses and bounds of the run."""
+    senses = settings.senses
+    return {
+        "use_sim_time": True,
+        "model": settings.model,
+        "tokenizer": settings.tokenizer,
+        "device": settings.device,
+        "dtype": settings.dtype,
+        "image_depth": 100,
+        "history": {
+            "count": senses.history_count,
+            "period": senses.history_period_s,
+            "seconds": senses.history_span_s,
+        },
+        "audio": {"seconds": senses.audio_s},
+        "navigation": {"odometry": True, "moves": senses.moves},
+        "tasks": asdict(settings.task_bounds),
+        "debug_image": False,
+        "diagnostics_period": 0.05,
+    }
