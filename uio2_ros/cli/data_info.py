@@ -16,10 +16,19 @@ MIB = 2**20
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./uio2 data info", description="What a data set holds.")
     parser.add_argument("folder", type=Path, metavar="DIR")
-    data = DataSet.open(parser.parse_args(list(argv)).folder)
-    for line in description(data):
+    parser.add_argument("--keys", action="store_true", help="the keys of its samples")
+    asked = parser.parse_args(list(argv))
+    data = DataSet.open(asked.folder)
+    for line in keys(data) if asked.keys else description(data):
         print(line)
     return 0
+
+
+def keys(data: DataSet) -> Iterator[str]:
+    """The keys of all samples, in order."""
+    for path in data.shards:
+        for key, _ in shard_records(path):
+            yield key
 
 
 def description(data: DataSet) -> Iterator[str]:
@@ -28,7 +37,7 @@ def description(data: DataSet) -> Iterator[str]:
     splits: Counter[str] = Counter()
     samples = 0
     for path in data.shards:
-        for record in shard_records(path):
+        for _, record in shard_records(path):
             samples += 1
             tasks.update(task["instruction"].get("task", "") for task in record["tasks"])
             splits[record["meta"].get("split", "none told")] += 1

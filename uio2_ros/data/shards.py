@@ -140,14 +140,15 @@ def read_shard(path: Path) -> Iterator[Sample]:
         raise SampleError(f"{path}: {problem}") from problem
 
 
-def shard_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON records of a shard's samples, without their pictures. Raises DataSetError."""
+def shard_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The keys and JSON records of a shard's samples, without their pictures. DataSetError."""
     try:
         with tarfile.open(path, mode="r|") as archive:
             for entry in archive:
                 content = archive.extractfile(entry)
-                if content is not None and entry.name.partition(".")[2] == RECORD:
-                    yield json.loads(content.read())
+                key, _, name = entry.name.partition(".")
+                if content is not None and name == RECORD:
+                    yield key, json.loads(content.read())
     except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
         raise DataSetError(f"{path} cannot be read: {problem}; remove it and write it anew") from (
             problem

@@ -91,7 +91,9 @@ def to_come(
             _task("plan", Answer(plan=rest), said, action_space=plan.action_space),
             _task("next_action", following, said, action_space=plan.action_space),
         ]
-    if number == 0 and episode.scene.place is Place.TABLE:
+    # Pictures are drawn of what is seen at that moment alone.
+    told = SIM_TASKS[episode.task].needs == "image"
+    if number == 0 and told and episode.scene.place is Place.TABLE:
         picture = Answer(pictures=(Picture("generated", goal, said),))
         tasks += [_task("goal_image", picture, said), _task("edit_image", picture, said)]
     return tuple(tasks)
