@@ -15,6 +15,7 @@ from nodes.robot import Robot, picture, wait_until
 from rclpy.serialization import deserialize_message, serialize_message
 from uio2_ros.msg import Asked
 
+from uio2_ros.cli import replay
 from uio2_ros.client import AgentClient
 from uio2_ros.recording.recording_file import Recording, RecordingWriter
 
@@ -60,16 +61,14 @@ def recent(robot: Robot) -> list[object]:
     return list(state.frame_stamps) if state else []
 
 
-def replay(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "uio2_ros.cli", "replay", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_the_same_model_gives_the_same_answers(recorded: Path) -> None:
-    shown = replay(str(recorded), "--verify")
-    assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert shown.stdout.splitlines()[-1] == "4 identical"
-    assert "asking synthetic again" in shown.stderr
+def test_the_same_model_gives_the_same_answers(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = replay.main([str(recorded), "--verify"])
+    shown = capsys.readouterr()
+    assert code == 0, shown.out + shown.err
+    assert shown.out.splitlines()[-1] == "4 identical"
+    assert "asking synthetic again" in shown.err
 
 
 def test_pictures_of_the_past_are_part_of_it(recorded: Path) -> None:
@@ -84,7 +83,7 @@ def test_pictures_of_the_past_are_part_of_it(recorded: Path) -> None:
 
 
 def test_other_answers_and_pictures_that_are_missing_are_told(
-    recorded: Path, tmp_path: Path
+    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "b.mcap"
     writer, topics, count = RecordingWriter(path), set(), 0
@@ -105,15 +104,16 @@ def test_other_answers_and_pictures_that_are_missing_are_told(
             message.topic.name, data, received_ns=message.time_ns, published_ns=message.time_ns
         )
     writer.close()
-    shown = replay(str(path), "--verify", "--model", "synthetic")
-    assert shown.returncode == 1
-    assert "different (text): refexp: 'the cup'" in shown.stdout
-    assert "is not in the recording: it was lost" in shown.stdout
+    assert replay.main([str(path), "--verify", "--model", "synthetic"]) == 1
+    shown = capsys.readouterr().out
+    assert "different (text): refexp: 'the cup'" in shown
+    assert "is not in the recording: it was lost" in shown
 
 
-def test_a_recording_without_instructions_is_refused(tmp_path: Path) -> None:
+def test_a_recording_without_instructions_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "a.mcap"
     RecordingWriter(path).close()
-    shown = replay(str(path), "--verify")
-    assert shown.returncode == 2
-    assert "record the agent's ~/asked too" in shown.stderr
+    assert replay.main([str(path), "--verify"]) == 2
+    assert "record the agent's ~/asked too" in capsys.readouterr().err

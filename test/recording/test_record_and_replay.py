@@ -17,6 +17,7 @@ from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
+from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recording_file import Recording
 
 pytestmark = pytest.mark.ros
@@ -40,6 +41,14 @@ def start(command: str, *words: str) -> subprocess.Popen[str]:
     )
 
 
+def recorded_so_far(path: Path) -> int:
+    """How many messages a recorder has flushed."""
+    try:
+        return sum(1 for _ in Recording(path).messages())
+    except (FileNotFoundError, RecordingError):
+        return 0  # not even its beginning
+
+
 def image(number: int) -> Image:
     pixels = picture(seed=number)
     height, width = pixels.shape[:2]
@@ -61,8 +70,8 @@ def test_topics_go_to_a_file_and_back_to_the_bit(robot: Robot, tmp_path: Path) -
     images = [image(number) for number in range(COUNT)]
     for message in images:
         robot.publish("/image", message)
-        time.sleep(0.05)
-    time.sleep(0.5)
+        time.sleep(0.05)  # best effort, and the recorder's distances in time
+    wait_until(lambda: recorded_so_far(path) == COUNT + 1, "the recorder's next flush")
     recorder.send_signal(signal.SIGINT)
     told, warned = recorder.communicate(timeout=20)
     assert recorder.returncode == 0, warned
@@ -87,13 +96,17 @@ def test_who_comes_late_still_gets_what_was_latched(robot: Robot, tmp_path: Path
     path = tmp_path / "a.mcap"
     latched = robot.node.create_publisher(CameraInfo, "/camera_info", LATCHED)
     latched.publish(CameraInfo(width=64))
-    recorder = start("record", "-o", str(path), "/camera_info", "--seconds", "2")
+    recorder = start("record", "-o", str(path), "/camera_info")
+    wait_until(lambda: recorded_so_far(path) == 1, "the recorder's next flush")
+    recorder.send_signal(signal.SIGINT)
     assert recorder.wait(30) == 0
     robot.node.destroy_publisher(latched)
     player = start("replay", str(path), "--loop", "--rate", "0.001")
-    time.sleep(0.5)
     robot.listen("/camera_info", CameraInfo, LATCHED)
     assert robot.heard("/camera_info").width == 64
+    with Robot() as late:
+        late.listen("/camera_info", CameraInfo, LATCHED)
+        assert late.heard("/camera_info").width == 64
     player.send_signal(signal.SIGINT)
     assert player.wait(20) == 130
 
