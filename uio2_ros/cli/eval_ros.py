@@ -83,6 +83,7 @@ def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> P
     state = graph.reset(episode)
     start, began_ns = graph.picture(state), _stamp_ns(state.header.stamp)
     while not attempt.over:
+        attempt.looked(graph.shown_ns())
         asked_s = time.perf_counter()
         answer = graph.ask(episode.instruction, task)
         attempt.answer_s += time.perf_counter() - asked_s
@@ -184,6 +185,10 @@ class RosGraph:
         except InstructionError as error:
             self._expect_alive()
             return Answer.failed(error.code, error.message, task)
+
+    def shown_ns(self) -> tuple[int, ...]:
+        """The stamps of the pictures that the agent has, the newest last."""
+        return tuple(map(_stamp_ns, self._history.frame_stamps))
 
     def picture(self, state: Any) -> Any:
         """The pixels that belong to a state, (H, W, 3) RGB."""

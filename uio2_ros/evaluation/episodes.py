@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -62,11 +62,16 @@ class Attempt:
     error: str = ""
     steps: list[Step] = field(default_factory=list)
     _ended: bool = False
+    _looks: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
         done = self._ended or self.success or bool(self.error)
         return done or len(self.steps) >= self.episode.step_limit
+
+    def looked(self, stamps_ns: Sequence[int]) -> None:
+        """The stamps of the pictures that are shown with a question, the newest last."""
+        self._looks.append(tuple(stamps_ns[-1] - stamp_ns for stamp_ns in stamps_ns))
 
     def take(self, answer: Answer) -> tuple[Step, ...]:
         """The steps to carry out now."""
@@ -100,6 +105,7 @@ class Attempt:
             error=self.error,
             start_pixels=digest(start),
             end_pixels=digest(end),
+            looks=digest(np.array([age for look in self._looks for age in look], np.int64)),
             answer_s=round(self.answer_s, 3),
         )
 
@@ -139,7 +145,9 @@ def play(
                 answer = _ask_reference(acts, world, episode)
             else:
                 instruction = Instruction(episode.instruction, task.name)
-                answer = yield Question(instruction, senses.observe(task))
+                seen = senses.observe(task)
+                attempt.looked(_stamps_ns(seen))
+                answer = yield Question(instruction, seen)
                 senses.remember(answer)
             attempt.answer_s += time.perf_counter() - asked_s
             steps = attempt.take(answer)
@@ -147,6 +155,11 @@ def play(
         end = world.colour(camera)
         record = attempt.record(start, end, world.time_s - began_s)
     return Played(record, draw_steps(start, record.steps, ground), end)
+
+
+def _stamps_ns(seen: Observation) -> tuple[int, ...]:
+    newest = () if seen.image is None else (seen.image,)
+    return tuple(frame.stamp_ns for frame in (*seen.history, *newest))
 
 
 def _ask_reference(policy: Policy | None, world: World, episode: Episode) -> Answer:

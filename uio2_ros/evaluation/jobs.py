@@ -156,6 +156,8 @@ def _do(job: Job) -> list[Done]:
 
 def load_runner(settings: RunSettings) -> BatchRunner:
     """The model of a run. Raises what loading it raises."""
+    import torch
+
     from uio2_ros.serving.runner import make_runner
     from uio2_ros.tasks.runner import TaskRunner
 
@@ -166,6 +168,7 @@ def load_runner(settings: RunSettings) -> BatchRunner:
         dtype=settings.dtype,
         tasks=settings.task_bounds,
     )
+    torch.set_num_threads(spec.cpu_threads)  # as the agent's: sums come out the same
     runner = make_runner(spec).runner
     assert isinstance(runner, TaskRunner)
     return runner

@@ -20,7 +20,8 @@ TIMES = ("answer_s",)
 class EpisodeRecord:
     """One episode. steps are those carried out; error is why it ended, if something went wrong.
 
-    start_pixels and end_pixels are digests of the pictures at the instruction and at the end;
+    start_pixels and end_pixels are digests of the pictures at the instruction and at the end, looks
+    one of the ages of all pictures that questions came with;
     scene_s and answer_s are seconds of the scene since the instruction, and of thinking.
     """
 
@@ -36,6 +37,7 @@ class EpisodeRecord:
     error: str = ""
     start_pixels: str = ""
     end_pixels: str = ""
+    looks: str = ""
     answer_s: float = 0.0
 
     @property
@@ -106,9 +108,9 @@ def same(one: Record, other: Record) -> bool:
     return all(first[name] == second[name] for name in first if name not in TIMES)
 
 
-def digest(pixels: npt.NDArray[np.uint8]) -> str:
-    """Equal for equal pictures, and as good as never for others."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()[:16]
+def digest(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64]) -> str:
+    """Equal for equal values, and as good as never for others."""
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
