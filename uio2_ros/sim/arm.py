@@ -32,6 +32,7 @@ DESCENT_M_S = 0.4
 PUSH_M_S = 0.15
 TURN_RAD_S = 3.0
 SETTLE_S = 0.3
+ROUNDED_DIGITS = 9
 
 
 class ActionError(ValueError):
@@ -68,12 +69,13 @@ class Arm:
         for pose in (step.start, step.end):
             _check(pose)
         self._ready()
+        start, end = _rounded(step.start), _rounded(step.end)
         if step.kind is ActionKind.PICK_PLACE:
-            picked = self._pick(step.start)
-            self._place(step.end)
+            picked = self._pick(start)
+            self._place(end)
         elif step.kind is ActionKind.PUSH:
             picked = None
-            self._push(step.start, step.end)
+            self._push(start, end)
         else:
             raise ActionError(f"the arm does PICK_PLACE and PUSH, not {step.kind.name}")
         self._go(PARKED, TRAVEL_M_S)
@@ -224,6 +226,15 @@ class Arm:
         model = self._physics.model
         model.geom_contype[self._paddle] = model.geom_conaffinity[self._paddle] = int(out)
         model.geom_rgba[self._paddle, 3] = float(out)
+
+
+def _rounded(pose: Pose2D) -> Pose2D:
+    """The same for a pose and for what is left of it after a message, in which yaw is a quaternion.
+
+    Otherwise a step would not do exactly the same whichever way it comes.
+    """
+    yaw = round(math.remainder(pose.yaw, 2 * math.pi), ROUNDED_DIGITS)
+    return Pose2D(round(pose.x, ROUNDED_DIGITS), round(pose.y, ROUNDED_DIGITS), yaw)
 
 
 def _check(pose: Pose2D) -> None:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from uio2_ros.sim.arm import ActionError
+from uio2_ros.sim.arm import ROUNDED_DIGITS, ActionError
 from uio2_ros.sim.model import BASE_JOINTS, TIMESTEP_S
 from uio2_ros.sim.mujoco_egl import mujoco
 from uio2_ros.sim.physics import Physics
@@ -60,7 +60,7 @@ class Base:
                 f"the base does discrete steps of {' and '.join(DIMENSIONS)}, and {step.name!r} "
                 f"has {step.dimension_names}: use the action space pointnav"
             )
-        forward_m, turn_rad = step.values
+        forward_m, turn_rad = (round(value, ROUNDED_DIGITS) for value in step.values)
         if not (math.isfinite(forward_m) and math.isfinite(turn_rad)):
             raise ActionError(f"a move must be finite, got {step.values}")
         self._stopped = step.name == STOP

@@ -44,7 +44,7 @@ from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 from uio2_ros.tasks.answer import Step
 
 STOP_CHECK_PERIOD_S = 0.1
-SLOWEST = 0.95
+SLOWEST = 0.9
 """Of the wished rate, below which the diagnostics warn."""
 TARGET_S = 0.05
 """In which the tool is to be at a target pose."""
