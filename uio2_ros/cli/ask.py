@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -31,7 +32,7 @@ from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailab
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.errors import ErrorCode
 from uio2_ros.nodes.image_conversion import image_to_rgb
-from uio2_ros.tasks.answer import Detection, PointSet, Pose2D, Step
+from uio2_ros.tasks.answer import ActionKind, Detection, PointSet, Pose2D, Step
 from uio2_ros.tasks.instruction import Box
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
@@ -330,13 +331,15 @@ def _plan_frame(result: AgentAnswer) -> str:
 
 def _step_text(step: Step) -> str:
     if step.start is not None and step.end is not None:
-        return f"{step.name} ({_place(step.start)}) m -> ({_place(step.end)}) m"
+        return f"{step.name} ({_place(step.start)}) -> ({_place(step.end)})"
     values = zip(step.dimension_names, step.values, strict=True)
-    return " ".join([step.name, *(f"{name}={value:.3f}" for name, value in values)])
+    due = [f"at {step.time_from_start_s:g} s:"] if step.kind is ActionKind.CONTINUOUS else []
+    return " ".join([step.name, *due, *(f"{name}={value:.3f}" for name, value in values)])
 
 
 def _place(pose: Pose2D) -> str:
-    return f"{pose.x:.3f}, {pose.y:.3f}"
+    """x and y in metres, yaw in degrees."""
+    return f"{pose.x:.3f} m, {pose.y:.3f} m, {math.degrees(pose.yaw):.0f} deg"
 
 
 def _show_timings(result: AgentAnswer) -> None:
@@ -384,9 +387,10 @@ def _step_json(step: Step) -> dict[str, Any]:
     return {
         "kind": int(step.kind),
         "name": step.name,
-        "start": [step.start.x, step.start.y] if step.start else [0.0, 0.0],
-        "end": [step.end.x, step.end.y] if step.end else [0.0, 0.0],
+        "start": asdict(step.start) if step.start else None,
+        "end": asdict(step.end) if step.end else None,
         "values": dict(zip(step.dimension_names, step.values, strict=True)),
+        "time_from_start_s": step.time_from_start_s,
     }
 
 

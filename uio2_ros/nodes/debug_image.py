@@ -125,7 +125,8 @@ def _banner(strip: Pixels, pen: Pen) -> None:
 def _caption(width: int, instruction: str, answer: Answer, pen: Pen) -> list[tuple[str, Color]]:
     """The instruction, the answer, and the model, in lines that fit."""
     said = answer.text or answer.error_msg or _content(answer)
-    lines = [(line, INK) for line in _wrapped(f"> {instruction}", width, pen, 2)]
+    asked = f"> {instruction}" if instruction.strip() else ""
+    lines = [(line, INK) for line in _wrapped(asked, width, pen, 2)]
     lines += [(line, PALETTE[0]) for line in _wrapped(said, width, pen, MOST_LINES)]
     total = f"{answer.timings.total * 1e3:.0f} ms, {answer.timings.tokens} tokens"
     lines += [(f"{answer.task or 'free form'} - {answer.model} - {total}", DIM)]
