@@ -318,7 +318,7 @@ def test_free_form_about_sound_alone_locates_nothing(runner, engine, observation
     [
         ("", True, 2, True),
         ("refexp", True, 0, False),
-        ("next_action", True, 2, False),
+        ("next_action", True, 2, True),
         ("video_caption", True, 2, True),
         ("video_tag", True, 2, False),
         ("audio_caption", False, 0, True),

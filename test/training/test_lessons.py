@@ -198,6 +198,12 @@ def test_plans_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
                 assert abs(np.degrees(turn)) < 0.361
 
 
+def test_what_was_heard_is_there_to_plan_with(taught: list[tuple[Sample, Lesson]]) -> None:
+    heard = [one for shown, one in of(taught, "plan") if shown.key.startswith("rang")]
+    assert heard
+    assert all(lesson.example.audio is not None for lesson in heard)
+
+
 def test_moves_and_sounds_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
     for _, lesson in of(taught, "navigate"):
         assert lesson.decoded.plan == lesson.labelled.answer.plan

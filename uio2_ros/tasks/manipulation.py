@@ -87,6 +87,7 @@ NEXT_ACTION = Task(
     outputs=("text", "plan"),
     answer=next_action,
     history=Use.OPTIONAL,
+    audio=Use.OPTIONAL,
     action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
 )
@@ -98,6 +99,7 @@ PLAN = Task(
     outputs=("text", "plan"),
     answer=plan,
     history=Use.OPTIONAL,
+    audio=Use.OPTIONAL,
     action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
 )

@@ -163,7 +163,7 @@ def _draw(
 
 def _tinted(pixels: Pixels, seen: npt.NDArray[np.bool_]) -> Pixels:
     """The picture, pink where it is not seen."""
-    tinted = pixels.copy()
+    tinted: Pixels = pixels.copy()
     tinted[~seen] = (tinted[~seen] * 0.35 + np.array(NOT_SEEN) * 0.65).astype(np.uint8)
     return tinted
 
