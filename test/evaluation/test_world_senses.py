@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from evaluation.scripted import settings
 
 from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
@@ -73,3 +74,11 @@ def test_the_senses_are_those_of_the_agents_parameters() -> None:
     senses, bounds = agent_defaults()
     assert (senses.history_count, senses.history_period_s, senses.audio_s) == (8, 1.0, 40.0)
     assert bounds.max_steps == 8
+
+
+def test_pictures_that_nobody_will_see_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    draw = World.colour
+    monkeypatch.setattr(World, "colour", lambda *which: drawn.append(which) or draw(*which))
+    seen = observed("plan", senses=SensesSettings(history_period_s=0.7))
+    assert len(drawn) == len(seen.history) + 1 == 7
