@@ -81,4 +81,4 @@ def test_pictures_that_nobody_will_see_are_not_drawn(monkeypatch: pytest.MonkeyP
     draw = World.colour
     monkeypatch.setattr(World, "colour", lambda *which: drawn.append(which) or draw(*which))
     seen = observed("plan", senses=SensesSettings(history_period_s=0.7))
-    assert len(drawn) == len(seen.history) + 1 == 7
+    assert len(drawn) == len(seen.history) + 1 == 6
