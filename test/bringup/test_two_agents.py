@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -89,3 +90,6 @@ def test_two_robots_in_one_domain_keep_to_themselves(
         "the first robot to leave",
     )
     ask(robot, "/two", "still there?")
+    code, took_s = graphs["/two"].end(signal.SIGTERM)
+    assert (code, took_s < 2.0) == (0, True), graphs["/two"].text
+    assert not graphs["/two"].descendants()

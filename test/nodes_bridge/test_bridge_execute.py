@@ -85,6 +85,15 @@ def test_impossible_timeout_is_refused(sender: Sender, timeout: float) -> None:
     assert "give 0 (the bridge's default) or more" in result.error_msg
 
 
+def test_refused_goal_stops_the_one_before_it(sender: Sender) -> None:
+    sender.hear("cmd_vel", TwistStamped)
+    running = sender.order_plan(sender.drive([[0.4, 0.0]] * 100))
+    sender.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.3)
+    sender.carry_out(sender.moves("left"), timeout=float("nan"))
+    assert sender.finish(running)[1].error_code == ExecutePlan.Result.PREEMPTED
+    sender.assert_stops()
+
+
 def test_refused_goal_says_why(sender: Sender) -> None:
     result = sender.carry_out(sender.moves("jump"))
     assert result.error_code == ExecutePlan.Result.INVALID_PLAN

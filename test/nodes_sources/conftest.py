@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def ros_environment() -> dict[str, str]:
     """Of node processes: a domain nobody else uses, this machine only, the shipped DDS profile."""
     return {
         **os.environ,
-        "ROS_DOMAIN_ID": str(random.SystemRandom().randrange(1, 100)),
+        "ROS_DOMAIN_ID": str(unused_domain()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "FASTDDS_DEFAULT_PROFILES_FILE": str(REPOSITORY / "config" / "fastdds.xml"),
         "PYTHONPATH": f"{REPOSITORY}:{os.environ.get('PYTHONPATH', '')}",
