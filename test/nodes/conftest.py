@@ -22,6 +22,7 @@ if importlib.util.find_spec("rclpy") is None:
         "test_picture_messages.py",
         "test_qos.py",
         "test_rviz_config.py",
+        "test_tolerant_executor.py",
     ]
 else:
     from nodes.agent_process import AgentProcess, private_domain

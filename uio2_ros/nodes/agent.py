@@ -25,7 +25,6 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.node import Node
@@ -58,6 +57,7 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.parent_watch import exit_when_parent_dies
 from uio2_ros.nodes.process_memory import bound_arenas, settled
 from uio2_ros.nodes.stop_signals import stop_signals
+from uio2_ros.nodes.tolerant_executor import TolerantExecutor
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
 from uio2_ros.tasks.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.tasks.registry import describe_tasks
@@ -442,7 +442,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
-    executor = SingleThreadedExecutor()
+    executor = TolerantExecutor()
     executor.add_node(node)
     with settled():
         node.start()

@@ -1,0 +1,26 @@
+"""An executor whose node may lose subscriptions to another thread."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import SingleThreadedExecutor
+
+
+class TolerantExecutor(SingleThreadedExecutor):
+    """Goes on where another thread destroys a subscription while this one is about to wait for it.
+
+    The agent's transitions do. rclpy expects it of subscriptions, not of their events (rclpy 9),
+    and raised InvalidHandle out of spin_once. By then the node has forgotten the subscription, so
+    that waiting anew is all it takes. What callbacks raise is raised.
+    """
+
+    def wait_for_ready_callbacks(self, *arguments: Any, **options: Any) -> Any:
+        """As rclpy's."""
+        ready = None
+        while ready is None:
+            with suppress(InvalidHandle):
+                ready = super().wait_for_ready_callbacks(*arguments, **options)
+        return ready
