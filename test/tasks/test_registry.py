@@ -15,7 +15,7 @@ from uio2_ros.tasks import (
     describe_tasks,
     task_named,
 )
-from uio2_ros.tasks.registry import GROUP, registry
+from uio2_ros.tasks.registry import _FILES, GROUP, registry
 
 REPOSITORY = Path(__file__).parents[2]
 SPEC_TASKS = {
@@ -57,6 +57,10 @@ def fields_of_message(path):
 
 def test_every_task_is_there():
     assert set(TASKS) == SPEC_TASKS
+
+
+def test_no_file_of_tasks_is_named_twice():
+    assert len(set(_FILES)) == len(_FILES)
 
 
 def test_which_tasks_draw_or_sound():
