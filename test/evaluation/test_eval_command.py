@@ -140,13 +140,13 @@ def test_over_ros_episodes_go_as_without(tmp_path: Path, monkeypatch: pytest.Mon
     profile = str(config_folder() / "fastdds.xml")
     monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profile)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    run_settings = settings(policies=("model",), tasks=("moved",))
-    todo: list[Job] = [jobs.EpisodeJob("model", (("moved", 7),))]
-    (over_ros,) = do_over_ros(todo, run_settings, tmp_path)
-    (without,) = _done(todo, run_settings)
-    assert same(over_ros.record, without.record), (over_ros.record, without.record)
-    assert (over_ros.start == without.start).all()
-    assert over_ros.record.steps
+    run_settings = settings(policies=("model",), tasks=("rang",))
+    todo: list[Job] = [jobs.EpisodeJob("model", ((task, 7),)) for task in run_settings.tasks]
+    over_ros, without = do_over_ros(todo, run_settings, tmp_path), _done(todo, run_settings)
+    for real, twin in zip(over_ros, without, strict=True):
+        assert same(real.record, twin.record), (real.record, twin.record)
+        assert (real.start == twin.start).all()
+        assert real.record.steps
 
 
 def _done(todo: list[Job], run_settings: RunSettings) -> Iterator[Done]:

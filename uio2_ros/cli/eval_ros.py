@@ -267,7 +267,8 @@ class RosGraph:
                 return False
             seen_ns, heard_ns = map(_stamp_ns, (history.frame_stamps[-1], history.audio_end))
             is_first = len(history.frame_stamps) == 1  # no time has passed to hear anything in
-            return seen_ns == stamp_ns and (is_first or heard_ns >= stamp_ns - AUDIO_SLACK_NS)
+            has_heard = is_first or heard_ns >= stamp_ns - AUDIO_SLACK_NS
+            return seen_ns == _stamp_ns(history.header.stamp) == stamp_ns and has_heard
 
         self._wait_for(is_there, "the agent does not see or hear the simulator")
 

@@ -76,10 +76,12 @@ class WorldSenses:
         if offer is Offer.ACCEPTED and now_ns >= self._due_ns:
             self._due_ns = now_ns + self._period_ns
 
-    def _sound(self) -> npt.NDArray[np.float32]:
+    def _sound(self) -> npt.NDArray[np.float32] | None:
+        """None where no time has passed to hear anything in."""
         end_s = self._world.time_s
         start_s = max(self._began_s, end_s - self._settings.audio_s)
-        return self._world.physics.sounds.audio(start_s, end_s)
+        samples = self._world.physics.sounds.audio(start_s, end_s)
+        return samples if samples.size else None
 
     def _now_ns(self) -> int:
         return round(self._world.time_s * NS_PER_S)
