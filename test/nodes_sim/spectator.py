@@ -93,16 +93,25 @@ class Spectator:
 
     def call(self, name: str, **fields: Any) -> Any:
         """The response of one of the simulator's services."""
+        answer = self._ask(name, PATIENCE_S, **fields)
+        assert answer is not None, f"{name} does not answer"
+        return answer
+
+    def _ask(self, name: str, patience_s: float, **fields: Any) -> Any:
         client = self._clients[name]
         assert client.wait_for_service(PATIENCE_S), f"no service {name}"
         answered = threading.Event()
         future = client.call_async(SERVICES[name].Request(**fields))
         future.add_done_callback(lambda _: answered.set())
-        assert answered.wait(PATIENCE_S), f"{name} does not answer"
-        return future.result()
+        return future.result() if answered.wait(patience_s) else None
 
     def state(self) -> SimulationState:
-        return self.call("get_state").state
+        """Asked again and again: one that was killed still counts as there for a while."""
+        for _ in range(round(PATIENCE_S)):
+            answer = self._ask("get_state", 1.0)
+            if answer is not None:
+                return answer.state
+        raise AssertionError("get_state does not answer")
 
     def wait_state(self, reached: Callable[[SimulationState], bool]) -> SimulationState:
         """The state, as soon as it is what it should be."""

@@ -10,6 +10,7 @@ SUITES = {
     "ros": "uio2_ros.cli.bench_ros",
     "load": "uio2_ros.cli.bench_load",
     "decoding": "uio2_ros.cli.bench_decoding",
+    "sim": "uio2_ros.cli.bench_sim",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -17,6 +18,7 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   ros       the agent over real DDS: callbacks, lost pictures, service overhead, memory
   load      a checkpoint: loading time against reading the file, memory against its weights
   decoding  every grammar's cost per token against one step of the decoder
+  sim       the simulator's node: pictures in real time while the arm works
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

@@ -223,6 +223,7 @@ class Stage:
     def _live(self) -> None:
         try:
             self._surviving(lambda: self._open(self.episode))
+            self.world.colour(self.world.scene.cameras[0].name)  # a machine that cannot says so now
             while True:
                 self._go_on()
         except _ClosedError:
