@@ -14,6 +14,8 @@ from uio2_ros.msg import SimulationState
 from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
 PATIENCE_S = 60.0
+MATCHED_S = 0.2
+"""A publisher knows of a subscription a little earlier than the subscription of it."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SERVICES = {"reset": ResetSimulation, "step": StepSimulation, "get_state": GetSimulationState}
 
@@ -78,18 +80,15 @@ class Spectator:
         return messages
 
     def publisher(self, topic: str, kind: type) -> Callable[[Any], None]:
-        """Sends messages of a topic, as soon as the simulator listens."""
+        """Sends messages of a topic; made as soon as the simulator listens."""
         publisher = self.node.create_publisher(kind, topic, 10)
-
-        def send(message: Any) -> None:
-            waiting = threading.Event()
-            for _ in range(round(PATIENCE_S / 0.02)):
-                if publisher.get_subscription_count():
-                    break
-                waiting.wait(0.02)
-            publisher.publish(message)
-
-        return send
+        waiting = threading.Event()
+        for _ in range(round(PATIENCE_S / 0.02)):
+            if publisher.get_subscription_count():
+                break
+            waiting.wait(0.02)
+        waiting.wait(MATCHED_S)
+        return publisher.publish
 
     def call(self, name: str, **fields: Any) -> Any:
         """The response of one of the simulator's services."""

@@ -14,10 +14,12 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from nodes.agent_process import AgentProcess
 from nodes_sim.spectator import Spectator
+from uio2_ros.msg import SimulationState
 from uio2_ros.srv import Instruct
 
 pytestmark = pytest.mark.ros
 
+POSES = ("pick_pose", "place_pose")
 MODULE = (sys.executable, "-m", "uio2_ros.sim.node")
 
 
@@ -26,14 +28,21 @@ def test_a_signal_ends_it_at_once_also_while_a_step_is_carried_out(
     start: Callable[..., AgentProcess], spectator: Spectator, number: int
 ) -> None:
     process = start(rate=0.1)
-    spectator.state()
-    pick, place = (spectator.publisher(name, PoseStamped) for name in ("pick_pose", "place_pose"))
-    at = PoseStamped()
-    at.pose.position.x = 0.5
-    pick(at)
-    place(at)
-    spectator.wait_state(lambda state: state.moving)
-    code, took_s = process.stop(number)
+    try:
+        pick, place = (spectator.publisher(name, PoseStamped) for name in POSES)
+        at = PoseStamped()
+        at.pose.position.x = 0.5
+
+        def is_moving(state: SimulationState) -> bool:
+            if not state.moving:
+                pick(at)
+                place(at)
+            return state.moving
+
+        spectator.wait_state(is_moving)
+        code, took_s = process.stop(number)
+    finally:
+        process.process.kill()
     assert code == 0
     assert took_s < 2.0
 
