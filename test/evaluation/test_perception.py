@@ -71,6 +71,13 @@ def test_an_answer_that_found_nothing_is_no_error(looks: tuple[Look, ...]) -> No
             assert look.score(Answer(text="nothing")).error_code == 0
 
 
+def test_what_is_not_there_cannot_be_missed(looks: tuple[Look, ...]) -> None:
+    absent = next(look for look in looks if look.task == "localize" and not look.truth.detections)
+    found = Answer(detections=(Detection(Box(0, 0, 9, 9), "ghost"),))
+    assert absent.score(found).scores == {"precision": 0.0}
+    assert absent.score(Answer()).scores == {"precision": 1.0}
+
+
 def test_questions_are_the_same_each_time_and_named_apart(looks: tuple[Look, ...]) -> None:
     run = settings(width=160, height=120, perception=1, perception_tasks=EVERYTHING)
     again = looks_of("put", 7, run)

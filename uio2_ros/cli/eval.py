@@ -33,8 +33,11 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _evaluate(arguments, argv)
     except ModuleNotFoundError as missing:
-        print(f"uio2 eval: {missing}", file=sys.stderr)
+        print(f"uio2 eval: {missing}; pip install 'uio2_ros[sim,video]'", file=sys.stderr)
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        print("uio2 eval: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:

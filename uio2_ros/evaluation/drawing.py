@@ -18,6 +18,8 @@ from uio2_ros.viewing.pen import ARROW, PATH, PUSH, Color, Pen, Pixels, Spot, co
 
 SCALE = 2
 """Pictures of the simulator are enlarged by this, so that lines and letters are fine."""
+LABEL_AT = 0.4
+"""Of an arrow, where its number is: ends of arrows meet where one step follows the other."""
 SHADE: Color = (20, 20, 20)
 """Around lines, so that they are seen on every ground."""
 FARTHEST_PIXEL = 30_000
@@ -80,10 +82,12 @@ def _draw_move(canvas: Pixels, step: Step, label: str, ground: Ground, pen: Pen)
     tip = 9 * pen.line / max(1.0, math.dist(start, end))
     for paint, width in ((SHADE, pen.line + 4), (color, pen.line + 1)):
         cv2.arrowedLine(canvas, start, end, paint, width, cv2.LINE_AA, tipLength=tip)
+    cv2.circle(canvas, start, 2 * pen.line, SHADE, cv2.FILLED, cv2.LINE_AA)
+    x, y = (round(a + LABEL_AT * (b - a)) for a, b in zip(start, end, strict=True))
     radius = pen.letter_height // 2 + pen.line + 2
-    cv2.circle(canvas, start, radius + 2, SHADE, cv2.FILLED, cv2.LINE_AA)
-    cv2.circle(canvas, start, radius, color, cv2.FILLED, cv2.LINE_AA)
-    corner = (start[0] - pen.text_width(label) // 2, start[1] + pen.letter_height // 2)
+    cv2.circle(canvas, (x, y), radius + 2, SHADE, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(canvas, (x, y), radius, color, cv2.FILLED, cv2.LINE_AA)
+    corner = (x - pen.text_width(label) // 2, y + pen.letter_height // 2)
     write(canvas, label, corner, contrasting(color), pen)
 
 

@@ -128,6 +128,8 @@ def _outer_points(seen: ObjectTruth) -> list[Point]:
 
 def _boxes(answer: Answer, truth: Answer) -> Scores:
     score = detection_score(answer.detections, truth.detections)
+    if not truth.detections:  # asked for what is not there: nothing can be missed
+        return {"precision": score.precision}
     return {"precision": score.precision, "recall": score.recall, "IoU": score.overlap}
 
 
