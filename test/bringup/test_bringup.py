@@ -199,3 +199,42 @@ def test_description_imports_neither_rclpy_nor_launch_nor_torch() -> None:
         words, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert printed.stdout.strip() == "[]"
+
+
+def test_the_simulator_takes_the_places_of_the_sources_and_is_moved_by_answers() -> None:
+    graph = running(sim="true", sim_task="stack", sim_seed="7", namespace="robot")
+    assert list(graph) == ["simulator", "agent", "bridge"]
+    assert graph["simulator"].module == "uio2_ros.sim.node"
+    assert graph["simulator"].parameters == {"task": "stack", "seed": 7}
+    assert graph["bridge"].parameters["follow"] is True
+    assert graph["bridge"].parameters["hand_over.confirm"] is True
+
+
+def test_in_the_simulator_too_the_bridge_can_be_left_out_or_told_not_to_follow() -> None:
+    assert "bridge" not in running(sim="true", bridge="false")
+    assert running(sim="true", follow="false")["bridge"].parameters["follow"] is False
+
+
+def test_the_simulators_tasks_are_those_it_has() -> None:
+    from uio2_ros.sim import SIM_TASKS
+
+    assert tuple(SIM_TASKS) == bringup.SIM_TASKS
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"sim_seed": "-1"}, "expected a whole number from 0 up"),
+        ({"sim_task": "fly"}, "expected one of: put"),
+        ({"camera": "clip.mp4"}, "leave one out"),
+    ],
+)
+def test_what_does_not_fit_the_simulator_is_refused(given: dict[str, str], problem: str) -> None:
+    with pytest.raises(BringupError, match=problem):
+        running(sim="true", **given)
+
+
+def test_a_missing_mujoco_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(BringupError, match=r"sim:=true needs MuJoCo: .* -m pip install mujoco"):
+        running(sim="true")

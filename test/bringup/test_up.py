@@ -15,6 +15,7 @@ from bringup.running_graph import RunningGraph
 
 from uio2_ros import bringup
 from uio2_ros.cli import up
+from uio2_ros.sim import sample_episode
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -156,3 +157,9 @@ def test_killed_supervisor_takes_its_nodes_along(
     graph.process.kill()
     graph.process.wait()
     assert_all_ended(graph, within_s=2.0)
+
+
+def test_banner_of_a_simulated_robot_says_what_its_episode_wants() -> None:
+    settings = bringup.Settings.parse({"sim": "true", "sim_task": "stack", "sim_seed": "3"})
+    wanted = sample_episode("stack", 3).instruction
+    assert f'./uio2 ask "{wanted}"' in up._banner(settings)
