@@ -134,7 +134,7 @@ def _banner(settings: bringup.Settings) -> str:
         + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "plan")),
         f"  shows     {prefix}/debug_image {prefix}/markers",
         "Now type in another terminal:",
-        f'  ./uio2 ask "{_example(settings)}"' + (f" --namespace {prefix}" if prefix else ""),
+        f"  ./uio2 ask {_example(settings)}" + (f" --namespace {prefix}" if prefix else ""),
         f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}"
         + (f" --ros-args -r __ns:={prefix}" if prefix else ""),
         "Ctrl-C here ends everything.",
@@ -150,8 +150,9 @@ def _full(settings: bringup.Settings, topic: str) -> str:
 def _example(settings: bringup.Settings) -> str:
     """Something to ask: what the simulator wants done, or what may be in any picture."""
     if not settings.sim:
-        return "find the cup"
+        return '"find the cup"'
     from uio2_ros.sim import Split, sample_episode  # takes MuJoCo
+    from uio2_ros.sim.spec import Place
 
     def chosen(argument: str, parameter: str, default: str) -> str:
         if argument in settings.given:
@@ -160,7 +161,9 @@ def _example(settings: bringup.Settings) -> str:
 
     task, seed = chosen("sim_task", "task", "put"), chosen("sim_seed", "seed", "0")
     split = Split(_of_file(settings, "simulator", "split", "train"))
-    return sample_episode(task, int(seed), split).instruction
+    episode = sample_episode(task, int(seed), split)
+    drives = episode.scene.place is Place.ROOM
+    return f'"{episode.instruction}"' + (" --task navigate" if drives else "")
 
 
 def _model_line(settings: bringup.Settings) -> str:

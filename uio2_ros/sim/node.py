@@ -184,6 +184,8 @@ class SimNode(Node):  # type: ignore[misc]
             self.stage.stop()
 
     def _refuse(self, topic: str, why: str) -> None:
+        if self.stage.ended:
+            return
         self.get_logger().warning(f"{topic}: {why}", throttle_duration_sec=1.0)
         self.stage.problem = f"{topic}: {why}"
 

@@ -131,6 +131,7 @@ class Stage:
         self.choice, self.settings = choice, settings
         self.episode = choice.sample()
         self.failure: BaseException | None = None
+        self.ended = False
         self.problem = ""
         """What went wrong last; for whoever reports."""
         follows_clock = settings.rate == 1 and not settings.lock_step
@@ -181,7 +182,7 @@ class Stage:
 
     def _ask(self, kind: _Kind, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        if self.failure is not None or (self._thread.ident and not self._thread.is_alive()):
+        if self.ended:
             future.set_exception(RefusedError("the simulator has ended"))
             return future
         self._jobs.put(_Job(kind, work, future))
@@ -234,6 +235,7 @@ class Stage:
             self._end()
 
     def _end(self) -> None:
+        self.ended = True
         if self._world is not None:
             self._world.close()
         while self._waiting or not self._jobs.empty():
