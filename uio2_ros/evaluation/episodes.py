@@ -105,9 +105,14 @@ class Attempt:
             error=self.error,
             start_pixels=digest(start),
             end_pixels=digest(end),
-            looks=digest(np.array([age for look in self._looks for age in look], np.int64)),
+            looks=_digest_of(self._looks),
             answer_s=round(self.answer_s, 3),
         )
+
+
+def _digest_of(looks: Sequence[Sequence[int]]) -> str:
+    """Nothing, where nobody was asked."""
+    return digest(np.array([age for look in looks for age in look], np.int64)) if looks else ""
 
 
 def question_task(episode: Episode, settings: RunSettings) -> str:
