@@ -31,6 +31,15 @@ def test_the_same_seed_gives_the_same_pixels_twice(task: str) -> None:
         assert np.array_equal(once, again)
 
 
+def test_worlds_take_turns_on_one_thread() -> None:
+    scenes = [sample_episode("put", seed, size=PictureSize(96, 64)).scene for seed in (1, 2)]
+    alone = [pictures_of(scene)[0] for scene in scenes]
+    with World(scenes[0]) as first, World(scenes[1]) as second:
+        for _ in range(2):
+            for world, expected in ((first, alone[0]), (second, alone[1])):
+                assert np.array_equal(world.colour("front"), expected)
+
+
 @pytest.mark.parametrize("camera", ["front", "top"])
 def test_the_camera_is_the_pinhole_it_says(table_world: MakeWorld, camera: str) -> None:
     """A ball's mask has its middle where the centre of the ball is projected to."""

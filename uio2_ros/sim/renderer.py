@@ -100,6 +100,8 @@ class Renderer:
         if self._context is None:
             raise RenderError("this renderer is closed; make a new one")
         _make_current()
+        # another renderer of this thread may have drawn, or ended, since
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         kind = mujoco.mjtObj.mjOBJ_CAMERA
         self._camera.fixedcamid = mujoco.mj_name2id(self._model, kind, camera)
         if self._camera.fixedcamid < 0:
