@@ -11,15 +11,17 @@ import pytest
 from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.python_environment import USER_EXTRAS
 
-PYPROJECT = """\
+OTHER_EXTRAS = "".join(f'{extra} = ["wheel"]\n' for extra in USER_EXTRAS if extra != "ros")
+PYPROJECT = f"""\
 [project]
 name = "uio2_ros"
 dependencies = ["numpy>=1.26,<3"]
 
 [project.optional-dependencies]
 ros = ["psutil>=5.9"]
-dev = ["pytest>=8", "ruff>=0.9"]
+{OTHER_EXTRAS}dev = ["pytest>=8", "ruff>=0.9"]
 
 [tool.ruff]
 line-length = 100

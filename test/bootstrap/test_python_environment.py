@@ -61,7 +61,7 @@ def test_tests_add_their_packages_and_keep_them(with_venv: Layout, progress: Any
     ensure_environment(with_venv, WHEELS, USER_EXTRAS, progress, assume_yes=False)
     ensure_environment(with_venv, WHEELS, TEST_EXTRAS, progress, assume_yes=False)
     assert "pytest>=8" in (with_venv.colcon / "requirements.txt").read_text()
-    assert read_stamp(with_venv.environment_stamp)["extras"] == "dev ros"
+    assert read_stamp(with_venv.environment_stamp)["extras"].split() == sorted(TEST_EXTRAS)
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "requirements-ros.txt"])
@@ -144,5 +144,5 @@ def test_the_index_of_the_cpu_build_is_used_besides_the_usual_one(
 def test_requirements_are_those_of_the_project_and_its_extras(layout: Layout) -> None:
     text = (layout.root / "pyproject.toml").read_text()
     assert project_requirements(text, ["dev"]) == ["numpy>=1.26,<3", "pytest>=8", "ruff>=0.9"]
-    with pytest.raises(KeyError, match=r"no extras \['docs'\]; it has \['dev', 'ros'\]"):
+    with pytest.raises(KeyError, match=r"no extras \['docs'\]; it has \[.*'dev'.*'ros'"):
         project_requirements(text, ["docs"])
