@@ -52,6 +52,7 @@ def test_bridge_that_does_not_follow_takes_goals_only(
     [
         ({"navigation": "teleport"}, "parameter navigation is 'teleport'; give one of cmd_vel, g"),
         ({"blend__mode": "salt"}, "parameter blend.mode is 'salt'; give one of none, crossfade"),
+        ({"action_spaces": "/nowhere"}, "no folder of action spaces; looked for /nowhere"),
         ({"rate": "fast"}, "Correct it where it was set and start again"),
         ({"rate": 0.0}, "Correct it where it was set and start again"),
     ],

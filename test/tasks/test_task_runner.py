@@ -251,6 +251,15 @@ def test_the_last_sound_before_the_instruction_is_heard(runner, engine):
     assert engine.examples[0].audio.mask.any()
 
 
+@pytest.mark.parametrize("method", ["plan", "next_action"])
+def test_actions_are_chosen_with_what_was_heard(runner, engine, observation, locations, method):
+    step = f"1: push from ( {locations(1, 2, 3)} ) and push to ( {locations(4, 5, 6)} )"
+    engine.script = [step, step]
+    getattr(runner, method)(observation.image, "push what rang", audio=observation.audio)
+    getattr(runner, method)(observation.image, "push what rang")
+    assert [example.audio is not None for example in engine.examples] == [True, False]
+
+
 def test_methods_give_the_interesting_part(runner, engine, observation, locations):
     picture = observation.image.pixels
     box = locations(250, 100, 500, 400)

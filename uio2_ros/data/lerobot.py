@@ -9,6 +9,7 @@ earlier ones as history, and the actions that followed as a chunk in a continuou
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
@@ -142,8 +144,8 @@ class LeRobotDataSet:
             yield _decoded(picture["bytes"], f"{episode.data_file}, episode {episode.index}")
 
     def _column(self, episode: Episode, name: str) -> pa.ChunkedArray:
-        table = _table(episode.data_file, [name, "episode_index"])
-        chosen = table.filter(pa.compute.equal(table["episode_index"], episode.index))
+        of_episode = pc.field("episode_index") == episode.index
+        chosen = _table(episode.data_file, [name, "episode_index"], of_episode)
         expected = episode.last - episode.first
         if chosen.num_rows != expected:
             raise DataSetError(
@@ -160,13 +162,12 @@ def import_episode(
     space = settings.action_space
     actions = actions_in_space(data, episode, space)
     apart = max(1, round(settings.history_period_s * data.fps))
-    seen: list[Frame] = []
+    seen: deque[Frame] = deque(maxlen=apart * settings.history_frames + 1)
     for index, pixels in enumerate(data.pictures(episode)):
         seen.append(Frame(pixels, round(index / data.fps * NS_PER_S), data.camera))
         if index % settings.stride:
             continue
-        oldest = max(index % apart, index - apart * settings.history_frames)
-        history = tuple(seen[oldest:index:apart])
+        history = tuple(seen)[(len(seen) - 1) % apart : -1 : apart]
         yield Sample(
             key=f"episode{episode.index:06d}_{index:06d}",
             observation=Observation(image=seen[-1], history=history),
@@ -232,9 +233,12 @@ def _choose_camera(features: Mapping[str, Any], wanted: str, folder: Path) -> st
     return chosen[0]
 
 
-def _table(path: Path, columns: Sequence[str]) -> pa.Table:
+def _table(
+    path: Path, columns: Sequence[str], rows: pc.Expression | None = None
+) -> pa.Table:
+    """Some columns, and of them the rows that an expression holds for; others are not kept."""
     try:
-        return pq.read_table(path, columns=list(columns))
+        return pq.read_table(path, columns=list(columns), filters=rows)
     except (OSError, pa.ArrowException) as problem:
         raise DataSetError(f"{path} cannot be read: {problem}") from problem
 

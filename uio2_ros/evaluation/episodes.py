@@ -132,8 +132,7 @@ def play(
 ) -> Generator[Question, Answer, Played]:
     """Plays one episode in a world of its own; what the model is asked is yielded.
 
-    Send the answers. All of it must run on one thread, whose drawing context the world uses, and
-    with no other world on that thread.
+    Send the answers. All of it must run on one thread, whose drawing context the world uses.
     """
     acts = reference(policy, episode.seed)
     task = task_named(question_task(episode, settings))

@@ -73,7 +73,8 @@ class BridgeNode(Node):
         settings = read_bridge_settings(self)
         self._frames = FrameTree(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)
-        self._follower = PlanFollower(load_action_spaces(), settings, self._frames, self._joints)
+        spaces = load_action_spaces(self._node_settings.action_spaces or None)
+        self._follower = PlanFollower(spaces, settings, self._frames, self._joints)
         self._outlets = Outlets(
             self, settings, self._node_settings, self._on_controller_progress, self._on_controller
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
@@ -24,8 +25,6 @@ from uio2_ros.nodes.agent_parameters import Effect, Parameter
 
 Choice = TypeVar("Choice", bound=Enum)
 
-PI = 3.141592653589793
-
 
 def _choices(kinds: type[Enum]) -> str:
     return ", ".join(str(kind.value) for kind in kinds)
@@ -38,6 +37,7 @@ def _fixed(
 
 
 PARAMETERS: dict[str, Parameter] = {
+    "action_spaces": _fixed("", "folder of action-space files; empty: that of the package"),
     "frame": _fixed("base_link", "frame of the commands; plans in another need a transform"),
     "rate": _fixed(20.0, "control periods per second", low=1.0, high=500.0),
     "follow": _fixed(False, "true: what comes on plan moves the robot at once; false: goals only"),
@@ -77,7 +77,9 @@ PARAMETERS: dict[str, Parameter] = {
     "pick_place.pick_height": _fixed(0.02, "metres above the plane", low=-100.0, high=100.0),
     "pick_place.place_height": _fixed(0.05, "metres above the plane", low=-100.0, high=100.0),
     "pick_place.push_height": _fixed(0.02, "metres above the plane", low=-100.0, high=100.0),
-    "pick_place.roll": _fixed(PI, "radians, of the tool at yaw 0; pi: it points down", -10.0, 10.0),
+    "pick_place.roll": _fixed(
+        math.pi, "radians, of the tool at yaw 0; pi: it points down", -10.0, 10.0
+    ),
     "pick_place.pitch": _fixed(0.0, "radians, of the tool at yaw 0", low=-10.0, high=10.0),
     "pick_place.yaw": _fixed(0.0, "radians, of the tool at yaw 0", low=-10.0, high=10.0),
     "hand_over.step_seconds": _fixed(
@@ -92,6 +94,7 @@ PARAMETERS: dict[str, Parameter] = {
 class NodeSettings:
     """What concerns the node and not how plans are carried out."""
 
+    action_spaces: str
     follow: bool
     agent_timeout_s: float
     clock_timeout_s: float
@@ -115,6 +118,7 @@ def read_node_settings(node: Node) -> NodeSettings:
         return node.get_parameter(name).value
 
     return NodeSettings(
+        action_spaces=value("action_spaces"),
         follow=value("follow"),
         agent_timeout_s=value("agent_timeout"),
         clock_timeout_s=value("clock_timeout"),

@@ -8,7 +8,7 @@ from uio2_ros.decoding import action_steps, parse_action_steps
 from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
 from uio2_ros.tasks.answer import ActionKind, Answer, Step, TaskPlan
-from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed
+from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
 
@@ -17,8 +17,7 @@ def answer(session: Session) -> Asking[Answer]:
     """A chunk of steps, as many as the action space says."""
     space = session.space
     _expect_room(session, space)
-    prompt = session.template.replace("{ACTION}", space.prompt)
-    prompt = prompt.replace("{}", session.instruction.instruction.strip())
+    prompt = with_text(session.template.replace("{ACTION}", space.prompt), session.instruction)
     count = len(space.dimensions)
     grammar = session.grammar(action_steps, dimensions=count, at_most=space.chunk)
     reply = yield from session.generate(prompt, grammar)

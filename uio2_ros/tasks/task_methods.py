@@ -138,10 +138,20 @@ class TaskMethods(ABC):
         text: str,
         *,
         history: Sequence[Image] = (),
+        audio: Samples | None = None,
+        rate_hz: int = 16000,
         action_space: str = "",
     ) -> Step:
-        """The next manipulation step."""
-        answer = self._run("next_action", text, image, history=history, action_space=action_space)
+        """The next manipulation step. audio: mono samples in [-1, 1] of the last seconds."""
+        answer = self._run(
+            "next_action",
+            text,
+            image,
+            history=history,
+            audio=audio,
+            rate_hz=rate_hz,
+            action_space=action_space,
+        )
         return _plan_of(answer).steps[0]
 
     def plan(
@@ -150,10 +160,20 @@ class TaskMethods(ABC):
         text: str,
         *,
         history: Sequence[Image] = (),
+        audio: Samples | None = None,
+        rate_hz: int = 16000,
         action_space: str = "",
     ) -> TaskPlan:
-        """The manipulation steps that do what the text asks."""
-        answer = self._run("plan", text, image, history=history, action_space=action_space)
+        """The manipulation steps that do what the text asks; audio as in `next_action`."""
+        answer = self._run(
+            "plan",
+            text,
+            image,
+            history=history,
+            audio=audio,
+            rate_hz=rate_hz,
+            action_space=action_space,
+        )
         return _plan_of(answer)
 
     def act(
