@@ -233,9 +233,7 @@ def _choose_camera(features: Mapping[str, Any], wanted: str, folder: Path) -> st
     return chosen[0]
 
 
-def _table(
-    path: Path, columns: Sequence[str], rows: pc.Expression | None = None
-) -> pa.Table:
+def _table(path: Path, columns: Sequence[str], rows: pc.Expression | None = None) -> pa.Table:
     """Some columns, and of them the rows that an expression holds for; others are not kept."""
     try:
         return pq.read_table(path, columns=list(columns), filters=rows)
