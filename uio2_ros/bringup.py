@@ -301,7 +301,7 @@ def _camera(settings: Settings) -> Process:
         name="camera",
         package=PACKAGE,
         executable="camera_node",
-        module="uio2_ros.nodes.camera",
+        module="uio2_ros.nodes.sources.camera",
         parameters=_given(settings, camera="source", compressed="compressed", **CLOCK),
         remappings=_image_remappings(settings),
     )
@@ -312,7 +312,7 @@ def _microphone(settings: Settings) -> Process:
         name="microphone",
         package=PACKAGE,
         executable="microphone_node",
-        module="uio2_ros.nodes.microphone",
+        module="uio2_ros.nodes.sources.microphone",
         parameters=_given(settings, microphone="source", **CLOCK),
         remappings=_remappings(audio=settings.audio_topic),
     )
@@ -329,7 +329,7 @@ def _simulator(settings: Settings) -> Process:
         name="simulator",
         package=PACKAGE,
         executable="sim_node",
-        module="uio2_ros.sim.node",
+        module="uio2_ros.nodes.simulator.node",
         parameters=given,
         remappings=(
             *_image_remappings(settings),
@@ -343,7 +343,7 @@ def _agent(settings: Settings) -> Process:
         name="agent",
         package=PACKAGE,
         executable="agent_node",
-        module="uio2_ros.nodes.agent",
+        module="uio2_ros.nodes.agent.node",
         parameters=_given(
             settings,
             model="model",
@@ -365,7 +365,7 @@ def _bridge(settings: Settings) -> Process:
         name="bridge",
         package=PACKAGE,
         executable="bridge_node",
-        module="uio2_ros.nodes.bridge",
+        module="uio2_ros.nodes.bridge.node",
         parameters={
             **(SIM_BRIDGE if settings.sim else {}),
             **_given(settings, follow="follow", **CLOCK),

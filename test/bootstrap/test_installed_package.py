@@ -15,10 +15,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 IMPORTS = """
 import uio2_ros.action, uio2_ros.msg, uio2_ros.srv
-import uio2_ros.errors
+import uio2_ros.robot.errors
 from rclpy.type_support import check_for_type_support
 check_for_type_support(uio2_ros.action.Instruct)
-assert uio2_ros.msg.InstructionResult.TIMEOUT == uio2_ros.errors.ErrorCode.TIMEOUT
+assert uio2_ros.msg.InstructionResult.TIMEOUT == uio2_ros.robot.errors.ErrorCode.TIMEOUT
 """
 
 
@@ -72,7 +72,7 @@ def test_a_workspace_build_has_sources_and_messages_in_one_package(
     copied_install: Path, tmp_path: Path
 ) -> None:
     environ = overlaid_with(copied_install)
-    code = f"{IMPORTS}\nprint(uio2_ros.errors.__file__, uio2_ros.msg.__file__, sep='\\n')"
+    code = f"{IMPORTS}\nprint(uio2_ros.robot.errors.__file__, uio2_ros.msg.__file__, sep='\\n')"
     for file in run_python(code, environ, tmp_path, Path(sys.executable)).splitlines():
         assert file.startswith(str(copied_install))
 
@@ -124,7 +124,7 @@ def test_the_library_is_usable_without_ros(library: Path, tmp_path: Path) -> Non
         "from uio2_ros.inference import Engine\n"
         "engine = Engine.synthetic('tiny', device='cpu')\n"
         "assert engine.synthetic_weights\n"
-        "from uio2_ros.tasks.action_space import load_action_spaces\n"
+        "from uio2_ros.robot.action_space import load_action_spaces\n"
         "assert load_action_spaces()\n"
         "print(uio2_ros.__file__)"
     )

@@ -34,7 +34,7 @@ def test_defaults_run_camera_microphone_and_agent() -> None:
 
 def test_bridge_runs_where_it_is_asked_for() -> None:
     bridge = running(bridge="true", use_sim_time="true")["bridge"]
-    assert (bridge.executable, bridge.module) == ("bridge_node", "uio2_ros.nodes.bridge")
+    assert (bridge.executable, bridge.module) == ("bridge_node", "uio2_ros.nodes.bridge.node")
     assert bridge.parameters == {"use_sim_time": True}
     assert bridge.needed
 
@@ -204,7 +204,7 @@ def test_description_imports_neither_rclpy_nor_launch_nor_torch() -> None:
 def test_the_simulator_takes_the_places_of_the_sources_and_is_moved_by_answers() -> None:
     graph = running(sim="true", sim_task="stack", sim_seed="7", namespace="robot")
     assert list(graph) == ["simulator", "agent", "bridge"]
-    assert graph["simulator"].module == "uio2_ros.sim.node"
+    assert graph["simulator"].module == "uio2_ros.nodes.simulator.node"
     assert graph["simulator"].parameters == {"task": "stack", "seed": 7}
     assert graph["bridge"].parameters["follow"] is True
     assert graph["bridge"].parameters["hand_over.confirm"] is True

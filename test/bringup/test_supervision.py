@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from uio2_ros.cli.supervision import Child, Command, Supervisor, Terminal
+from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
 
 POLITE = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = """

@@ -99,9 +99,9 @@ def test_graph_comes_up_greets_and_ends_within_two_seconds(
     graph.wait_for("uio2_ros is up")
     graph.wait_for(r"camera \| .*on /bot/image")
     modules = " ".join(graph.descendants().values())
-    assert "uio2_ros.nodes.camera" in modules
-    assert "uio2_ros.nodes.agent" in modules
-    assert "uio2_ros.nodes.microphone" not in modules
+    assert "uio2_ros.nodes.sources.camera" in modules
+    assert "uio2_ros.nodes.agent.node" in modules
+    assert "uio2_ros.nodes.sources.microphone" not in modules
     code, took_s = graph.end()
     assert (code, took_s < 2.0) == (0, True), (took_s, graph.text)
     assert_all_ended(graph, within_s=0.1)
@@ -124,7 +124,7 @@ def test_ctrl_c_while_everything_starts_ends_without_a_traceback(
 
 @pytest.mark.ros
 def test_waiting_for_an_agent_ends_without_a_traceback(ros_environment: dict[str, str]) -> None:
-    words = [sys.executable, "-m", "uio2_ros.nodes.await_active", "/nobody"]
+    words = [sys.executable, "-m", "uio2_ros.nodes.agent.await_active", "/nobody"]
     waiting = subprocess.Popen(words, env=ros_environment, stderr=subprocess.PIPE, text=True)
     time.sleep(3.0)  # it says nothing; by then it looks for the agent
     waiting.send_signal(signal.SIGTERM)
@@ -139,7 +139,9 @@ def test_process_that_dies_is_named_and_ends_the_graph(
     graph = start_graph("microphone:=off", "autostart:=false")
     graph.wait_for(r"camera \| .*on /image")
     (camera,) = [
-        pid for pid, words in graph.descendants().items() if "uio2_ros.nodes.camera" in words
+        pid
+        for pid, words in graph.descendants().items()
+        if "uio2_ros.nodes.sources.camera" in words
     ]
     os.kill(camera, signal.SIGKILL)
     assert graph.process.wait(timeout=10) == 1

@@ -14,7 +14,7 @@ pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
 from uio2_ros.cli.answer_files import save_answer
 from uio2_ros.cli.ask import _save_contents, _show
 from uio2_ros.client import AgentAnswer
-from uio2_ros.tasks.answer import Answer, Picture
+from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.tasks.routing import Suggestion
 
 

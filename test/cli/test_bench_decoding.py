@@ -42,7 +42,7 @@ def test_layers_left_out_are_added_in_proportion():
 def test_the_decoder_is_the_models_own():
     """The same step from the same weights and the same memory."""
     from uio2_ros.model import UnifiedIO
-    from uio2_ros.model.transformer import DecoderState, Memory
+    from uio2_ros.model.families.unified_io_2.transformer import DecoderState, Memory
 
     model = UnifiedIO.synthetic("tiny")
     timed = bench_decoding.RandomDecoder("tiny", None)

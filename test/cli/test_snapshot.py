@@ -24,12 +24,12 @@ from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.cli.snapshot import main
 from uio2_ros.cli.snapshot_sources import _QOS
-from uio2_ros.nodes.debug_image import draw_answer
-from uio2_ros.nodes.heard_answer import Heard
-from uio2_ros.nodes.markers import marker_array
-from uio2_ros.nodes.picture_messages import camera_info_message, depth_message, image_message
-from uio2_ros.tasks.answer import Answer, Cuboid, Detection
-from uio2_ros.tasks.instruction import Box, CameraModel
+from uio2_ros.messages.pictures import camera_info_message, depth_message, image_message
+from uio2_ros.nodes.agent.debug_image import draw_answer
+from uio2_ros.nodes.agent.markers import marker_array
+from uio2_ros.robot.answer import Answer, Cuboid, Detection
+from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.viewing.heard_answer import Heard
 from uio2_ros.viewing.scene import Scene
 from uio2_ros.viewing.shapes import Dots
 

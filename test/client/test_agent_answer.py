@@ -7,12 +7,11 @@ import pytest
 from std_msgs.msg import Header
 
 from uio2_ros.client import queries
-from uio2_ros.client.agent_answer import answer_of
 from uio2_ros.client.failures import AgentError
 from uio2_ros.client.task_methods import TaskMethods
-from uio2_ros.errors import ErrorCode, InvalidInputError
-from uio2_ros.nodes.answer_messages import result_message
-from uio2_ros.tasks.answer import (
+from uio2_ros.messages.agent_answer import answer_of
+from uio2_ros.messages.answers import result_message
+from uio2_ros.robot.answer import (
     ActionKind,
     Answer,
     Cuboid,
@@ -25,7 +24,8 @@ from uio2_ros.tasks.answer import (
     TaskPlan,
     Timings,
 )
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.robot.errors import ErrorCode, InvalidInputError
+from uio2_ros.robot.instruction import Box
 from uio2_ros.tasks.registry import TASKS
 
 RANDOM = np.random.default_rng(0)

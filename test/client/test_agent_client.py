@@ -28,8 +28,8 @@ from uio2_ros.client import (
     queries,
 )
 from uio2_ros.client.agent_client import PendingAnswer, _on_result
-from uio2_ros.errors import ErrorCode
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Box
 
 pytestmark = pytest.mark.ros
 
@@ -275,7 +275,7 @@ def test_nobody_there() -> None:
 @pytest.fixture
 def mortal_agent() -> Iterator[subprocess.Popen[bytes]]:
     """Another agent, called mortal."""
-    command = [sys.executable, "-m", "uio2_ros.nodes.agent", "--ros-args"]
+    command = [sys.executable, "-m", "uio2_ros.nodes.agent.node", "--ros-args"]
     command += ["-r", "__node:=mortal", "-p", "autostart:=false"]
     process = subprocess.Popen(command)
     yield process

@@ -19,7 +19,7 @@ from uio2_ros.action import Instruct
 from uio2_ros.msg import InstructionResult
 
 from uio2_ros.cli.ask import _choose_task, _parser, main
-from uio2_ros.errors import ErrorCode
+from uio2_ros.robot.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
 

@@ -16,7 +16,7 @@ from uio2_ros.control import (
     Limiter,
     SpeedSettings,
 )
-from uio2_ros.tasks.action_space import (
+from uio2_ros.robot.action_space import (
     ActionSpace,
     Axis,
     Dimension,

@@ -13,8 +13,8 @@ from control.conftest import Rig, chunk_plan, moves, pick_place
 
 from uio2_ros.control import Cause, ClockWatch, PlanError
 from uio2_ros.control.commands import Command, PoseCommand, TwistCommand
-from uio2_ros.tasks.action_space import ActionSpace
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
 
 FORWARD = [[0.3, 0.0]] * 100
 """Ten seconds."""

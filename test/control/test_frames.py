@@ -17,7 +17,7 @@ from uio2_ros.control.poses import (
     unit_quaternion,
     yaw_of,
 )
-from uio2_ros.tasks.answer import Pose2D
+from uio2_ros.robot.answer import Pose2D
 
 angles = st.floats(-math.pi, math.pi)
 lengths = st.floats(-10, 10)

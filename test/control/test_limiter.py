@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from uio2_ros.control import Axes, Limiter, SpeedSettings
-from uio2_ros.tasks.action_space import load_action_spaces
+from uio2_ros.robot.action_space import load_action_spaces
 
 SPACES = load_action_spaces()
 ARM = Axes.of(SPACES["arm7"], SpeedSettings())

@@ -22,7 +22,7 @@ from uio2_ros.control.commands import (
 )
 from uio2_ros.control.moves import TimedMoves, destination, displacement
 from uio2_ros.control.poses import planar_quaternion
-from uio2_ros.tasks.action_space import load_action_spaces
+from uio2_ros.robot.action_space import load_action_spaces
 
 POINTNAV = load_action_spaces()["pointnav"]
 PERIOD_S = 0.05

@@ -23,7 +23,7 @@ from uio2_ros.control.commands import (
     TwistRole,
 )
 from uio2_ros.control.poses import planar_quaternion
-from uio2_ros.tasks.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
+from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
 
 FORWARD = [[0.3, 0.0]] * 10
 

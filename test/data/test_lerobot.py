@@ -11,7 +11,7 @@ import pytest
 
 from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, import_episode
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.tasks.action_space import ActionSpace, Dimension, DimensionKind, SpaceKind
+from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind, SpaceKind
 
 DATA = Path(__file__).parent / "lerobot"
 KINDS = ("video", "image")

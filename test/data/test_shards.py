@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.sample_files import SampleError, Storage, sample_files, sample_of
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard, write_shard
-from uio2_ros.errors import InvalidInputError
-from uio2_ros.tasks.answer import (
+from uio2_ros.robot.answer import (
     ActionKind,
     Answer,
     Cuboid,
@@ -28,7 +27,8 @@ from uio2_ros.tasks.answer import (
     Step,
     TaskPlan,
 )
-from uio2_ros.tasks.instruction import Box, CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.instruction import Box, CameraModel, Frame, Instruction, Observation
 
 EXACT = Storage(jpeg_quality=None)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.evaluation.episodes import Played, play
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
+from uio2_ros.robot.answer import Answer, Step, TaskPlan
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Instruction, Observation
 from uio2_ros.sim import Split, World, sample_episode
-from uio2_ros.tasks.answer import Answer, Step, TaskPlan
-from uio2_ros.tasks.instruction import Instruction, Observation
 
 SMALL = {"width": 64, "height": 48, "seed": 7}
 """Settings that draw fast."""

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from evaluation.scripted import Scripted, oracle_steps, played, record, refused, settings, told
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.evaluation.episodes import play
 from uio2_ros.evaluation.records import record_from_json, same
 from uio2_ros.evaluation.side_by_side import SideBySide
+from uio2_ros.robot.answer import Answer, Pose2D
+from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.sim import Split, sample_episode
-from uio2_ros.tasks.answer import Answer, Pose2D
 
 
 def test_a_model_that_says_what_the_oracle_does_succeeds() -> None:

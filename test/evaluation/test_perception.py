@@ -19,8 +19,8 @@ from uio2_ros.evaluation.perception import (
     scene_names,
 )
 from uio2_ros.evaluation.run_settings import PERCEPTION_TASKS, PICTURE_TASKS
-from uio2_ros.tasks.answer import Answer, Detection
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.robot.answer import Answer, Detection
+from uio2_ros.robot.instruction import Box
 
 EVERYTHING = (*PERCEPTION_TASKS, *PICTURE_TASKS)
 

@@ -9,8 +9,8 @@ from evaluation.scripted import settings
 from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
 from uio2_ros.evaluation.world_senses import NS_PER_S, WorldSenses
 from uio2_ros.history import FrameHistory
+from uio2_ros.robot.instruction import Observation
 from uio2_ros.sim import Split, World, sample_episode
-from uio2_ros.tasks.instruction import Observation
 from uio2_ros.tasks.registry import task_named
 
 SENSES = SensesSettings(history_count=3, history_period_s=0.7)

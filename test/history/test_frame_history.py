@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.history import FrameHistory, FrameHistorySettings, HeapMemory, Offer
+from uio2_ros.robot.errors import InvalidInputError
 
 S = 1_000_000_000
 START = 1_000 * S

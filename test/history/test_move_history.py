@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.history.move_history import MoveHistory, move_text
+from uio2_ros.robot.errors import InvalidInputError
 
 HERE = (0.0, 0.0, 0.0)
 S = 10**9

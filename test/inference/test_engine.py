@@ -12,13 +12,13 @@ import torch
 from synthetic_inputs import image, step_noise
 from torch import Tensor
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.inference import Engine, Generation, Sampling
 from uio2_ros.inference import engine as engine_module
 from uio2_ros.inference.engine import resolve_device, resolve_dtype
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.layers import Attention
+from uio2_ros.model.families.unified_io_2.layers import Attention
 from uio2_ros.processing import Example
+from uio2_ros.robot.errors import InvalidInputError
 
 END = 1
 

@@ -12,14 +12,18 @@ import pytest
 import torch
 from synthetic_inputs import waveform
 
-from uio2_ros.model import audio_vqgan
-from uio2_ros.model.audio_vqgan import AudioViTVQGAN, patchify, sincos_positions
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2 import audio_vqgan
+from uio2_ros.model.families.unified_io_2.audio_vqgan import (
+    AudioViTVQGAN,
+    patchify,
+    sincos_positions,
+)
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.synthetic import synthetic_tensor
 from uio2_ros.processing import Processor, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-TOKENIZER = Path(audio_vqgan.__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
+TOKENIZER = Path(audio_vqgan.__file__).parents[3] / "assets" / "synthetic_tokenizer.model"
 PREFIX = "target_embedders.audio.vqgan."
 FIRST_CODE = 2  # token of code 0
 CONFIG = ModelConfig.load(GOLDEN / "config_tiny.json")

@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from uio2_ros.errors import CheckpointError
 from uio2_ros.model import UnifiedIO
 from uio2_ros.model.checkpoint import (
     check_state_dict,
@@ -22,6 +21,7 @@ from uio2_ros.model.checkpoint import (
     read_state_dict,
     write_safetensors,
 )
+from uio2_ros.robot.errors import CheckpointError
 
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "b.bias": torch.ones(4)}
 SHAPES = {"a.weight": (2, 3), "b.bias": (4,)}

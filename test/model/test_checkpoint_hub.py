@@ -21,7 +21,7 @@ FILES = {"config.json": b"{}", "pytorch_model.bin": b"weights"}
 
 LOCATE = """
 import json, sys
-from uio2_ros.errors import CheckpointError
+from uio2_ros.robot.errors import CheckpointError
 from uio2_ros.model.checkpoint import locate
 for line in sys.stdin:
     source, options = json.loads(line)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from uio2_ros.model import ModelConfig
-from uio2_ros.model.config import shipped_configs
+from uio2_ros.model.families.unified_io_2.config import shipped_configs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 OFFICIAL = ["tiny", "tiny_cosine", "large", "xl", "xxl"]

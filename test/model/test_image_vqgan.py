@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image
 
-from uio2_ros.model import image_vqgan
-from uio2_ros.model.config import ModelConfig
-from uio2_ros.model.image_vqgan import Codebook, ImageVQGAN
+from uio2_ros.model.families.unified_io_2 import image_vqgan
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.image_vqgan import Codebook, ImageVQGAN
 from uio2_ros.model.synthetic import synthetic_tensor
 from uio2_ros.processing import Processor, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-TOKENIZER = Path(image_vqgan.__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
+TOKENIZER = Path(image_vqgan.__file__).parents[3] / "assets" / "synthetic_tokenizer.model"
 PREFIX = "target_embedders.image.vqgan."
 FIRST_CODE = 2  # token of code 0
 CONFIG = ModelConfig.load(GOLDEN / "config_tiny.json")

@@ -13,7 +13,7 @@ import torch
 from synthetic_inputs import image, waveform
 
 from uio2_ros.model import ModelConfig, UnifiedIO
-from uio2_ros.model.inputs import InputSequence
+from uio2_ros.model.families.unified_io_2.inputs import InputSequence
 from uio2_ros.processing import Batch, Example, PatchBatch, Processor, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"

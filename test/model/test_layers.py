@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from uio2_ros.model.layers import (
+from uio2_ros.model.families.unified_io_2.layers import (
     Attention,
     KeysValues,
     RMSNorm,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from uio2_ros.errors import CheckpointError
 from uio2_ros.model import UnifiedIO
 from uio2_ros.model.skeleton import without_weights
+from uio2_ros.robot.errors import CheckpointError
 
 FORMATS = ["pytorch_model.bin", "model.safetensors"]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.official_names import official_name
+from uio2_ros.model.families.unified_io_2.official_names import official_name
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

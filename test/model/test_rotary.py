@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from uio2_ros.model.rotary import rotate, table_1d, table_2d
+from uio2_ros.model.families.unified_io_2.rotary import rotate, table_1d, table_2d
 
 DIM = 16
 

@@ -12,7 +12,7 @@ from synthetic_inputs import image, waveform
 from torch.nn import functional as F
 
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.targets import AudioTargetEmbedder, ImageTargetEmbedder
+from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
 from uio2_ros.processing import Example, Processor
 
 ACTIVATIONS, LOSSES, CODES = 2e-3, 1e-3, 0.005  # tolerances: absolute, absolute, share that differs

@@ -10,8 +10,8 @@ from synthetic_inputs import image, waveform
 from torch import Tensor
 
 from uio2_ros.model import TargetLogits, UnifiedIO
-from uio2_ros.model.targets import TargetTokens
-from uio2_ros.model.teacher_forcing import (
+from uio2_ros.model.families.unified_io_2.targets import TargetTokens
+from uio2_ros.model.families.unified_io_2.teacher_forcing import (
     NOTHING,
     Packing,
     decoder_mask,

@@ -12,10 +12,10 @@ import torch
 from synthetic_inputs import image, waveform
 from torch.nn import functional as F
 
-from uio2_ros.errors import CheckpointError
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.transformer import Memory
+from uio2_ros.model.families.unified_io_2.transformer import Memory
 from uio2_ros.processing import Example, Processor
+from uio2_ros.robot.errors import CheckpointError
 
 PROMPT = "Pick up the red mug and place it on the tray."
 ACTIVATIONS, LOSSES = 2e-3, 1e-3  # tolerances, absolute

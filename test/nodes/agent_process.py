@@ -16,7 +16,7 @@ from dds_domain import unused_domain
 REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0
 """On a busy machine the synthetic model may take this long to load."""
-AGENT = ("-m", "uio2_ros.nodes.agent")
+AGENT = ("-m", "uio2_ros.nodes.agent.node")
 REPORT_PERIOD_S = 0.1
 """The robot looks at the agent's reports to see whether its messages came."""
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.answer import Answer, Picture
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.runner import LoadedRunner, OnProgress, Runner, make_runner
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.tasks.answer import Answer, Picture
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 
 class FailingRunner:
@@ -52,7 +52,7 @@ def make(spec: ModelSpec) -> LoadedRunner:
 
 
 if __name__ == "__main__":
-    from uio2_ros.nodes import agent
+    from uio2_ros.nodes.agent.node import node as agent
 
     agent.ModelProcess = functools.partial(  # type: ignore[assignment,misc]
         agent.ModelProcess, runner_factory="nodes.failing_model:make"

@@ -14,7 +14,7 @@ import pytest
 import sentencepiece
 
 import uio2_ros
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import ProcessingConfig, Processor, Tokenizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"

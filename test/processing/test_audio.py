@@ -15,7 +15,6 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 from synthetic_inputs import waveform
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing import ProcessingConfig
 from uio2_ros.processing.audio import (
     checked_mels,
@@ -27,6 +26,7 @@ from uio2_ros.processing.audio import (
     segment_target,
 )
 from uio2_ros.processing.config import SpectrogramSettings
+from uio2_ros.robot.errors import InvalidInputError
 
 SECONDS = ["1.0", "4.08", "6.2", "12.5"]
 

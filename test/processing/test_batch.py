@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image, waveform
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing import Processor, collate
+from uio2_ros.robot.errors import InvalidInputError
 
 
 def test_text_is_padded_on_the_right(processor: Processor) -> None:

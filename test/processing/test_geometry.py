@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing import ImageInfo, Tokenizer
 from uio2_ros.processing.geometry import checked_region, letterbox, to_canvas, to_pixels
+from uio2_ros.robot.errors import InvalidInputError
 
 CANVAS = (384, 384)
 sides = st.integers(1, 4000)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from synthetic_inputs import image
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing import ProcessingConfig
 from uio2_ros.processing.geometry import letterbox
 from uio2_ros.processing.image import dense_target, picture_input, picture_target, read_picture
+from uio2_ros.robot.errors import InvalidInputError
 
 SHAPES = [(480, 640), (1080, 1920), (150, 200), (301, 97), (384, 384)]
 

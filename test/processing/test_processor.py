@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image, waveform
 
-from uio2_ros.errors import InvalidInputError
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.audio import cut_segments, mel_spectrogram
+from uio2_ros.robot.errors import InvalidInputError
 
 SEGMENT_S = 4.08
 

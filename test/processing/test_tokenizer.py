@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.errors import TokenizerError
 from uio2_ros.processing import Tokenizer
+from uio2_ros.robot.errors import TokenizerError
 
 
 def test_golden_texts_encode_and_decode(tokenizer: Tokenizer, golden: Callable[[str], Any]) -> None:

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing import ProcessingConfig, Processor
 from uio2_ros.processing.config import VideoSettings
 from uio2_ros.processing.video import middles, read_video, sound_windows, trim_black_bars
+from uio2_ros.robot.errors import InvalidInputError
 
 Frames = npt.NDArray[np.uint8]
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from uio2_ros.errors import CheckpointError, ErrorCode, InstructionError, InvalidInputError
+from uio2_ros.robot.answer import Answer, Picture, Stage
+from uio2_ros.robot.errors import CheckpointError, ErrorCode, InstructionError, InvalidInputError
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.runner import LoadedRunner, OnProgress
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.tasks.answer import Answer, Picture, Stage
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 TOKEN_S = 0.01
 

@@ -17,8 +17,10 @@ import psutil
 import pytest
 from fake_runner import TOKEN_S, picture
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.history import FrameHistory, FrameHistorySettings
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving import (
     ModelProcess,
     ModelSpec,
@@ -31,8 +33,6 @@ from uio2_ros.serving import (
 )
 from uio2_ros.serving.faults import fault_of_exit
 from uio2_ros.serving.ticket import Job
-from uio2_ros.tasks.answer import Answer, Stage
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 WAIT_S = 30.0
 NOTHING = Observation()
@@ -663,7 +663,7 @@ def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPa
 PARENT = """
 import sys, time
 from uio2_ros.serving import ModelProcess, ModelSpec
-from uio2_ros.tasks.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction, Observation
 model, text = sys.argv[1:]
 process = ModelProcess(ModelSpec(model, warm_up=False), runner_factory="fake_runner:make")
 process.start()

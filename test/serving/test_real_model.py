@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.history import AudioHistory, FrameHistory, FrameHistorySettings
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState
 from uio2_ros.tasks import TaskSettings
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 WAIT_S = 120.0
 S = 10**9

@@ -7,8 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from uio2_ros.processes.lifeline import is_suspended
 from uio2_ros.serving import ModelProcess
-from uio2_ros.serving.lifeline import is_suspended
 
 WAIT_S = 10.0
 

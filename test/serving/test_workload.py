@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from uio2_ros.errors import ErrorCode
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving import SharedArena
 from uio2_ros.serving.ticket import Job
 from uio2_ros.serving.workload import Workload
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 FRAME, FRAME2, FRAME3 = (
     Frame(np.zeros((48, 64, 3), np.uint8), stamp_ns=number, key=number) for number in (1, 2, 3)

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from uio2_ros.robot.answer import ActionKind
 from uio2_ros.sim import (
     SIM_TASKS,
     Oracle,
@@ -25,7 +26,6 @@ from uio2_ros.sim.shapes import form
 from uio2_ros.sim.sounds import SOUND_OF_SHAPE
 from uio2_ros.sim.spec import Colour, Place, Shape
 from uio2_ros.sim.splits import is_held_out
-from uio2_ros.tasks.answer import ActionKind
 
 NAMES = list(SIM_TASKS)
 SPLITS = list(Split)

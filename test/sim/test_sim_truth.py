@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from transforms3d.quaternions import quat2mat
 
+from uio2_ros.robot.answer import Cuboid
+from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption, caption, questions
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import LEAST_PIXELS, SceneTruth, mask_box, observe
-from uio2_ros.tasks.answer import Cuboid
-from uio2_ros.tasks.instruction import CameraModel
 
 VIEWS = [("put", 3, "front"), ("swap", 3, "top"), ("go_to", 3, "base")]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.events import Ring, Shift, Wait
@@ -17,7 +18,6 @@ from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.policies import MOVES
 from uio2_ros.sim.relations import is_inside, is_stacked
 from uio2_ros.sim.spec import Colour, ObjectPose, ObjectSpec, Shape, Size
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 
 CUBE = ObjectSpec("cube", Shape.CUBE, Colour.RED, Size.SMALL, ObjectPose(0.4, -0.2, yaw=0.3))
 BLOCK = ObjectSpec("block", Shape.CUBE, Colour.BLUE, Size.LARGE, ObjectPose(0.55, 0.2))

@@ -15,7 +15,7 @@ import torch
 import uio2_ros
 from uio2_ros.inference.generation import EngineTimings, Generation
 from uio2_ros.inference.sampling import Sampling
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Example, Processor, Tokenizer
 from uio2_ros.tasks import Frame, Observation, TaskRunner, TaskSettings, load_action_spaces
 

@@ -3,9 +3,9 @@ import math
 import pytest
 
 from uio2_ros.decoding import free_form
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.answer import ActionKind
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import Instruction, TaskRunner, load_action_spaces
-from uio2_ros.tasks.answer import ActionKind
 
 ARM = """\
 name: arm

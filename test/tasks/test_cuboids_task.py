@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import CuboidCodec, free_form
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.tasks import Frame, Instruction
 from uio2_ros.tasks.cuboids import PROMPT
-from uio2_ros.tasks.instruction import CameraModel
 
 CAMERA = CameraModel(640, 480, fx=600.0, fy=600.0, cx=320.0, cy=240.0)
 CODEC = CuboidCodec()

@@ -7,13 +7,13 @@ and 336 of 384, and so between rows 32 and 224 of the 256 of a generated picture
 import numpy as np
 import pytest
 
-from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.inference.defaults import (
     AUDIO_SAMPLING,
     DENSE_SAMPLING,
     IMAGE_SAMPLING,
     SEGMENTATION_SAMPLING,
 )
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import Box, Frame, Instruction, Observation, Stage, TaskSettings
 
 TOP, BOTTOM = 32, 224  # of the picture, in rows of a generated one

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import (
     TASKS,
     Instruction,

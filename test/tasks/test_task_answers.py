@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import COCO_17
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.answer import ActionKind, Pose2D
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import Box, Frame, Instruction, Observation
-from uio2_ros.tasks.answer import ActionKind, Pose2D
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tasks.json").read_text())
 STEP = "{n}: {verb} from ( {start} ) and {then} to ( {end} )"

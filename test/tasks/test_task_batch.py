@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from uio2_ros.decoding import COCO_17
-from uio2_ros.errors import ErrorCode
+from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.tasks import (
     TASKS,
     Answer,

@@ -13,11 +13,11 @@ from uio2_ros.cli.data import main
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, write_shard
 from uio2_ros.data.simulated import SimulatedSettings, samples_of
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.inverse import shown_picture, shown_spectrogram
+from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.sim import PictureSize, Split, sample_episode
-from uio2_ros.tasks.action_space import load_action_spaces
 from uio2_ros.training.lesson_sheet import NOT_SEEN, page, sheet
 from uio2_ros.training.lessons import Lesson, Teacher
 

@@ -15,19 +15,19 @@ from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, import_episode
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated import SimulatedSettings, samples_of
 from uio2_ros.decoding import COCO_17
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.sim import PictureSize, Split, sample_episode
-from uio2_ros.tasks.action_space import (
+from uio2_ros.robot.action_space import (
     ActionSpace,
     Dimension,
     DimensionKind,
     SpaceKind,
     load_action_spaces,
 )
-from uio2_ros.tasks.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, TaskPlan
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, TaskPlan
+from uio2_ros.robot.instruction import Box, CameraModel, Frame, Instruction, Observation
+from uio2_ros.sim import PictureSize, Split, sample_episode
 from uio2_ros.tasks.calls import PictureCall, ScoreCall
-from uio2_ros.tasks.instruction import Box, CameraModel, Frame, Instruction, Observation
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.training.lessons import Lesson, LessonError, Teacher, lessons
 from uio2_ros.training.targets import TEACHERS

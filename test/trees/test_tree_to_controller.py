@@ -20,9 +20,9 @@ from uio2_ros.trees.pick_and_place import Patience, pick_and_place, run
 
 pytestmark = pytest.mark.ros
 
-CONTROLLERS = (str(Path(__file__).parents[1] / "nodes_bridge" / "stand_in_controllers.py"),)
+CONTROLLERS = (str(Path(__file__).parents[1] / "nodes" / "bridge" / "stand_in_controllers.py"),)
 BRIDGE_NAME = "bridge"
-BRIDGE = ("-m", "uio2_ros.nodes.bridge")
+BRIDGE = ("-m", "uio2_ros.nodes.bridge.node")
 PATIENCE = Patience(look_s=20, think_s=30, act_s=30, attempts=1)
 
 

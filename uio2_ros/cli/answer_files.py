@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import soundfile
 
-from uio2_ros.nodes.picture_messages import to_millimetres
-from uio2_ros.tasks.answer import Answer, Picture
+from uio2_ros.messages.pictures import to_millimetres
+from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.viewing.panels import SOUND_RATE_HZ, normal_colors
 from uio2_ros.viewing.pen import Pixels
 

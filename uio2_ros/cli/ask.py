@@ -30,10 +30,10 @@ from uio2_ros.cli.ask_execute import (
 from uio2_ros.cli.progress_line import ProgressLine
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
-from uio2_ros.errors import ErrorCode
-from uio2_ros.nodes.image_conversion import image_to_rgb
-from uio2_ros.tasks.answer import ActionKind, Detection, PointSet, Pose2D, Step
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.robot.answer import ActionKind, Detection, PointSet, Pose2D, Step
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Box
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
 from uio2_ros.tasks.task import Use

@@ -22,7 +22,7 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
-from uio2_ros.nodes.parent_watch import exit_when_parent_dies
+from uio2_ros.processes.parent_watch import exit_when_parent_dies
 
 STAMP = struct.Struct("<iI")  # seconds and nanoseconds
 STAMP_OFFSET = 4  # bytes, after the encapsulation header of CDR

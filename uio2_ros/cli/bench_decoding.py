@@ -38,9 +38,9 @@ from uio2_ros.decoding import (
 )
 from uio2_ros.inference.constraint import ConstrainedDecoding
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
-from uio2_ros.model.config import ModelConfig
-from uio2_ros.model.rotary import table_1d
-from uio2_ros.model.transformer import Decoder, DecoderState, empty_cache
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.rotary import table_1d
+from uio2_ros.model.families.unified_io_2.transformer import Decoder, DecoderState, empty_cache
 from uio2_ros.processing import Tokenizer
 
 SHARE = 0.02

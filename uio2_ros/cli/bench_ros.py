@@ -174,7 +174,7 @@ def running_agent(options: argparse.Namespace, folder: Path) -> Iterator[Agent]:
     for name, value in parameters.items():
         arguments += ["-p", f"{name}:={value}"] if value != "" else []
     log_file = folder / "agent.log"
-    command = [sys.executable, "-m", "uio2_ros.nodes.agent", *arguments]
+    command = [sys.executable, "-m", "uio2_ros.nodes.agent.node", *arguments]
     with log_file.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     with ending(process):

@@ -19,7 +19,7 @@ from typing import Any
 
 from uio2_ros.cli.measurement import Measurement, table
 
-MODULE = "uio2_ros.sim.node"
+MODULE = "uio2_ros.nodes.simulator.node"
 MOST_CPU_S = 2.0
 """Of two cores, per second."""
 TOLERANCE = 1.02

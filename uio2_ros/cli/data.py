@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.errors import InvalidInputError, TokenizerError
 from uio2_ros.recording.failures import RecordingError
-from uio2_ros.tasks.action_space import ActionSpaceError
+from uio2_ros.robot.action_space import ActionSpaceError
+from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 ACTIONS = {
     "write": "uio2_ros.cli.data_write",

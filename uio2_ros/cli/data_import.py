@@ -12,7 +12,7 @@ from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DataSet
 from uio2_ros.data.writing import Amount, ShardSource
-from uio2_ros.tasks.action_space import (
+from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
     load_action_spaces,
@@ -48,7 +48,7 @@ def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource
 
 
 def _files(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
-    from uio2_ros.data.recordings import RecordingSettings, RecordingShards
+    from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
 
     settings = RecordingSettings(
         action_space=space,

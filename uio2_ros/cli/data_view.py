@@ -12,9 +12,9 @@ import cv2
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces, read_action_space
+from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
 from uio2_ros.training.lesson_sheet import page, sheet
 from uio2_ros.training.lessons import Lesson, LessonError, Teacher
 from uio2_ros.viewing.pen import Pixels

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from uio2_ros.errors import CheckpointError, TokenizerError
+from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
 if TYPE_CHECKING:
     from uio2_ros.evaluation.jobs import Done, Job

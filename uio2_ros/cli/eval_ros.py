@@ -21,16 +21,16 @@ from typing import Any
 import yaml
 
 from uio2_ros import bringup
-from uio2_ros.cli.supervision import Child, Command, Supervisor, Terminal
-from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.episodes import Attempt, Played, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_runner
 from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.sim import Episode, Split, World, sample_episode
 from uio2_ros.sim.base import STOP
 from uio2_ros.sim.spec import Place
-from uio2_ros.tasks.answer import Answer
 
 DOMAINS = range(40, 102)
 """Away from 0, where people's robots are; above 101 ports may be in use on Linux."""
@@ -76,7 +76,7 @@ def _is_over_ros(job: Job) -> bool:
 
 def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> Played:
     """One episode; the counterpart of `evaluation.episodes.play`."""
-    from uio2_ros.sim.node_messages import steps_of
+    from uio2_ros.nodes.simulator.messages import steps_of
 
     attempt, place = Attempt(episode, MODEL), episode.scene.place
     task = question_task(episode, settings)
@@ -192,7 +192,7 @@ class RosGraph:
 
     def picture(self, state: Any) -> Any:
         """The pixels that belong to a state, (H, W, 3) RGB."""
-        from uio2_ros.nodes.image_conversion import image_to_rgb
+        from uio2_ros.messages.images import image_to_rgb
 
         stamp_ns = _stamp_ns(state.header.stamp)
         self._wait_for(lambda: stamp_ns in self._images, "image does not have the picture")
@@ -209,14 +209,14 @@ class RosGraph:
             "image_rate": settings.senses.picture_rate_hz,
         }
         for name, module, parameters in (
-            ("simulator", "uio2_ros.sim.node", simulator),
-            ("agent", "uio2_ros.nodes.agent", agent_parameters(settings)),
+            ("simulator", "uio2_ros.nodes.simulator.node", simulator),
+            ("agent", "uio2_ros.nodes.agent.node", agent_parameters(settings)),
         ):
             file = self._folder / f"{name}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
             words = (sys.executable, "-m", module, "--ros-args", "--params-file", str(file))
             self._children.append(self._supervisor.start(Command(name, words)))
-        waiting = (sys.executable, "-m", "uio2_ros.nodes.await_active", "/agent")
+        waiting = (sys.executable, "-m", "uio2_ros.nodes.agent.await_active", "/agent")
         waiter = self._supervisor.start(Command("waiter", waiting, needed=False))
         end_s = time.monotonic() + READY_S
         while waiter.is_running:

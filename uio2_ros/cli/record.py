@@ -14,7 +14,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
-from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.recording_file import COMPRESSIONS, RecordingWriter

@@ -12,7 +12,7 @@ from pathlib import Path
 import rclpy
 from rclpy.signals import SignalHandlerOptions
 
-from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.agent_notes import NOTE, spec_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.player import Player

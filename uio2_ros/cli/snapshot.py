@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from uio2_ros.cli.snapshot_sources import NothingToShowError, TopicListener, recorded
 from uio2_ros.client import AgentClient
-from uio2_ros.errors import InstructionError, InvalidInputError
-from uio2_ros.nodes.heard_answer import Heard, Stamp
+from uio2_ros.robot.errors import InstructionError, InvalidInputError
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import suggest
+from uio2_ros.viewing.heard_answer import Heard, Stamp
 
 DEFAULT_OUTPUT = Path("uio2_snapshot.png")
 DEFAULT_SIZE = (1500, 700)

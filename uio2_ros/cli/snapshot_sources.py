@@ -14,7 +14,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient
-from uio2_ros.nodes.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
+from uio2_ros.viewing.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
 
 TF_DEPTH = 100
 NS_PER_S = 1_000_000_000

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from uio2_ros import bringup
-from uio2_ros.cli.supervision import (
+from uio2_ros.processes.supervision import (
     Child,
     Command,
     Supervisor,
@@ -71,7 +71,12 @@ def _greet_when_active(
     if not settings.autostart:
         terminal.write(_banner(settings))
         return
-    words = (sys.executable, "-m", "uio2_ros.nodes.await_active", f"{settings.namespace}/agent")
+    words = (
+        sys.executable,
+        "-m",
+        "uio2_ros.nodes.agent.await_active",
+        f"{settings.namespace}/agent",
+    )
     waiter = supervisor.start(Command("up", words, needed=False))
 
     def greet(waiter: Child) -> None:

@@ -1,6 +1,5 @@
 """Asking a running agent, and having its plans carried out, from Python. Needs rclpy."""
 
-from uio2_ros.client.agent_answer import AgentAnswer
 from uio2_ros.client.agent_client import AgentClient
 from uio2_ros.client.execution import BridgeClient, Execution
 from uio2_ros.client.failures import (
@@ -11,6 +10,7 @@ from uio2_ros.client.failures import (
 )
 from uio2_ros.client.pending_answer import PendingAnswer, Progress
 from uio2_ros.client.queries import Query
+from uio2_ros.messages.agent_answer import AgentAnswer
 
 __all__ = [
     "AgentAnswer",

@@ -24,17 +24,17 @@ from std_srvs.srv import Trigger
 
 from uio2_ros.action import Instruct
 from uio2_ros.client import queries
-from uio2_ros.client.agent_answer import AgentAnswer
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress, PendingAnswer, Progress
 from uio2_ros.client.queries import Query
 from uio2_ros.client.request import Limits
 from uio2_ros.client.spinner import Spinner
 from uio2_ros.client.task_methods import TaskMethods
-from uio2_ros.errors import ErrorCode
+from uio2_ros.messages.agent_answer import AgentAnswer
 from uio2_ros.msg import InstructionResult
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Box
 from uio2_ros.srv import ListTasks
-from uio2_ros.tasks.instruction import Box
 from uio2_ros.tasks.task import TaskInfo
 
 if TYPE_CHECKING:

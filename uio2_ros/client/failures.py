@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 
 
 class AgentError(InstructionError):

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from rclpy.action.client import ClientGoalHandle
 
-from uio2_ros.client.agent_answer import answer_of
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError, code_of
 from uio2_ros.client.queries import Query
-from uio2_ros.errors import ErrorCode, InvalidInputError
+from uio2_ros.messages.agent_answer import answer_of
 from uio2_ros.msg import InstructionResult
+from uio2_ros.robot.errors import ErrorCode, InvalidInputError
 
 GRACE_S = 1.0
 """How much longer than the request's own timeout a client waits for the agent to say so."""

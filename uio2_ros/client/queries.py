@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.client.agent_answer import AgentAnswer
 from uio2_ros.client.failures import AgentError
 from uio2_ros.client.request import Limits, Request
-from uio2_ros.errors import ErrorCode
-from uio2_ros.tasks.answer import Cuboid, Detection, Picture, PointSet, Step, TaskPlan
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.messages.agent_answer import AgentAnswer
+from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet, Step, TaskPlan
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Box
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -5,7 +5,6 @@ the commands of each control period. `uio2_ros.nodes.bridge` connects this to to
 """
 
 from uio2_ros.control.axes import Axes, Drive, drive_of
-from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, Run
@@ -25,6 +24,7 @@ from uio2_ros.control.settings import (
     PickPlaceSettings,
     SpeedSettings,
 )
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 __all__ = [
     "Arm",

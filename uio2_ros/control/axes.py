@@ -9,9 +9,9 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.settings import SpeedSettings
-from uio2_ros.tasks.action_space import ActionSpace, Axis, Dimension, DimensionKind
+from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 Array = npt.NDArray[np.float64]
 

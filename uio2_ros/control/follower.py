@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.commands import Command, TwistCommand
 from uio2_ros.control.frames import FrameTree
 from uio2_ros.control.joints import JointStates
@@ -19,8 +18,9 @@ from uio2_ros.control.motion import Motion, Progress
 from uio2_ros.control.planning import Planner, space_of
 from uio2_ros.control.settings import BridgeSettings
 from uio2_ros.control.stream import Stream
-from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
-from uio2_ros.tasks.answer import TaskPlan
+from uio2_ros.robot.action_space import ActionSpace, SpaceKind
+from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 ZEROS_S = 0.5
 """Velocities 0 are said again for so long: bases often listen best effort."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from uio2_ros.control.causes import PlanError
 from uio2_ros.control.commands import CancelGoals, Command, Goal
 from uio2_ros.control.motion import Progress
+from uio2_ros.robot.plan_errors import PlanError
 
 
 class GoalMotion:

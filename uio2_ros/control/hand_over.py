@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.commands import Command, Halt, PoseCommand
 from uio2_ros.control.motion import Progress
 from uio2_ros.control.settings import HandOverSettings
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 
 class HandOver:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from uio2_ros.control.causes import Cause, PlanError
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 
 class JointStates:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from uio2_ros.control.causes import PlanError
 from uio2_ros.control.commands import Command
+from uio2_ros.robot.plan_errors import PlanError
 
 
 @dataclass(frozen=True)

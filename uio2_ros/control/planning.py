@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from uio2_ros.control.axes import Array, expect_drivable, expect_value, expect_values
-from uio2_ros.control.causes import Cause, PlanError
 from uio2_ros.control.chunks import Chunk
 from uio2_ros.control.commands import NavigationGoal, PoseCommand, PoseRole
 from uio2_ros.control.frames import FrameTree
@@ -17,8 +16,9 @@ from uio2_ros.control.motion import Motion
 from uio2_ros.control.moves import Displacement, TimedMoves, destination, displacement
 from uio2_ros.control.poses import Pose3D, planar_pose, tool_pose
 from uio2_ros.control.settings import BridgeSettings, Navigation, Origin
-from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.action_space import ActionSpace, SpaceKind
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan_errors import Cause, PlanError
 
 KINDS: Mapping[SpaceKind, tuple[ActionKind, ...]] = {
     SpaceKind.PICK_PLACE: (ActionKind.PICK_PLACE, ActionKind.PUSH),

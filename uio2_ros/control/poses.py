@@ -11,7 +11,7 @@ import numpy.typing as npt
 from transforms3d.euler import euler2quat
 from transforms3d.quaternions import qinverse, qmult, qnorm, rotate_vector
 
-from uio2_ros.tasks.answer import Pose2D
+from uio2_ros.robot.answer import Pose2D
 
 Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]

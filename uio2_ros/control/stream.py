@@ -13,7 +13,6 @@ from typing import ClassVar
 import numpy as np
 
 from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, drive_of, slot_of
-from uio2_ros.control.causes import PlanError
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.commands import (
     CancelGoals,
@@ -33,7 +32,8 @@ from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Progress
 from uio2_ros.control.poses import Pose3D, from_roll_pitch_yaw
 from uio2_ros.control.settings import Arm, BridgeSettings
-from uio2_ros.tasks.action_space import ActionSpace, Dimension
+from uio2_ros.robot.action_space import ActionSpace, Dimension
+from uio2_ros.robot.plan_errors import PlanError
 
 SETTLED = 1e-3
 """Rad or m from a target that count as there, where the action space does not say."""

@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.tasks.action_space import SI_FACTORS, ActionSpace
-from uio2_ros.tasks.instruction import Frame, Observation
+from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
+from uio2_ros.robot.instruction import Frame, Observation
 
 VERSION = "v3"
 INFO = Path("meta") / "info.json"

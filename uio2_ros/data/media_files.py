@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from uio2_ros.errors import InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import Instruction, Observation
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.instruction import Instruction, Observation
 
 
 @dataclass(frozen=True)

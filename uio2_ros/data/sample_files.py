@@ -23,8 +23,8 @@ from uio2_ros.data.media_files import (
     sound_of,
 )
 from uio2_ros.data.sample import LabelledTask, Sample
-from uio2_ros.tasks.answer import Answer, Picture, Timings
-from uio2_ros.tasks.instruction import CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.answer import Answer, Picture, Timings
+from uio2_ros.robot.instruction import CameraModel, Frame, Instruction, Observation
 
 FORMAT = 1
 """Raised when a record means something else than before."""

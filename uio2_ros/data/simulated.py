@@ -19,13 +19,13 @@ import numpy.typing as npt
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import Heard, done, listened, perceived, to_come
 from uio2_ros.history.move_history import move_text
+from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.instruction import Frame, Observation
 from uio2_ros.sim import SIM_TASKS, Episode, PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption
 from uio2_ros.sim.sounds import RATE_HZ, Samples
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import SceneTruth, observe
-from uio2_ros.tasks.answer import TaskPlan
-from uio2_ros.tasks.instruction import Frame, Observation
 
 NS_PER_S = 1_000_000_000
 SEGMENT_S = 4.08

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask
+from uio2_ros.robot.answer import Answer, Detection, Picture, TaskPlan
+from uio2_ros.robot.instruction import Box, CameraModel, Instruction, Observation
 from uio2_ros.sim import SIM_TASKS, Episode
 from uio2_ros.sim.questions import Question, caption, questions
 from uio2_ros.sim.spec import Colour, Place, Shape
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth
-from uio2_ros.tasks.answer import Answer, Detection, Picture, TaskPlan
-from uio2_ros.tasks.instruction import Box, CameraModel, Instruction, Observation
 
 OPTIONS_SHARE = 0.3
 """Of questions, categories and detections, how many come with options."""

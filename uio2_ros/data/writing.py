@@ -25,7 +25,7 @@ import cv2
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.sample_files import RECORD, Storage
 from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, write_shard
-from uio2_ros.serving.lifeline import die_with_parent
+from uio2_ros.processes.lifeline import die_with_parent
 
 POLL_S = 0.2
 

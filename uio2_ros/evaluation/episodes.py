@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 from transforms3d.quaternions import quat2mat
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.records import EpisodeRecord, digest
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.world_senses import WorldSenses
+from uio2_ros.robot.answer import Answer, Pose2D, Step
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Instruction, Observation
 from uio2_ros.sim import Episode, Oracle, Policy, RandomPolicy, World
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.sampling import NoRoomError
 from uio2_ros.sim.spec import Place
-from uio2_ros.tasks.answer import Answer, Pose2D, Step
-from uio2_ros.tasks.instruction import Instruction, Observation
 from uio2_ros.tasks.registry import task_named
 
 Pixels = npt.NDArray[np.uint8]

@@ -19,10 +19,10 @@ from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.instruction import Instruction, Observation
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.sim import Split, sample_episode
-from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import Instruction, Observation
 
 MODEL = "model"
 Key = tuple[str, str, str]

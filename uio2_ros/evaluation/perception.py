@@ -25,10 +25,10 @@ from uio2_ros.evaluation.scores import (
     pairs,
     same_answer,
 )
+from uio2_ros.robot.answer import Answer, Picture, Point, PointSet
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
-from uio2_ros.tasks.answer import Answer, Picture, Point, PointSet
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 NS_PER_S = 1_000_000_000
 POINTS_ASKED = 2  # of each scene

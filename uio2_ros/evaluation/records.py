@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step
 
 TIMES = ("answer_s",)
 """Fields that differ from run to run."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import jinja2
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.evaluation.records import EpisodeRecord, Record
 from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import POLICIES, RunSettings
@@ -27,6 +26,7 @@ from uio2_ros.evaluation.summary import (
     successes,
     understandings,
 )
+from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.sim import SIM_TASKS
 
 REPORT, TEMPLATE = "report.html", "evaluation_report.html"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest, bootstrap
 
-from uio2_ros.tasks.answer import Cuboid, Detection, PointSet
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.robot.answer import Cuboid, Detection, PointSet
+from uio2_ros.robot.instruction import Box
 
 _T = TypeVar("_T")
 _ARTICLES = ("a", "an", "the")

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from uio2_ros.evaluation.episodes import Played, Question
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 
 Episode = Generator[Question, Answer, Played]
 Asked = Callable[[Sequence[Question]], Sequence[Answer]]

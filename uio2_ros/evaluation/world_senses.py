@@ -15,11 +15,11 @@ import numpy.typing as npt
 from uio2_ros.evaluation.run_settings import SensesSettings
 from uio2_ros.history import FrameHistory, Offer
 from uio2_ros.history.move_history import MoveHistory, Position
+from uio2_ros.robot.action_space import SpaceKind
+from uio2_ros.robot.answer import ActionKind, Answer
+from uio2_ros.robot.instruction import Observation
 from uio2_ros.sim import World
 from uio2_ros.sim.spec import Place
-from uio2_ros.tasks.action_space import SpaceKind
-from uio2_ros.tasks.answer import ActionKind, Answer
-from uio2_ros.tasks.instruction import Observation
 from uio2_ros.tasks.task import Task, Use
 
 NS_PER_S = 1_000_000_000

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
+from uio2_ros.robot.errors import InvalidInputError
 
 NS_PER_S = 1_000_000_000
 

@@ -14,10 +14,10 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.history.memory import Bytes, HeapMemory, PixelMemory
 from uio2_ros.history.slot_pool import SlotPool
-from uio2_ros.tasks.instruction import Frame
+from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.instruction import Frame
 
 NS_PER_S = 1_000_000_000
 

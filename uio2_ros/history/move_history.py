@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from uio2_ros.decoding import PointCodec
 from uio2_ros.decoding.vocabulary import Vocabulary
-from uio2_ros.errors import InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 
 Position = tuple[float, float, float]
 """Metres in the odometry frame (REP 103: x forward, y left, z up)."""

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from uio2_ros.inference.generation import OnToken, StopCondition, TokenRows, forbid, raw_scores
 from uio2_ros.inference.sampling import Sampling, require_possible
-from uio2_ros.model.targets import START_ID
-from uio2_ros.model.transformer import DecoderState
-from uio2_ros.model.unified_io import UnifiedIO
+from uio2_ros.model.families.unified_io_2.targets import START_ID
+from uio2_ros.model.families.unified_io_2.transformer import DecoderState
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 
 
 def search_beams(

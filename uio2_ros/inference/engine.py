@@ -29,9 +29,9 @@ from uio2_ros.inference.rendering import Renderer
 from uio2_ros.inference.request import Request, check_examples, resolve
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
-from uio2_ros.model.config import ModelConfig
-from uio2_ros.model.inputs import HistoryFrames
-from uio2_ros.model.unified_io import Encoded, UnifiedIO
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.inputs import HistoryFrames
+from uio2_ros.model.families.unified_io_2.unified_io import Encoded, UnifiedIO
 from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processor, Tokenizer
 
 SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"

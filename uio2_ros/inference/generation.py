@@ -18,9 +18,9 @@ from uio2_ros.inference.sampling import (
     guide,
     penalize,
 )
-from uio2_ros.model.targets import START_ID
-from uio2_ros.model.transformer import DecoderState
-from uio2_ros.model.unified_io import UnifiedIO
+from uio2_ros.model.families.unified_io_2.targets import START_ID
+from uio2_ros.model.families.unified_io_2.transformer import DecoderState
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 
 NO_TOKEN = -1
 Tokens = npt.NDArray[np.int64]

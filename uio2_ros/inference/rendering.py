@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from uio2_ros.inference.vocoder import Vocoder
-from uio2_ros.model.targets import AudioTargetEmbedder, ImageTargetEmbedder
-from uio2_ros.model.unified_io import UnifiedIO
+from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
 
 

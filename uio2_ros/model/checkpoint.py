@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uio2_ros.errors import CheckpointError
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.robot.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
 INDEX_SUFFIX = ".index.json"

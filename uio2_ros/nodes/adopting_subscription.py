@@ -11,7 +11,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from uio2_ros.nodes.qos import Endpoint, Offer, mismatches
+from uio2_ros.messages.qos import Endpoint, Offer, mismatches
 
 OnMessage = Callable[[str, Any], None]
 

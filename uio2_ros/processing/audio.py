@@ -11,11 +11,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing.config import SpectrogramSettings
 from uio2_ros.processing.example import Floats, PatchInput
 from uio2_ros.processing.media import read_sound_track
 from uio2_ros.processing.patches import to_patches
+from uio2_ros.robot.errors import InvalidInputError
 
 
 def read_sound(

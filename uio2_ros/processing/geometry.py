@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 
 
 @dataclass(frozen=True)

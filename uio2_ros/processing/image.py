@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import interpolate
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing.config import PictureSettings
 from uio2_ros.processing.example import Bools, Floats, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, letterbox
 from uio2_ros.processing.patches import to_patches
+from uio2_ros.robot.errors import InvalidInputError
 
 _T = TypeVar("_T", bound=np.generic)
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing.example import Floats
+from uio2_ros.robot.errors import InvalidInputError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
-from uio2_ros.model.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import audio as sound
 from uio2_ros.processing import image as picture
 from uio2_ros.processing import video as moving
@@ -20,6 +19,7 @@ from uio2_ros.processing.example import Batch, Example, Floats, Ints, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, checked_region, to_canvas, to_pixels
 from uio2_ros.processing.image import Pixels
 from uio2_ros.processing.tokenizer import Tokenizer
+from uio2_ros.robot.errors import InvalidInputError
 
 PREFIXES = {"text": "[Text] [S] ", "image": "[Image] [S] ", "audio": "[Audio] [S] "}
 """What precedes a prompt for each modality to generate."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
-from uio2_ros.errors import TokenizerError
 from uio2_ros.processing.wire_format import LENGTH_DELIMITED, WireField, parse, serialize
+from uio2_ros.robot.errors import TokenizerError
 
 START_ID, END_ID, UNKNOWN_ID = 0, 1, 2
 

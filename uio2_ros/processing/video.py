@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
 from uio2_ros.processing.config import SpectrogramSettings, VideoSettings
 from uio2_ros.processing.example import Floats
 from uio2_ros.processing.image import Pixels
+from uio2_ros.robot.errors import InvalidInputError
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from uio2_ros.nodes.qos import Offer
+from uio2_ros.messages.qos import Offer
 from uio2_ros.recording.agent_notes import ASKED, NOTE, ask_parameters
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError

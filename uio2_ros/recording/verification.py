@@ -15,19 +15,19 @@ import numpy as np
 import numpy.typing as npt
 from rclpy.serialization import deserialize_message, serialize_message
 
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.messages.answers import instruction_of, result_message
+from uio2_ros.messages.asked import observation_of
+from uio2_ros.messages.image_header import peek_header
 from uio2_ros.msg import Asked, InstructionResult
 from uio2_ros.msg import Timings as TimingsMessage
-from uio2_ros.nodes.agent_senses import decode_picture
-from uio2_ros.nodes.answer_messages import instruction_of, result_message
-from uio2_ros.nodes.asked_message import observation_of
-from uio2_ros.nodes.image_header import peek_header
+from uio2_ros.nodes.agent.senses import decode_picture
 from uio2_ros.recording.agent_notes import ASKED
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recording_file import Recorded, Recording
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Frame, Observation
 from uio2_ros.serving.runner import Runner
-from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import Frame, Observation
 
 NS_PER_S = 1_000_000_000
 PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")

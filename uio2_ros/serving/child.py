@@ -19,10 +19,12 @@ import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
-from uio2_ros.errors import CheckpointError, ErrorCode, TokenizerError
+from uio2_ros.processes.lifeline import die_with_parent
+from uio2_ros.robot.action_space import ActionSpaceError
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.errors import CheckpointError, ErrorCode, TokenizerError
 from uio2_ros.serving.arena import ArenaView
 from uio2_ros.serving.faults import InstructionCanceled, fault_of, is_out_of_memory
-from uio2_ros.serving.lifeline import die_with_parent
 from uio2_ros.serving.protocol import (
     PROTOCOL_VERSION,
     Cancel,
@@ -41,8 +43,6 @@ from uio2_ros.serving.protocol import (
 )
 from uio2_ros.serving.runner import LoadedRunner, Runner, warm_up
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.tasks.action_space import ActionSpaceError
-from uio2_ros.tasks.answer import Answer, Stage
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from uio2_ros.errors import ErrorCode, InstructionError, InvalidInputError
+from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ import time
 from dataclasses import replace
 from types import TracebackType
 
+from uio2_ros.processes.lifeline import is_suspended
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.arena import SharedArena
-from uio2_ros.serving.lifeline import is_suspended
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
@@ -19,8 +21,6 @@ from uio2_ros.serving.supervisor import Launch, Supervisor
 from uio2_ros.serving.ticket import Job, OnDone, OnProgress, OnReleased, Ticket, call
 from uio2_ros.serving.wakeup import Wakeup
 from uio2_ros.serving.workload import Workload
-from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 DEFAULT_RUNNER = "uio2_ros.serving.runner:make_runner"
 

@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from uio2_ros.history.memory import Bytes
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.arena import ArenaView, Place, SharedArena
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.tasks.answer import Answer, Stage
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 PROTOCOL_VERSION = 2
 

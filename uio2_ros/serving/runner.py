@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from uio2_ros.errors import InstructionError, TokenizerError
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.errors import InstructionError, TokenizerError
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.tasks.answer import Answer, Stage
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine

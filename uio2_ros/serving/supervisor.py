@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
-from uio2_ros.errors import ErrorCode
+from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.serving.child_link import ChildLink
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.protocol import (

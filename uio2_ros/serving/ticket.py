@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.history.memory import Bytes
-from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.errors import ErrorCode
 
 OnProgress = Callable[[Stage, str, int], None]
 OnDone = Callable[[Answer], None]

@@ -7,14 +7,14 @@ import time
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from uio2_ros.errors import ErrorCode
 from uio2_ros.history.memory import Bytes
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.protocol import Encode, Run, pack
 from uio2_ros.serving.ticket import Job, OnReleased, call
-from uio2_ros.tasks.answer import Answer
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 
 OUTCOMES = {
     ErrorCode.NONE: "answered",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step
 from uio2_ros.sim.model import (
     PADDLE_GEOMS,
     TIMESTEP_S,
@@ -16,7 +17,6 @@ from uio2_ros.sim.model import (
 )
 from uio2_ros.sim.mujoco_egl import mujoco
 from uio2_ros.sim.physics import Physics
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 
 Array = npt.NDArray[np.float64]
 ToolPose = tuple[float, float, float, float]

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step
 from uio2_ros.sim.arm import ROUNDED_DIGITS, ActionError
 from uio2_ros.sim.model import BASE_JOINTS, TIMESTEP_S
 from uio2_ros.sim.mujoco_egl import mujoco
 from uio2_ros.sim.physics import Physics
 from uio2_ros.sim.spec import ObjectPose
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step
 
 DRIVE_M_S = 0.5
 TURN_RAD_S = 1.0

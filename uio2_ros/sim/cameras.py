@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.sim.spec import CameraSpec
-from uio2_ros.tasks.instruction import CameraModel
 
 Array = npt.NDArray[np.float64]
 

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
 from uio2_ros.sim.model import PADDLE_FACE_M
 from uio2_ros.sim.sampling import CLEARANCE_M, TABLE_X_M, TABLE_Y_M, NoRoomError
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
 
 TABLE_SPACE, TABLE_FRAME = "vima", "base_link"
 PUSH_GAP_M = 0.015  # between paddle and object where a push begins

@@ -8,13 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
+from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
 from uio2_ros.sim.base import DIMENSIONS, STOP
 from uio2_ros.sim.motions import table_plan
 from uio2_ros.sim.sampling import TABLE_X_M, TABLE_Y_M
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.tasks.task import Episode
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import ActionKind, Pose2D, Step, TaskPlan
 
 MOVES = {
     STOP: (0.0, 0.0),

@@ -16,6 +16,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from uio2_ros.robot.answer import Step
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import TIMESTEP_S
@@ -25,7 +26,6 @@ from uio2_ros.sim.splits import Split
 from uio2_ros.sim.streaming import Motion
 from uio2_ros.sim.tasks import Episode, sample_episode
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import Step
 
 TICK_S = 0.04
 """Of the simulator: how often the clock, requests and whoever listens are attended to."""

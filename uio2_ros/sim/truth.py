@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.robot.answer import Cuboid, Detection, Point, PointSet
+from uio2_ros.robot.instruction import Box, CameraModel
 from uio2_ros.sim.cameras import CameraView, quaternion_of
 from uio2_ros.sim.model import magnification
 from uio2_ros.sim.renderer import Render
 from uio2_ros.sim.spec import ObjectSpec
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import Cuboid, Detection, Point, PointSet
-from uio2_ros.tasks.instruction import Box, CameraModel
 
 Pixels = npt.NDArray[np.uint8]
 Metres = npt.NDArray[np.float32]

@@ -9,6 +9,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.robot.answer import Step, TaskPlan
 from uio2_ros.sim.arm import Arm
 from uio2_ros.sim.base import Base
 from uio2_ros.sim.cameras import CameraView, PictureSize
@@ -19,7 +20,6 @@ from uio2_ros.sim.renderer import Render, Renderer
 from uio2_ros.sim.shapes import Form, form
 from uio2_ros.sim.sounds import RATE_HZ, SOUND_OF_SHAPE, Samples, clip
 from uio2_ros.sim.spec import CameraSpec, ObjectPose, Place, SceneSpec
-from uio2_ros.tasks.answer import Step, TaskPlan
 
 SHIFT_HEIGHT_M = 0.12
 SETTLE_S = 0.3

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uio2_ros.tasks.action_space import (
+from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
     action_space_folder,
     load_action_spaces,
 )
-from uio2_ros.tasks.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.instruction import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.calls import Asking, Reply
-from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
 from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task
 from uio2_ros.tasks.session import Session

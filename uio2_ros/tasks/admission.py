@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.action_space import ActionSpace
-from uio2_ros.tasks.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Box, Frame, Instruction, Observation
 from uio2_ros.tasks.task import Task, Use
 
 BOX = "{box}"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from uio2_ros.errors import ErrorCode, InstructionError, InvalidInputError
-from uio2_ros.tasks.answer import Stage
+from uio2_ros.robot.answer import Stage
+from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.tasks.calls import PictureCall, ScoreCall, TextCall
 from uio2_ros.tasks.engine_calls import generate, score
 from uio2_ros.tasks.examples import make_example

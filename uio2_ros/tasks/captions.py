@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from uio2_ros.decoding import free_text
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.settings import TaskSettings
 from uio2_ros.tasks.task import Asking, Session, Task, Use
 

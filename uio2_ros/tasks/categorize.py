@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uio2_ros.decoding import free_text
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.captions import IMAGE_TAG_PROMPT
 from uio2_ros.tasks.options import choose
 from uio2_ros.tasks.task import Asking, Session, Task, Use

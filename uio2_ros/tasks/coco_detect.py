@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.localize import boxes_grammar
 from uio2_ros.tasks.placing import detections, listed, within_picture
 from uio2_ros.tasks.task import Asking, Session, Task

@@ -16,9 +16,9 @@ from uio2_ros.decoding import (
     parse_cuboids,
 )
 from uio2_ros.decoding.cuboids import CUBOID_TOKENS
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.answer import Answer, Cuboid, Detection
-from uio2_ros.tasks.instruction import Box, CameraModel, Observation
+from uio2_ros.robot.answer import Answer, Cuboid, Detection
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Box, CameraModel, Observation
 from uio2_ros.tasks.localize import room_for_boxes
 from uio2_ros.tasks.placing import within_picture
 from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from uio2_ros.tasks.answer import Answer, Picture
+from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.tasks.calls import Drawing, Floats
 from uio2_ros.tasks.task import Asking, Session, Task
 

@@ -23,7 +23,7 @@ from uio2_ros.inference.defaults import (
 )
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.processing.example import Example
-from uio2_ros.tasks.answer import Stage
+from uio2_ros.robot.answer import Stage
 from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import MODALITIES
 from uio2_ros.tasks.job import Job, Order

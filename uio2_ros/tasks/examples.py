@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import ErrorCode, InstructionError
 from uio2_ros.processing.example import Example, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, to_canvas
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Box, Observation
 from uio2_ros.tasks.calls import Call, PictureCall, ScoreCall, SoundCall, TextCall
-from uio2_ros.tasks.instruction import Box, Observation
 from uio2_ros.tasks.task import Task, Use
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uio2_ros.decoding import LocatedBox, LocatedPoint, free_form, read_runs
 from uio2_ros.decoding.boxes import boxes_of_run
 from uio2_ros.decoding.keypoints import point_of_run
-from uio2_ros.tasks.answer import Answer, PointSet
+from uio2_ros.robot.answer import Answer, PointSet
 from uio2_ros.tasks.options import choose
 from uio2_ros.tasks.placing import place_boxes, place_points
 from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use

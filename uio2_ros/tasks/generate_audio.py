@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 PROMPT = 'Synthesize the sound based on the description "{}"'

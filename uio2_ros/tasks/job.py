@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from uio2_ros.errors import InstructionError
 from uio2_ros.processing.example import Example
-from uio2_ros.tasks.answer import Answer, Stage, Timings
+from uio2_ros.robot.answer import Answer, Stage, Timings
+from uio2_ros.robot.errors import InstructionError
 from uio2_ros.tasks.calls import Asking, Call
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.task import Task

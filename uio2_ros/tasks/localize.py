@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uio2_ros.decoding import Grammar, labelled_boxes
 from uio2_ros.decoding.boxes import CORNERS
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.answer import Answer, Detection
+from uio2_ros.robot.answer import Answer, Detection
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.placing import detections, listed, within_picture
 from uio2_ros.tasks.task import Asking, Session, Task, with_text
 

@@ -11,8 +11,8 @@ from uio2_ros.decoding import (
     manipulation_steps,
     parse_motions,
 )
-from uio2_ros.tasks.action_space import ActionSpace, SpaceKind
-from uio2_ros.tasks.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
+from uio2_ros.robot.action_space import ActionSpace, SpaceKind
+from uio2_ros.robot.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
 from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.task import Asking, Session, Task, Use
 
 PROMPT = "{}"

@@ -11,8 +11,8 @@ from uio2_ros.decoding import (
     parse_boxes,
     suppress_repeats,
 )
-from uio2_ros.tasks.answer import Detection, Point
-from uio2_ros.tasks.instruction import Box
+from uio2_ros.robot.answer import Detection, Point
+from uio2_ros.robot.instruction import Box
 from uio2_ros.tasks.task import Reply
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from uio2_ros.decoding import single_box
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.placing import detections
 from uio2_ros.tasks.task import Asking, Session, Task, parse_failed
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from uio2_ros.errors import ErrorCode, InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.task import Task, TaskInfo
 
 GROUP = "uio2_ros.tasks"

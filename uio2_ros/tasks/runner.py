@@ -10,12 +10,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from uio2_ros.decoding import Grammar, Symbols
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.action_space import ActionSpace, load_action_spaces
+from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
+from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Frame, Instruction, Observation
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.answer import Answer, Stage
 from uio2_ros.tasks.batch import run_together
-from uio2_ros.tasks.instruction import Frame, Instruction, Observation
 from uio2_ros.tasks.job import Job, OnProgress
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.session import Session

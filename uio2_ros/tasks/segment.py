@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.answer import Answer, Detection, Picture
+from uio2_ros.robot.answer import Answer, Detection, Picture
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply
 from uio2_ros.tasks.localize import find
 from uio2_ros.tasks.placing import listed

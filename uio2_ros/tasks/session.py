@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.decoding import Grammar, Symbols
-from uio2_ros.tasks.action_space import ActionSpace
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.instruction import Box, Instruction, Observation
 from uio2_ros.tasks.calls import (
     Asking,
     Drawing,
@@ -23,7 +24,6 @@ from uio2_ros.tasks.calls import (
     SoundCall,
     TextCall,
 )
-from uio2_ros.tasks.instruction import Box, Instruction, Observation
 from uio2_ros.tasks.settings import TaskSettings
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from uio2_ros.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.action_space import SpaceKind
-from uio2_ros.tasks.answer import Answer
+from uio2_ros.robot.action_space import SpaceKind
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Instruction
 from uio2_ros.tasks.calls import Asking, Reply
-from uio2_ros.tasks.instruction import Instruction
 from uio2_ros.tasks.session import Session
 
 __all__ = [

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from uio2_ros.data.sample import Sample
 from uio2_ros.processing import Example, Processor
 from uio2_ros.processing.inverse import shown_picture, shown_spectrogram
-from uio2_ros.tasks.action_space import ActionSpace
-from uio2_ros.tasks.answer import Answer, PointSet
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.answer import Answer, PointSet
 from uio2_ros.training.lessons import Lesson
 from uio2_ros.viewing.insets import draw_plan
 from uio2_ros.viewing.marks import draw_cuboids, draw_detections, draw_masks, draw_points

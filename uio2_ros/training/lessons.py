@@ -18,16 +18,16 @@ import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.decoding import Grammar, Symbols
-from uio2_ros.errors import InstructionError, InvalidInputError
 from uio2_ros.processing import Example, Processor
 from uio2_ros.processing.geometry import ImageInfo
 from uio2_ros.processing.image import dense_target
-from uio2_ros.tasks.action_space import ActionSpace
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.errors import InstructionError, InvalidInputError
+from uio2_ros.robot.instruction import Observation
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.answer import Answer
 from uio2_ros.tasks.calls import Call, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import make_example
-from uio2_ros.tasks.instruction import Observation
 from uio2_ros.tasks.padding import put_back
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.session import Session

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from uio2_ros.model.config import TARGET_MODALITIES
-from uio2_ros.model.unified_io import TargetLogits
+from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES
+from uio2_ros.model.families.unified_io_2.unified_io import TargetLogits
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.tasks.answer import Picture
+from uio2_ros.robot.answer import Picture
 from uio2_ros.tasks.settings import AXES, TaskSettings
 
 Pixels = npt.NDArray[np.uint8]

@@ -17,10 +17,10 @@ from uio2_ros.decoding import COCO_17, CanvasPlacement, CuboidError, MetricBoxes
 from uio2_ros.decoding.manipulation import step_text
 from uio2_ros.decoding.quantities import tokens_of
 from uio2_ros.decoding.vocabulary import Vocabulary
-from uio2_ros.tasks.action_space import ActionSpace
-from uio2_ros.tasks.answer import ActionKind, Cuboid, Detection, PointSet, Pose2D, Step
+from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.answer import ActionKind, Cuboid, Detection, PointSet, Pose2D, Step
+from uio2_ros.robot.instruction import Box, CameraModel
 from uio2_ros.tasks.cuboids import CODEC
-from uio2_ros.tasks.instruction import Box, CameraModel
 
 ToCanvas = Callable[[npt.ArrayLike], npt.NDArray[np.float32]]
 """Pixels (..., 2 k) of alternating y and x to fractions of the canvas, cut to it."""

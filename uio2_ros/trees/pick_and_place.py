@@ -17,7 +17,7 @@ from py_trees.composites import Sequence as InOrder
 from py_trees.decorators import Retry, Timeout
 from py_trees.display import unicode_tree
 
-from uio2_ros.cli.supervision import stop_on_signals
+from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.trees.check_answer import CheckAnswer
 from uio2_ros.trees.execute_plan import ExecutePlan
 from uio2_ros.trees.instruct import Instruct

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from transforms3d.quaternions import quat2mat
 
-from uio2_ros.tasks.answer import Cuboid
-from uio2_ros.tasks.instruction import CameraModel
+from uio2_ros.robot.answer import Cuboid
+from uio2_ros.robot.instruction import CameraModel
 
 Points = npt.NDArray[np.float64]
 

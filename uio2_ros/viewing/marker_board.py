@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.errors import InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.viewing.frame_tree import Pose, pose_matrix
 from uio2_ros.viewing.shapes import (
     Faces,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from uio2_ros.tasks.answer import Cuboid, Detection, Picture, Point, PointSet
-from uio2_ros.tasks.instruction import Box, CameraModel
+from uio2_ros.robot.answer import Cuboid, Detection, Picture, Point, PointSet
+from uio2_ros.robot.instruction import Box, CameraModel
 from uio2_ros.viewing.cuboid_edges import projected_edges
 from uio2_ros.viewing.pen import INK, Color, Pen, Pixels, color_of, tag
 from uio2_ros.viewing.skeleton import SKELETON

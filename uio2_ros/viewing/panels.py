@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.tasks.answer import Picture
+from uio2_ros.robot.answer import Picture
 from uio2_ros.viewing.pen import DIM, PALETTE, PAPER, Pen, Pixels, tag
 
 PANEL_ROLES = ("depth", "normals", "generated")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uio2_ros.robot.answer import ActionKind, Step, TaskPlan
 from uio2_ros.sim.base import DIMENSIONS, STOP
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import ROOM_SIZE_M
@@ -16,7 +17,6 @@ from uio2_ros.sim.splits import Split
 from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import ActionKind, Step, TaskPlan
 
 FURNITURE = (Shape.CUBE, Shape.CYLINDER, Shape.BALL, Shape.MUG, Shape.BOTTLE)
 FORWARD_M, TURN_RAD = 0.25, math.radians(10)  # config/action_spaces/pointnav.yaml

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uio2_ros.robot.answer import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import PADDLE_HALF_WIDTH_M
 from uio2_ros.sim.motions import push, table_plan
@@ -17,7 +18,6 @@ from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import TaskPlan
 
 PUSHED = (Shape.CUBE, Shape.CYLINDER, Shape.BOWL)
 START_X_M = (0.39, 0.44)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uio2_ros.robot.answer import Step, TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_inside
@@ -15,7 +16,6 @@ from uio2_ros.sim.splits import Split, is_held_out
 from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import Step, TaskPlan
 
 SORTED_SHAPES = (Shape.CUBE, Shape.CYLINDER)
 SLOTS_M = (-0.052, 0.052)  # along the tray

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from uio2_ros.robot.answer import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_stacked
@@ -17,7 +18,6 @@ from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import TaskPlan
 
 FLAT = (Shape.CUBE, Shape.CYLINDER)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from uio2_ros.robot.answer import Pose2D, TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, free_spot, table_plan
 from uio2_ros.sim.relations import is_near
@@ -16,7 +17,6 @@ from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import Pose2D, TaskPlan
 
 SWAPPED = (Shape.CUBE, Shape.CYLINDER, Shape.MUG, Shape.BOTTLE)
 TOLERANCE_M = 0.03

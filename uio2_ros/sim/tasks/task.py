@@ -9,13 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
+from uio2_ros.robot.answer import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.events import Event
 from uio2_ros.sim.sampling import NoRoomError
 from uio2_ros.sim.spec import Place, SceneSpec
 from uio2_ros.sim.splits import Split, generator
 from uio2_ros.sim.world import World
-from uio2_ros.tasks.answer import TaskPlan
 
 DEFAULT_SIZE = PictureSize(320, 240)
 DRAWS = 50  # scenes that do not fit are drawn again, at most so often

@@ -1,0 +1,72 @@
+"""Simulated time: the bridge stops what moves when it stands, and hears joints sent best effort."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from geometry_msgs.msg import TwistStamped
+from nodes.agent_process import AgentProcess
+from nodes.bridge.sender import Sender
+from rclpy.qos import qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+
+from uio2_ros.control import Cause
+from uio2_ros.messages.plans import time_message
+
+pytestmark = pytest.mark.ros
+STEP_S = 0.02
+
+
+class Simulator:
+    """Publishes /clock while it runs."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._over, self._runs = threading.Event(), threading.Event()
+        self._runs.set()
+        self.now_s = 1000.0
+        sender.publish("/clock", self._clock())
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def pause(self) -> None:
+        self._runs.clear()
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(STEP_S):
+            if self._runs.is_set():
+                self.now_s += STEP_S
+                self._sender.publish("/clock", self._clock())
+
+    def _clock(self) -> Clock:
+        return Clock(clock=time_message(self.now_s))
+
+
+@pytest.fixture
+def simulator(start: Callable[..., AgentProcess], sender_of_module: Sender) -> Iterator[Simulator]:
+    start("bridge", use_sim_time=True, clock_timeout=0.4)
+    simulator = Simulator(sender_of_module)
+    yield simulator
+    simulator.close()
+
+
+def test_time_that_stands_stops_the_base(simulator: Simulator, sender_of_module: Sender) -> None:
+    sender = sender_of_module
+    sender.publish("joint_states", JointState(name=["a"], position=[0.0]), qos_profile_sensor_data)
+    assert sender.report()["joints known"] == "1"
+    plan = sender.drive([[0.3, 0.0]] * 600)
+    plan.header.stamp = time_message(simulator.now_s)
+    sender.hear("cmd_vel", TwistStamped)
+    sender.send(plan)
+    sender.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.25)
+    simulator.pause()
+    sender.assert_stops()
+    assert sender.counted(Cause.STALE_PLAN) == 1
+    assert "/clock stood still for 0.4 s" in sender.status().message

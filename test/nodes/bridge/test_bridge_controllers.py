@@ -1,0 +1,184 @@
+"""Action servers: nav2's NavigateToPose and FollowJointTrajectory, by stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from action_msgs.msg import GoalStatus
+from nodes.agent_process import AgentProcess
+from nodes.bridge.sender import FirstFeedback, Sender
+from nodes.robot import done, wait_until
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from std_srvs.srv import Trigger
+from uio2_ros.action import ExecutePlan
+
+from uio2_ros.nodes.bridge.controllers import action_type
+
+pytestmark = pytest.mark.ros
+READY = {"server navigate_to_pose": "there", "joints known": "7"}
+HOME = (0.0, 0.0, -1.5, 0.0, 1.5, 0.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bridge(start: Callable[..., AgentProcess]) -> AgentProcess:
+    return start(
+        "bridge",
+        navigation="navigate_to_pose",
+        arm="follow_joint_trajectory",
+        controller_wait=1.0,
+        max_age=60.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def nav2_and_arm(start: Callable[..., AgentProcess], sender_of_module: Sender) -> AgentProcess:
+    """Both stand-ins, known to the bridge."""
+    process = start("controllers")
+    wait_until(
+        lambda: READY.items() <= sender_of_module.report().items(),
+        "the controllers to be seen and heard",
+    )
+    return process
+
+
+@pytest.fixture
+def controllers(nav2_and_arm: AgentProcess, sender: Sender) -> Callable[..., Watched]:
+    """controllers(seconds=..., verdict=...): the stand-ins, which do that from now on."""
+
+    def configure(seconds: float = 60.0, verdict: str = "succeed") -> Watched:
+        parameters = [Parameter("seconds", value=seconds), Parameter("verdict", value=verdict)]
+        request = SetParameters.Request(
+            parameters=[parameter.to_parameter_msg() for parameter in parameters]
+        )
+        sender.call(SetParameters, "/controllers/set_parameters", request)
+        return Watched(nav2_and_arm)
+
+    return configure
+
+
+class Watched:
+    """A process, and what it logs from now on."""
+
+    def __init__(self, process: AgentProcess) -> None:
+        self.process = process
+        self._before = len(process.log.read_text())
+
+    def wait_until_logged(self, text: str) -> None:
+        wait_until(lambda: text in self.process.log.read_text()[self._before :], repr(text))
+
+
+def test_moves_become_one_goal_of_nav2_with_its_feedback(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers(seconds=1.0)
+    feedback = FirstFeedback()
+    handle = sender.order_plan(sender.moves("forward", "forward"), feedback)
+    status, result = sender.finish(handle)
+    assert (status, result.error_code) == (GoalStatus.STATUS_SUCCEEDED, 0)
+    nav2.wait_until_logged("navigate: goal 0.50 in base_link")
+    nav2.wait_until_logged("navigate: succeeded")
+    assert 0.3 < max(item.progress for item in feedback.all) <= 1.0
+
+
+def test_chunk_becomes_one_goal_of_the_arm(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    arm = controllers(seconds=0.3)
+    result = sender.carry_out(sender.arm([[0.01 * step, *HOME, 0.0] for step in range(8)]))
+    assert result.error_code == 0, result.error_msg
+    arm.wait_until_logged("points to 0.07")
+    arm.wait_until_logged("follow: succeeded")
+
+
+def test_cancelled_plan_cancels_the_goal_of_the_controller(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers()
+    handle = sender.order_plan(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal")
+    done(handle.cancel_goal_async())
+    assert sender.finish(handle)[0] == GoalStatus.STATUS_CANCELED
+    nav2.wait_until_logged("navigate: canceled")
+
+
+def test_cancelled_plan_cancels_the_trajectory_of_the_arm(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    arm = controllers()
+    handle = sender.order_plan(sender.arm([[0.2, *HOME, 0.0]] * 8))
+    arm.wait_until_logged("follow: goal")
+    done(handle.cancel_goal_async())
+    assert sender.finish(handle)[0] == GoalStatus.STATUS_CANCELED
+    arm.wait_until_logged("follow: canceled")
+
+
+def test_stop_cancels_what_the_topic_wanted(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers()
+    sender.send(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal 0.25")
+    sender.call(Trigger, "/bridge/stop", Trigger.Request())
+    nav2.wait_until_logged("navigate: canceled")
+
+
+def test_refused_plan_cancels_the_goal_of_the_arm(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    arm = controllers()
+    sender.send(sender.arm([[0.2, *HOME, 0.0]] * 20))
+    arm.wait_until_logged("follow: goal")
+    sender.send(sender.moves("left", frame_id="moon"))
+    arm.wait_until_logged("follow: canceled")
+
+
+def test_newer_plan_takes_over_at_the_controller(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers(seconds=1.0)
+    older = sender.order_plan(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal 0.25")
+    newer = sender.order_plan(sender.moves("forward", "forward"))
+    assert sender.finish(older)[1].error_code == ExecutePlan.Result.PREEMPTED
+    nav2.wait_until_logged("navigate: preempted")
+    assert sender.finish(newer)[1].error_code == 0
+
+
+def test_failure_of_the_controller_is_told(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    controllers(seconds=0.1, verdict="abort")
+    result = sender.carry_out(sender.moves("forward"))
+    assert result.error_code == ExecutePlan.Result.CONTROLLER_FAILED
+    assert "was aborted by the controller: error code 9000 blocked" in result.error_msg
+
+
+def test_rejected_goal_is_told(sender: Sender, controllers: Callable[..., Watched]) -> None:
+    controllers(verdict="reject")
+    result = sender.carry_out(sender.moves("forward"))
+    assert result.error_code == ExecutePlan.Result.CONTROLLER_REJECTED
+
+
+def test_controller_that_goes_away_is_told(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers()
+    handle = sender.order_plan(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal")
+    nav2.process.stop()
+    result = sender.finish(handle)[1]
+    assert result.error_code == ExecutePlan.Result.CONTROLLER_FAILED
+    assert "the server of navigate_to_pose went away" in result.error_msg
+
+
+def test_missing_controller_is_waited_for_and_told(sender: Sender) -> None:
+    result = sender.carry_out(sender.moves("forward"))
+    assert result.error_code == ExecutePlan.Result.NO_CONTROLLER
+    assert "no action server navigate_to_pose within 1 s" in result.error_msg
+
+
+def test_missing_package_says_what_to_install() -> None:
+    with pytest.raises(ValueError, match=r"install ros-\$ROS_DISTRO-no-such-msgs, or set"):
+        action_type("no_such_msgs", "Dance")

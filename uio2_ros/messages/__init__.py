@@ -1,0 +1,1 @@
+"""Every conversion between ROS messages and the words of `robot`. Needs messages, no node."""

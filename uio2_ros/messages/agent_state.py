@@ -1,0 +1,152 @@
+"""The agent's own state as messages: histories, diagnostics, the list of tasks."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from std_msgs.msg import Header
+
+from uio2_ros.msg import HistoryState, TaskDescription
+from uio2_ros.nodes.agent.instructions import Instructions
+from uio2_ros.nodes.agent.senses import Senses
+from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.serving import ModelState, ModelStatus
+from uio2_ros.tasks.task import TaskInfo
+
+NS_PER_S = 1_000_000_000
+
+
+def time_message(stamp_ns: int) -> Time:
+    """A stamp."""
+    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
+    return Time(sec=seconds, nanosec=nanoseconds)
+
+
+def task_message(task: TaskInfo) -> TaskDescription:
+    """A task as ~/list_tasks tells it."""
+    return TaskDescription(
+        name=task.name,
+        description=task.description,
+        prompt=task.prompt,
+        needs_image=task.needs_image,
+        needs_audio=task.needs_audio,
+        needs_region=task.needs_region,
+        needs_options=task.needs_options,
+        needs_action_space=task.needs_action_space,
+        outputs=list(task.outputs),
+    )
+
+
+def history_state_message(senses: Senses, stamp: Time) -> HistoryState:
+    """What the histories hold and dropped."""
+    frames, audio = senses.frames.state(), senses.audio.state()
+    drops = {f"picture {cause}": count for cause, count in frames.drops.items()}
+    drops |= {f"sound {cause}": count for cause, count in audio.drops.items()}
+    return HistoryState(
+        header=Header(stamp=stamp),
+        frames=frames.frames,
+        frame_stamps=[time_message(stamp_ns) for stamp_ns in frames.stamps_ns],
+        frame_span=frames.span_s,
+        frame_bytes=frames.bytes,
+        audio_span=audio.span_s,
+        audio_end=time_message(audio.end_ns or 0),
+        audio_bytes=audio.bytes,
+        drop_causes=list(drops),
+        drops=list(drops.values()),
+    )
+
+
+def model_status(
+    name: str, label: str, problem: str, status: ModelStatus | None, instructions: Instructions
+) -> DiagnosticStatus:
+    """How the inference process does. `label` is the agent's lifecycle state."""
+    readings = {"lifecycle": label}
+    if status is None:
+        return status_message(name, problem, readings, severe=True)
+    readings |= {
+        "state": status.state.value,
+        "model": status.model,
+        "synthetic weights": str(status.synthetic_weights),
+        "pid": str(status.pid or ""),
+        "restarts": str(status.restarts),
+        "latency p50 (s)": f"{instructions.latency.percentile_s(50):.3f}",
+        "latency p99 (s)": f"{instructions.latency.percentile_s(99):.3f}",
+        "overhead p50 (ms)": f"{instructions.overhead.percentile_s(50) * 1e3:.2f}",
+        "overhead p99 (ms)": f"{instructions.overhead.percentile_s(99) * 1e3:.2f}",
+        **{cause: str(count) for cause, count in status.counts.items()},
+    }
+    if status.state is not ModelState.READY:
+        problem = f"the model is {status.state.value}: {status.reason}"
+    elif status.suspended:
+        problem = f"the inference process {status.pid} is stopped; send it SIGCONT"
+    elif status.synthetic_weights:
+        problem = "synthetic weights: answers mean nothing"
+    return status_message(name, problem, readings, severe=status.state is ModelState.FAILED)
+
+
+def picture_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+    """Rate, age, drops and QoS of the pictures."""
+    subscription, state = senses.subscriptions["picture"], senses.frames.state()
+    newest_ns = state.stamps_ns[-1] if state.stamps_ns else None
+    readings = {
+        "topic": subscription.topic,
+        "qos": subscription.qos,
+        "rate (Hz)": f"{senses.picture_watch.rate_hz(time.monotonic()):.1f}",
+        "age (s)": _age(newest_ns, now_ns),
+        "received": str(senses.picture_watch.count),
+        "held": str(state.frames),
+        "held (bytes)": str(state.bytes),
+        **senses.picture_watch.readings(),
+        **{f"dropped: {cause}": str(count) for cause, count in state.drops.items()},
+        **{f"event: {cause}": str(count) for cause, count in state.events.items()},
+        "last error": senses.picture_problem or state.last_error,
+        "camera calibrated": str(senses.camera is not None),
+    }
+    return status_message(name, _problem(subscription.problems, newest_ns, "picture"), readings)
+
+
+def sound_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+    """Rate, age, drops and QoS of the sound. A robot without a microphone is no problem."""
+    subscription, state = senses.subscriptions["sound"], senses.audio.state()
+    readings = {
+        "topic": subscription.topic,
+        "qos": subscription.qos,
+        "rate (Hz)": f"{senses.sound_watch.rate_hz(time.monotonic()):.1f}",
+        "age (s)": _age(state.end_ns, now_ns),
+        "received": str(senses.sound_watch.count),
+        "held (s)": f"{state.span_s:.2f}",
+        **senses.sound_watch.readings(),
+        **{f"dropped: {cause}": str(count) for cause, count in state.drops.items()},
+        **{f"event: {cause}": str(count) for cause, count in state.events.items()},
+        "last error": senses.sound_problem or state.last_error,
+    }
+    problem = "; ".join(subscription.problems) or senses.sound_problem
+    return status_message(name, problem, readings)
+
+
+def odometry_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+    """Where the robot is and how many moves are remembered."""
+    subscription = senses.subscriptions["odometry"]
+    position = senses.moves.position(now_ns, math.inf)
+    readings = {
+        "topic": subscription.topic,
+        "qos": subscription.qos,
+        "position (m)": " ".join(f"{number:.2f}" for number in position or ()),
+        "moves": str(len(senses.moves.texts())),
+        "last error": senses.odometry_problem,
+    }
+    problem = "; ".join(subscription.problems) or senses.odometry_problem
+    return status_message(name, problem or ("" if position else "no position yet"), readings)
+
+
+def _problem(problems: list[str], newest_ns: int | None, what: str) -> str:
+    if problems:
+        return "; ".join(problems)
+    return f"no {what} yet" if newest_ns is None else ""
+
+
+def _age(stamp_ns: int | None, now_ns: int) -> str:
+    return "" if stamp_ns is None else f"{(now_ns - stamp_ns) / NS_PER_S:.3f}"

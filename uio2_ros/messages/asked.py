@@ -1,0 +1,70 @@
+"""Between `Asked` messages and what the tasks take. No node, no I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from uio2_ros.messages.answers import audio_message
+from uio2_ros.messages.pictures import camera_info_message
+from uio2_ros.msg import Asked, AudioChunk, InstructionResult
+from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+
+NS_PER_S = 1_000_000_000
+REQUEST_FIELDS = (
+    "instruction",
+    "task",
+    "options",
+    "region",
+    "action_space",
+    "max_age",
+    "timeout",
+    "seed",
+)
+"""Fields that Asked shares with the request."""
+
+
+def asked_message(request: Any, observation: Observation, result: InstructionResult) -> Asked:
+    """What a request asked, about what, and its result; pictures as their stamps."""
+    header, camera = result.header, observation.camera
+    return Asked(
+        header=header,
+        **{name: getattr(request, name) for name in REQUEST_FIELDS},
+        frame_stamps=[_time(frame.stamp_ns) for frame in observation.history],
+        sound=_sound(observation, header),
+        camera_info=CameraInfo() if camera is None else camera_info_message(camera, header),
+        moves=list(observation.robot_history),
+        result=result,
+    )
+
+
+def observation_of(asked: Asked, image: Frame | None, history: tuple[Frame, ...]) -> Observation:
+    """What the instruction was asked about, with the pictures that its stamps name."""
+    heard = np.frombuffer(asked.sound.data, "<f4").astype(np.float32, copy=False)
+    info = asked.camera_info
+    fx, _, cx, _, fy, cy, *_ = info.k
+    return Observation(
+        image=image,
+        history=history,
+        audio=heard if heard.size else None,
+        audio_rate=asked.sound.sample_rate or Observation.audio_rate,
+        camera=CameraModel(info.width, info.height, fx, fy, cx, cy) if info.width else None,
+        robot_history=tuple(asked.moves),
+    )
+
+
+def _sound(observation: Observation, header: Header) -> AudioChunk:
+    if observation.audio is None:
+        return AudioChunk()
+    message = audio_message(observation.audio, header)
+    message.sample_rate = observation.audio_rate
+    return message
+
+
+def _time(stamp_ns: int) -> Time:
+    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
+    return Time(sec=seconds, nanosec=nanoseconds)

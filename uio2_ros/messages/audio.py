@@ -1,0 +1,128 @@
+"""Sound of ROS messages as sample arrays. Imports numpy, no rclpy.
+
+`SOUND_TYPES` lists what is understood. Two packages share the name audio_common_msgs: that of
+ros-drivers (AudioData, AudioDataStamped) sends bare bytes, whose format is a parameter; that of
+mgonzs13 (AudioStamped) sends typed samples with their rate and format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.robot.errors import InvalidInputError
+
+NS_PER_S = 1_000_000_000
+
+SAMPLE_RATES_HZ = range(1000, 768_001)
+"""Outside of these a sound would span minutes or nothing, and so would what follows it."""
+CHUNK_DTYPES = {"S16LE": "<i2", "F32LE": "<f4"}
+"""Encodings of AudioChunk and of the `audio_encoding` parameter."""
+
+
+@dataclass(frozen=True)
+class PcmFormat:
+    """What bare PCM bytes are; the format of messages that do not say it themselves."""
+
+    sample_rate: int = 16000  # Hz
+    channels: int = 1
+    encoding: str = "S16LE"
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Samples (n, channels), integer or floating, and the capture time of the first; 0: unknown.
+
+    InvalidInputError for a rate that no microphone has.
+    """
+
+    stamp_ns: int
+    samples: npt.NDArray[Any]
+    sample_rate: int  # Hz
+
+    def __post_init__(self) -> None:
+        if self.sample_rate not in SAMPLE_RATES_HZ:
+            raise InvalidInputError(
+                f"the sample rate is {self.sample_rate} Hz; expected {SAMPLE_RATES_HZ.start} to "
+                f"{SAMPLE_RATES_HZ.stop - 1}"
+            )
+
+
+def chunk_to_sound(message: Any) -> Sound:
+    """The sound of a uio2_ros/AudioChunk; InvalidInputError if its fields contradict each other."""
+    form = PcmFormat(message.sample_rate, message.channels, message.encoding)
+    return Sound(_stamp_ns(message), pcm_samples(message.data, form), form.sample_rate)
+
+
+def stamped_to_sound(message: Any) -> Sound:
+    """The sound of an audio_common_msgs/AudioStamped (the one with an `audio.info`)."""
+    info = message.audio.info
+    field = STAMPED_FIELDS.get(info.format)
+    if field is None or info.channels < 1:
+        raise InvalidInputError(
+            f"AudioStamped has format {info.format} and {info.channels} channels; expected one of "
+            f"{sorted(STAMPED_FIELDS)} (PortAudio's numbers) and at least 1 channel"
+        )
+    values = np.asarray(getattr(message.audio.audio_data, field))
+    if values.size % info.channels:
+        raise InvalidInputError(
+            f"AudioStamped has {values.size} samples, no multiple of its {info.channels} channels"
+        )
+    typed = values.astype(field.removesuffix("_data"), copy=False)
+    return Sound(_stamp_ns(message), typed.reshape(-1, info.channels), info.rate)
+
+
+def bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
+    """The sound of an audio_common_msgs/AudioData; it has no stamp."""
+    return Sound(0, pcm_samples(message.data, form), form.sample_rate)
+
+
+def stamped_bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
+    """The sound of an audio_common_msgs/AudioDataStamped."""
+    return Sound(_stamp_ns(message), pcm_samples(message.audio.data, form), form.sample_rate)
+
+
+def pcm_samples(data: Any, form: PcmFormat) -> npt.NDArray[Any]:
+    """Interleaved little-endian PCM as (n, channels); InvalidInputError if it does not divide."""
+    dtype = CHUNK_DTYPES.get(form.encoding)
+    if dtype is None:
+        raise InvalidInputError(
+            f"sound has encoding {form.encoding!r}; expected {' or '.join(CHUNK_DTYPES)}"
+        )
+    if form.channels < 1:
+        raise InvalidInputError("sound has 0 channels; expected at least 1")
+    content = np.frombuffer(data, np.uint8)
+    frame_bytes = np.dtype(dtype).itemsize * form.channels
+    if content.size % frame_bytes:
+        raise InvalidInputError(
+            f"sound has {content.size} bytes, no multiple of the {frame_bytes} that a sample of "
+            f"{form.channels} channels of {form.encoding} takes: truncated?"
+        )
+    return content.view(dtype).reshape(-1, form.channels)
+
+
+def _stamp_ns(message: Any) -> int:
+    stamp = message.header.stamp
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+
+
+STAMPED_FIELDS = {
+    1: "float32_data",
+    2: "int32_data",
+    8: "int16_data",
+    16: "int8_data",
+    32: "uint8_data",
+}
+"""Which field of audio_common_msgs/AudioStamped holds the samples, by PortAudio's format number."""
+
+SOUND_TYPES: dict[str, Callable[[Any, PcmFormat], Sound]] = {
+    "uio2_ros/msg/AudioChunk": lambda message, _: chunk_to_sound(message),
+    "audio_common_msgs/msg/AudioStamped": lambda message, _: stamped_to_sound(message),
+    "audio_common_msgs/msg/AudioData": bytes_to_sound,
+    "audio_common_msgs/msg/AudioDataStamped": stamped_bytes_to_sound,
+}
+"""How to read the types a topic of sound may have."""

@@ -1,0 +1,1 @@
+"""Unified-IO 2: configuration, network, names of the released checkpoints."""

@@ -1,0 +1,118 @@
+"""The layers that the encoders, the resamplers and the transformer are made of.
+
+Letters of shapes: B batch, S sequence, H heads, D channels of a head, E model width.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from uio2_ros.model.families.unified_io_2.rotary import rotate
+
+MAX_LOG_SCALE = math.log(100.0)
+
+
+class KeysValues(NamedTuple):
+    """What a query attends to, both (B, H, S, D)."""
+
+    keys: Tensor
+    values: Tensor
+
+
+def normal_parameter(*shape: int, std: float = 1.0) -> nn.Parameter:
+    """A parameter drawn from a normal distribution around 0."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=std))
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm without bias; statistics in float32."""
+
+    def __init__(self, dim: int, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.eps = eps
+        self.scale = nn.Parameter(torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], self.scale, self.eps)
+
+
+class GatedMLP(nn.Module):
+    """The transformer's MLP: SiLU of `wi_0` gates `wi_1`."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.wi_0 = nn.Linear(dim, hidden, bias=False)
+        self.wi_1 = nn.Linear(dim, hidden, bias=False)
+        self.wo = nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.wo(F.silu(self.wi_0(x)) * self.wi_1(x))  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """Multi-head attention without biases, with QK-norm, scaled-cosine logits or neither.
+
+    Logits are float32: torch's fused kernels accumulate and normalise in float32 whatever the
+    dtype of their inputs, and scaled-cosine attention is computed in float32 throughout.
+    Projections and attention are separate calls, so that keys and values can be kept.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, *, qk_norm: bool = False, scaled_cosine: bool = False
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim, bias=False)
+        self.key = nn.Linear(dim, dim, bias=False)
+        self.value = nn.Linear(dim, dim, bias=False)
+        self.out = nn.Linear(dim, dim, bias=False)
+        self.query_norm = RMSNorm(dim // heads) if qk_norm else None
+        self.key_norm = RMSNorm(dim // heads) if qk_norm else None
+        log_scale = torch.full((heads,), math.log(10.0))
+        self.logit_scale = nn.Parameter(log_scale) if scaled_cosine else None
+
+    def project_query(self, x: Tensor, rotary: Tensor | None = None) -> Tensor:
+        """(B, S, E) -> (B, H, S, D), normalised and turned."""
+        query = split_heads(self.query(x), self.heads)
+        query = query if self.query_norm is None else self.query_norm(query)
+        return query if rotary is None else rotate(query, rotary)
+
+    def project_keys_values(self, x: Tensor, rotary: Tensor | None = None) -> KeysValues:
+        """(B, S, E) -> keys, normalised and turned, and values, both (B, H, S, D)."""
+        keys = split_heads(self.key(x), self.heads)
+        keys = keys if self.key_norm is None else self.key_norm(keys)
+        keys = keys if rotary is None else rotate(keys, rotary)
+        return KeysValues(keys, split_heads(self.value(x), self.heads))
+
+    def attend(
+        self, query: Tensor, memory: KeysValues, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """(B, H, S, D) over `memory` -> (B, S, E); `mask` is true where attention is allowed."""
+        if self.logit_scale is None:
+            mixed = F.scaled_dot_product_attention(query, *memory, attn_mask=mask, is_causal=causal)
+        else:
+            mixed = scaled_cosine_attention(query, memory, self.logit_scale, mask)
+        return self.out(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, S, H * D) -> (B, H, S, D)."""
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(1, 2)
+
+
+def scaled_cosine_attention(
+    query: Tensor, memory: KeysValues, log_scale: Tensor, mask: Tensor | None
+) -> Tensor:
+    """Attention over the cosine of query and key times exp(log_scale), one scale per head."""
+    scale = log_scale.float().clamp(max=MAX_LOG_SCALE).exp()[:, None, None]  # (H, 1, 1)
+    unit_query = F.normalize(query.float(), dim=-1) * scale
+    unit_keys = F.normalize(memory.keys.float(), dim=-1)
+    mixed = F.scaled_dot_product_attention(
+        unit_query, unit_keys, memory.values.float(), attn_mask=mask, scale=1.0
+    )
+    return mixed.to(query.dtype)

@@ -1,0 +1,459 @@
+"""agent_node: pictures and sound in, instructions answered with ROS messages.
+
+A lifecycle node. Unconfigured it holds nothing; configuring loads and warms the model in its own
+process; active it listens and answers; deactivating cancels; cleaning up frees the memory. With
+`autostart` it configures and activates itself. `~/instruct` exists in every state and says, with
+MODEL_NOT_READY, why there is no answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.parameter import Parameter as RosParameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import SetBool, Trigger
+from uio2_ros.msg import HistoryState
+from uio2_ros.srv import ListTasks
+
+from uio2_ros.messages.agent_state import (
+    history_state_message,
+    model_status,
+    odometry_status,
+    picture_status,
+    sound_status,
+    task_message,
+)
+from uio2_ros.nodes.agent.instructions import Instructions, Ready
+from uio2_ros.nodes.agent.parameters import (
+    PARAMETERS,
+    Effect,
+    declare_parameters,
+    read_settings,
+)
+from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
+from uio2_ros.nodes.agent.publishers import AnswerPublishers
+from uio2_ros.nodes.agent.senses import Senses
+from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
+from uio2_ros.nodes.deferred import result_of
+from uio2_ros.processes.parent_watch import exit_when_parent_dies
+from uio2_ros.processes.stop_signals import stop_signals
+from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
+from uio2_ros.tasks.registry import describe_tasks
+
+STOP_CHECK_PERIOD_S = 0.1
+FOLLOW_PERIOD_S = 0.5
+"""How often changes of the publishers are looked for."""
+SWITCH_INTERVAL_S = 0.0002
+"""A thread that waits for the interpreter, while another runs, waits this long: picture callbacks,
+and an instruction at each of its half dozen steps from thread to thread."""
+ARENA_SPARE_BYTES = 64 * 2**20
+"""Shared memory beyond the history's, for sound and for pictures not kept in it."""
+
+
+TransitionCallback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+def _logs_faults(transition: TransitionCallback) -> TransitionCallback:
+    """rclpy goes from what a transition raises to on_error without a word."""
+
+    @functools.wraps(transition)
+    def logged(node: Any, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception:
+            node.get_logger().error(traceback.format_exc())
+            raise
+
+    return logged
+
+
+class StopAskedError(Exception):
+    """The process is ending while the model loads."""
+
+
+class AgentNode(LifecycleNodeMixin, Node):
+    """See the module. One thread spins it; transitions run on another, one at a time."""
+
+    def __init__(self, **arguments: Any) -> None:
+        Node.__init__(self, "agent", **arguments)
+        LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
+        declare_parameters(self)
+        self.add_on_set_parameters_callback(self._judge_parameters)
+        self._model: ModelProcess | None = None
+        self._senses: Senses | None = None
+        self._answers = AnswerPublishers(self)
+        self._active = False
+        self._enabled = True
+        self._loading = False
+        self._stopping = threading.Event()
+        self._failure = ""
+        """Why the last transition failed."""
+        self._encoded_key: int | None = None
+        self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
+        self._instructions = Instructions(self, self._ready, self._answers)
+        self._run_transitions_aside()
+        self._create_services()
+        self._create_reports()
+
+    def start(self) -> None:
+        """Configures and activates the node if `autostart` says so; returns at once."""
+        if self.get_parameter("autostart").value:
+            self._transitions.submit(self._autostart)
+
+    def stop(self) -> None:
+        """Ends the inference process and every thread, within about a second."""
+        self._stopping.set()
+        self._instructions.cancel_all()
+        model = self._model
+        if model is not None:
+            model.stop()
+        self._transitions.shutdown(wait=True, cancel_futures=True)
+        self._instructions.close()
+
+    # Construction.
+
+    def _run_transitions_aside(self) -> None:
+        """Makes change_state wait on another thread: loading a model takes seconds to minutes.
+
+        rclpy calls the transitions inside that service's callback and has no hook for this.
+        """
+        service = self._service_change_state
+        change_state = service.callback
+
+        async def aside(request: Any, response: Any) -> Any:
+            done = self._transitions.submit(change_state, request, response)
+            return await result_of(done, self)
+
+        service.callback = aside
+
+    def _create_services(self) -> None:
+        group = ReentrantCallbackGroup()
+        for kind, name, callback in (
+            (Trigger, "~/clear_history", self._on_clear_history),
+            (SetBool, "~/enable", self._on_enable),
+            (ListTasks, "~/list_tasks", self._on_list_tasks),
+        ):
+            self.create_service(kind, name, callback, callback_group=group)
+
+    def _create_reports(self) -> None:
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self._history_state = self.create_publisher(HistoryState, "history_state", latched)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        group = ReentrantCallbackGroup()
+        period_s = self.get_parameter("diagnostics_period").value
+        real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
+        for callback, every_s in ((self._report, period_s), (self._follow, FOLLOW_PERIOD_S)):
+            self.create_timer(every_s, callback, callback_group=group, clock=real_time)
+
+    # Transitions, on the thread for them.
+
+    def _autostart(self) -> None:
+        if self.trigger_configure() is TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    @_logs_faults
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Loads and warms the model; FAILURE, with the reason in the log, if that fails."""
+        self._failure, self._loading = "", True
+        try:
+            self._load()
+        except StopAskedError:
+            self._unload()
+            return TransitionCallbackReturn.FAILURE
+        except (ValueError, MemoryError, OSError, RuntimeError) as error:
+            self._unload()
+            return self._failed(f"cannot configure: {error}")
+        finally:
+            self._loading = False
+        return super().on_configure(state)
+
+    @_logs_faults
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begins to listen and to answer."""
+        assert self._senses is not None
+        self._senses.open()
+        verdict = super().on_activate(state)
+        self._active = verdict is TransitionCallbackReturn.SUCCESS
+        if self._active:
+            self.get_logger().info("active: ask me on ~/instruct")
+        return verdict
+
+    @_logs_faults
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Cancels what is on its way and stops listening."""
+        self._deactivate()
+        return super().on_deactivate(state)
+
+    @_logs_faults
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Ends the inference process and frees the histories."""
+        self._unload()
+        return super().on_cleanup(state)
+
+    @_logs_faults
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """All of deactivate and cleanup."""
+        self._deactivate()
+        self._unload()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured."""
+        self._deactivate()
+        self._unload()
+        self._failed(f"an error in a transition from {state.label}; see the log")
+        return TransitionCallbackReturn.SUCCESS
+
+    def _failed(self, reason: str) -> TransitionCallbackReturn:
+        self._failure = reason
+        self.get_logger().error(reason)
+        return TransitionCallbackReturn.FAILURE
+
+    def _load(self) -> None:
+        settings = read_settings(self)
+        capacity = settings.frames.max_bytes + ARENA_SPARE_BYTES
+        self._model = ModelProcess(
+            settings.spec,
+            settings=settings.serving,
+            arena=SharedArena(capacity),
+            on_status=self._on_model_status,
+            python=settings.python or sys.executable,
+        )
+        self._senses = Senses(self, settings, self._model.arena, self._encode_kept_picture)
+        self._senses.listening = self._enabled
+        self._model.start()
+        status = self._wait_for_model(self._model, settings.load_timeout_s)
+        if status.state is not ModelState.READY:
+            raise RuntimeError(status.reason)
+        if status.synthetic_weights:
+            self.get_logger().warning(
+                f"{status.model} has SYNTHETIC WEIGHTS: nobody trained them, its answers mean "
+                "nothing; give model:=<hub id or directory> tokenizer:=<file> for a real one"
+            )
+
+    def _wait_for_model(self, model: ModelProcess, timeout_s: float) -> ModelStatus:
+        end_s = time.monotonic() + timeout_s
+        while not self._stopping.is_set() and time.monotonic() < end_s:
+            status = model.wait_ready(STOP_CHECK_PERIOD_S)
+            if status.state in (ModelState.READY, ModelState.FAILED):
+                return status
+        if self._stopping.is_set():
+            raise StopAskedError
+        raise TimeoutError(
+            f"the model was not ready after {timeout_s:g} s; raise load_timeout or use a smaller "
+            "or local model"
+        )
+
+    def _deactivate(self) -> None:
+        self._active = False
+        self._instructions.cancel_all()
+        if self._senses is not None:
+            self._senses.close()
+
+    def _unload(self) -> None:
+        model, self._model = self._model, None
+        self._senses = None
+        if model is not None:
+            model.stop()
+            del model
+            gc.collect()  # subscriptions and their owner hold each other, and the shared memory
+
+    # Any thread.
+
+    def _on_model_status(self, status: ModelStatus) -> None:
+        """On the supervisor's thread. That configuring failed is for the transition to say."""
+        if self._loading and status.state is ModelState.FAILED:
+            return
+        reason = f": {status.reason}" if status.reason else ""
+        text = f"model {status.state.value}{reason}"
+        if status.state in (ModelState.FAILED, ModelState.RESTARTING):
+            self.get_logger().error(text)
+        else:
+            self.get_logger().info(text)
+
+    def _ready(self) -> Ready:
+        """What answering needs, or InstructionError MODEL_NOT_READY with the reason."""
+        model, senses = self._model, self._senses
+        if model is None or senses is None or not self._active:
+            raise InstructionError(ErrorCode.MODEL_NOT_READY, self._why_not_ready(model))
+        if not self._enabled:
+            raise InstructionError(
+                ErrorCode.MODEL_NOT_READY, "the agent was disabled; call ~/enable with true"
+            )
+        return Ready(
+            model=model,
+            senses=senses,
+            max_age_s=self.get_parameter("max_age").value,
+            timeout_s=self.get_parameter("timeout").value,
+            picture_timeout_s=self.get_parameter("picture_timeout").value,
+            draws=self.get_parameter("debug_image").value,
+        )
+
+    def _why_not_ready(self, model: ModelProcess | None) -> str:
+        _, label = self._state_machine.current_state
+        status = model.status() if model is not None else None
+        if status is not None and status.state is not ModelState.READY:
+            return f"the agent is {label}, its model {status.state.value}: {status.reason}"
+        if self._failure:
+            return f"the agent is {label}: {self._failure}"
+        if label == "finalized":
+            return "the agent was shut down; start it anew"
+        todo = "activate it" if label == "inactive" else "configure and activate it"
+        return f"the agent is {label}; {todo} (ros2 lifecycle, or autostart)"
+
+    # Callbacks, on the thread that spins the node.
+
+    def _judge_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
+        """Refuses changes that would have no effect before the agent is configured again."""
+        _, label = self._state_machine.current_state
+        fixed = [
+            parameter.name
+            for parameter in parameters
+            if parameter.name in PARAMETERS
+            and PARAMETERS[parameter.name].effect is Effect.CONFIGURE
+        ]
+        if fixed and label != "unconfigured":
+            reason = f"{', '.join(fixed)} can be set while unconfigured; the agent is {label}"
+            return SetParametersResult(successful=False, reason=reason)
+        return SetParametersResult(successful=True)
+
+    def _encode_kept_picture(self) -> None:
+        """Lets an idle model encode the last picture kept in the history, once."""
+        model, senses = self._model, self._senses
+        if model is None or senses is None:
+            return
+        snapshot = senses.frames.snapshot(newest=False, older=1)
+        kept = snapshot.older[-1] if snapshot.older else None
+        if kept is None or kept.key == self._encoded_key:
+            snapshot.release()
+        elif model.offer_history_frame(kept, on_released=snapshot.release):
+            self._encoded_key = kept.key
+
+    def _on_clear_history(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        if self._senses is None:
+            response.message = "there is no history: the agent is not configured"
+            return response
+        self._senses.clear()
+        self._publish_history_state()
+        response.success, response.message = True, "pictures, sound and moves are forgotten"
+        return response
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._enabled = request.data
+        if self._senses is not None:
+            self._senses.listening = request.data
+        if not request.data:
+            self._instructions.cancel_all()
+        response.success = True
+        response.message = "enabled" if request.data else "disabled: nothing is taken or answered"
+        return response
+
+    def _on_list_tasks(
+        self, request: ListTasks.Request, response: ListTasks.Response
+    ) -> ListTasks.Response:
+        del request
+        response.tasks = [task_message(task) for task in describe_tasks()]
+        try:
+            folder = self.get_parameter("action_spaces").value
+            response.action_spaces = list(load_action_spaces(folder or None))
+        except ActionSpaceError as error:
+            self.get_logger().error(f"no action spaces: {error}")
+        return response
+
+    def _follow(self) -> None:
+        if self._senses is not None and self._active:
+            self._senses.follow()
+
+    def _report(self) -> None:
+        self._publish_history_state()
+        report = DiagnosticArray(status=self._statuses())
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+    def _statuses(self) -> list[DiagnosticStatus]:
+        name = self.get_fully_qualified_name().lstrip("/")
+        now_ns = self.get_clock().now().nanoseconds
+        _, label = self._state_machine.current_state
+        model = self._model
+        status = None if model is None else model.status()
+        problem = self._failure if model is None else ""
+        statuses = [model_status(f"{name}: model", label, problem, status, self._instructions)]
+        if self._senses is not None and self._active:
+            statuses += [
+                picture_status(f"{name}: pictures", self._senses, now_ns),
+                sound_status(f"{name}: sound", self._senses, now_ns),
+            ]
+            if "odometry" in self._senses.subscriptions:
+                statuses.append(odometry_status(f"{name}: odometry", self._senses, now_ns))
+        return statuses
+
+    def _publish_history_state(self) -> None:
+        if self._senses is not None:
+            stamp = self.get_clock().now().to_msg()
+            self._history_state.publish(history_state_message(self._senses, stamp))
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of agent_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter is
+    wrong.
+    """
+    bound_arenas()
+    exit_when_parent_dies()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    logging.basicConfig(level=logging.WARNING)
+    asked_to_stop = stop_signals()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        _spin(AgentNode(), asked_to_stop.is_set)
+    except ParameterException as error:
+        get_logger("agent").fatal(
+            f"{error}. Correct it where it was set, in the parameter file or on the command line; "
+            "a DOUBLE is written with a point, as 2.0"
+        )
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
+    executor = TolerantExecutor()
+    executor.add_node(node)
+    with settled():
+        node.start()
+        try:
+            while not over():
+                executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+        finally:
+            node.stop()
+            executor.shutdown(timeout_sec=0)
+            node.destroy_node()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,388 @@
+"""bridge_node: plans in, commands for controllers out, and a watchdog between them.
+
+Plans come on `plan`, from an agent, or as goals of `~/execute`, from behaviour trees. One is
+carried out at a time. docs/controllers.md says what goes to which controller and what happens
+when something fails.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool, Trigger
+from tf2_msgs.msg import TFMessage
+from uio2_ros.msg import HistoryState, Plan
+
+from uio2_ros.control import (
+    Cause,
+    ClockWatch,
+    FrameTree,
+    JointStates,
+    Outcome,
+    PlanError,
+    PlanFollower,
+)
+from uio2_ros.control.hand_over import HandOver
+from uio2_ros.messages.plans import NS_PER_S, plan_of, seconds, transform_of
+from uio2_ros.nodes.bridge.goals import Goals
+from uio2_ros.nodes.bridge.parameters import (
+    declare_parameters,
+    read_bridge_settings,
+    read_node_settings,
+)
+from uio2_ros.nodes.bridge.topics import Outlets
+from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.processes.parent_watch import exit_when_parent_dies
+from uio2_ros.processes.stop_signals import stop_signals
+from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
+from uio2_ros.robot.answer import TaskPlan
+
+STOP_CHECK_PERIOD_S = 0.1
+LAST_WORDS_S = 0.2
+"""How long the node goes on when it ends, so that cancellations and results leave it."""
+WANTED = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED)
+"""Ends of plans that are no problem."""
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class BridgeNode(Node):
+    """See the module. One thread spins it; nothing in it blocks."""
+
+    def __init__(self, **arguments: Any) -> None:
+        """ValueError for parameters that do not fit, or an action that is not installed."""
+        super().__init__("bridge", **arguments)
+        declare_parameters(self)
+        self._node_settings = read_node_settings(self)
+        settings = read_bridge_settings(self)
+        self._frames = FrameTree(settings.tf_max_age_s)
+        self._joints = JointStates(settings.joint_state_timeout_s)
+        spaces = load_action_spaces(self._node_settings.action_spaces or None)
+        self._follower = PlanFollower(spaces, settings, self._frames, self._joints)
+        self._outlets = Outlets(
+            self, settings, self._node_settings, self._on_controller_progress, self._on_controller
+        )
+        self._message: Plan | None = None
+        """The plan under way, or the last one."""
+        self._plans_ignored = 0
+        self._clock_watch = ClockWatch(self._node_settings.clock_timeout_s)
+        self._agent_heard_s: float | None = None  # time.monotonic()
+        self._problem = ""
+        self._subscribe()
+        self.create_service(Trigger, "~/stop", self._on_stop)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self._goals = Goals(self, self)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
+        self.create_timer(settings.period_s, self._tick, clock=real_time)
+        self.get_logger().info(
+            f"ready: plans on {self.resolve_topic_name('plan')}, moves by "
+            f"{settings.navigation.value}, arms by {settings.arm.value}"
+        )
+        report_s = self._node_settings.diagnostics_period_s
+        self.create_timer(report_s, self._report, clock=real_time)
+
+    def _subscribe(self) -> None:
+        for kind, topic, callback, qos in (
+            (Plan, "plan", self._on_plan, 10),
+            (HistoryState, "history_state", self._on_agent, LATCHED),
+            (JointState, "joint_states", self._on_joints, qos_profile_sensor_data),
+            (Bool, "step_done", self._on_step_done, 10),
+            (TFMessage, "/tf", self._on_tf, 100),
+            (TFMessage, "/tf_static", self._on_tf_static, STATIC),
+        ):
+            self.create_subscription(kind, topic, callback, qos)
+
+    # Carrying out.
+
+    def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
+        """A goal: starts the plan, or goes on with it where `plan` brought it first."""
+        now_s = self._now_s()
+        run = self._follower.run
+        is_under_way = run is not None and not run.on_demand and plan == self._message
+        if is_under_way and _is_timeout(timeout_s):
+            self._follower.adopt(now_s, timeout_s=timeout_s, on_end=self._telling(on_end))
+            return
+        self._start(plan, now_s, on_demand=True, timeout_s=timeout_s, on_end=on_end)
+
+    def stop(self, cause: Cause, message: str) -> bool:
+        """Stops what moves now; False if nothing did."""
+        stopped = self._follower.stop(cause, message, self._now_s())
+        self._flush()
+        return stopped
+
+    def _start(
+        self,
+        message: Plan,
+        now_s: float,
+        *,
+        on_demand: bool,
+        on_end: Callable[[Outcome], None],
+        timeout_s: float = 0.0,
+    ) -> None:
+        """Starts a plan in place of the one under way; PlanError, and a halt, if it cannot be."""
+        try:
+            plan, stamp_s = self._read(message, timeout_s, now_s)
+            self._follower.start(
+                plan,
+                stamp_s,
+                now_s,
+                on_demand=on_demand,
+                timeout_s=timeout_s,
+                on_end=self._telling(on_end),
+            )
+            self._message = message
+        except PlanError as error:
+            self._problem = str(error)
+            raise
+        finally:
+            self._flush()
+
+    def _read(self, message: Plan, timeout_s: float, now_s: float) -> tuple[TaskPlan, float]:
+        try:
+            _expect_timeout(timeout_s)
+            return plan_of(message)
+        except PlanError as error:
+            self._follower.refuse(error, now_s)
+            raise
+
+    def _telling(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
+        """Keeps what went wrong for the diagnostics, and logs it, before `on_end` is told."""
+
+        def tell(outcome: Outcome) -> None:
+            ending = f"{outcome.message} [{outcome.cause.name}]"
+            self._problem = "" if outcome.cause in WANTED else ending
+            if outcome.cause not in WANTED:
+                self.get_logger().warning(f"stopped: {ending}")
+            elif outcome.cause in (Cause.STOPPED, Cause.CANCELED):
+                self.get_logger().info(f"stopped: {ending}")
+            on_end(outcome)
+
+        return tell
+
+    def _flush(self) -> None:
+        now_s = self._now_s()
+        for command in self._follower.take():
+            self._outlets.send(command, now_s)
+
+    def _now_s(self) -> float:
+        return self.get_clock().now().nanoseconds / NS_PER_S
+
+    # Callbacks.
+
+    def _tick(self) -> None:
+        now_s = self._now_s()
+        self._watch_agent(now_s)
+        self._watch_clock(now_s)
+        self._outlets.watch()
+        self._follower.tick(now_s)
+        self._flush()
+        run = self._follower.run
+        if run is not None and run.on_demand:
+            self._goals.feed_back(run, now_s)
+
+    def _on_plan(self, message: Plan) -> None:
+        if not message.steps:
+            self.stop(Cause.STOPPED, "an empty plan came")
+            return
+        run = self._follower.run
+        is_known = message == self._message  # somebody made a goal of it
+        if not self._node_settings.follow or is_known or (run is not None and run.on_demand):
+            self._plans_ignored += 1
+            return
+        try:
+            self._start(message, self._now_s(), on_demand=False, on_end=_nobody)
+        except PlanError as error:
+            self.get_logger().warning(f"plan refused: {error}")
+
+    def _on_agent(self, state: HistoryState) -> None:
+        del state
+        self._agent_heard_s = time.monotonic()
+
+    def _watch_agent(self, now_s: float) -> None:
+        """What an agent wanted is not carried on when it is gone."""
+        run, heard_s = self._follower.run, self._agent_heard_s
+        limit_s = self._node_settings.agent_timeout_s
+        if run is None or run.on_demand or heard_s is None or limit_s <= 0:
+            return
+        if time.monotonic() - heard_s > limit_s:
+            self._agent_heard_s = None
+            self._follower.stop(
+                Cause.AGENT_LOST,
+                f"the agent said nothing on history_state for {limit_s:g} s",
+                now_s,
+            )
+
+    def _watch_clock(self, now_s: float) -> None:
+        """Nothing else notices when simulated time stands: all other limits count by it."""
+        if self._clock_watch.stands(now_s, time.monotonic()) and self._follower.run is not None:
+            self._follower.stop(
+                Cause.STALE_PLAN,
+                f"/clock stood still for {self._node_settings.clock_timeout_s:g} s; run the "
+                "simulator, then send a new plan",
+                now_s,
+            )
+
+    def _on_joints(self, state: JointState) -> None:
+        if len(state.name) == len(state.position):
+            self._joints.hear(dict(zip(state.name, state.position, strict=True)), self._now_s())
+
+    def _on_step_done(self, message: Bool) -> None:
+        run = self._follower.run
+        if run is None or not isinstance(run.motion, HandOver):
+            return
+        failure = PlanError(Cause.CONTROLLER_FAILED, f"step {run.progress.step}: step_done said no")
+        run.motion.reported(None if message.data else failure)
+
+    def _on_tf(self, message: TFMessage) -> None:
+        self._hear_transforms(message, static=False)
+
+    def _on_tf_static(self, message: TFMessage) -> None:
+        self._hear_transforms(message, static=True)
+
+    def _hear_transforms(self, message: TFMessage, *, static: bool) -> None:
+        for item in message.transforms:
+            try:
+                pose = transform_of(item.transform)
+            except ValueError as error:
+                self.get_logger().warning(
+                    f"transform of {item.child_frame_id!r}: {error}", throttle_duration_sec=10.0
+                )
+                continue
+            stamp_s = None if static else seconds(item.header.stamp)
+            self._frames.hear(item.header.frame_id, item.child_frame_id, pose, stamp_s)
+
+    def _on_controller_progress(self, fraction: float) -> None:
+        if self._follower.run is not None:
+            self._follower.run.motion.advanced(fraction)
+
+    def _on_controller(self, failure: PlanError | None) -> None:
+        if self._follower.run is not None:
+            self._follower.run.motion.reported(failure)
+
+    def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        del request
+        stopped = self.stop(Cause.STOPPED, "~/stop was called")
+        response.success = True
+        response.message = "stopped" if stopped else "nothing was moving"
+        return response
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self._follower.enabled = request.data
+        if not request.data:
+            self.stop(Cause.STOPPED, "the bridge was disabled")
+        response.success = True
+        response.message = "enabled" if request.data else "disabled: nothing is carried out"
+        return response
+
+    # Diagnostics.
+
+    def _report(self) -> None:
+        report = DiagnosticArray(status=[self._status()])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+    def _status(self) -> DiagnosticStatus:
+        follower = self._follower
+        problem = self._problem
+        if not follower.enabled:
+            problem = "disabled: call ~/enable with true to move again"
+        name = self.get_fully_qualified_name().lstrip("/")
+        readings = {
+            "plan": self._describe_run(),
+            "joints known": str(self._joints.known(self._now_s())),
+            "steps dropped": str(follower.steps_dropped),
+            "plans ignored": str(self._plans_ignored),
+            **{f"ended {cause.name}": str(follower.ends[cause]) for cause in Cause},
+            **{f"sent {kind}": str(count) for kind, count in sorted(self._outlets.sent.items())},
+            **{
+                f"server {controller.name}": "there" if controller.is_ready else "missing"
+                for controller in self._outlets.controllers
+            },
+        }
+        return status_message(f"{name}: plans", problem, readings)
+
+    def _describe_run(self) -> str:
+        run = self._follower.run
+        if run is None:
+            return "none"
+        progress = run.progress
+        return f"{run.plan.action_space}, step {progress.step + 1} of {progress.steps}"
+
+
+def _is_timeout(timeout_s: float) -> bool:
+    return math.isfinite(timeout_s) and timeout_s >= 0
+
+
+def _expect_timeout(timeout_s: float) -> None:
+    """PlanError INVALID_PLAN unless it is one; 0: the bridge's default."""
+    if not _is_timeout(timeout_s):
+        raise PlanError(
+            Cause.INVALID_PLAN,
+            f"timeout is {timeout_s} s; give 0 (the bridge's default) or more",
+        )
+
+
+def _nobody(outcome: Outcome) -> None:
+    del outcome
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of bridge_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter is
+    wrong.
+    """
+    exit_when_parent_dies()
+    asked_to_stop = stop_signals()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = _made_node()
+        if node is None:
+            return 1
+        _spin(node, asked_to_stop)
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _made_node() -> BridgeNode | None:
+    """None, and the reason in the log, if a parameter is wrong."""
+    try:
+        return BridgeNode()
+    except (ParameterException, ActionSpaceError, ValueError) as error:
+        get_logger("bridge").fatal(f"{error}. Correct it where it was set and start again")
+        return None
+
+
+def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not asked_to_stop.is_set():
+            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+    finally:  # also where a callback raised: what moves must not go on
+        node.stop(Cause.STOPPED, "the bridge ends")
+        end_s = time.monotonic() + LAST_WORDS_S
+        while (left_s := end_s - time.monotonic()) > 0:
+            executor.spin_once(timeout_sec=left_s)
+        executor.shutdown(timeout_sec=0)
+        node.destroy_node()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Where the commands of the bridge go: topics, and the action servers that were chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+
+from uio2_ros.control import Arm, BridgeSettings, Navigation, PlanError
+from uio2_ros.control.commands import (
+    CancelGoals,
+    Command,
+    GripperCommand,
+    Halt,
+    JointCommand,
+    NavigationGoal,
+    PoseCommand,
+    PoseRole,
+    SwitchCommand,
+    TrajectoryGoal,
+    TwistCommand,
+    TwistRole,
+)
+from uio2_ros.messages.plans import (
+    pose_stamped,
+    trajectory_message,
+    twist_message,
+    twist_stamped,
+    value_message,
+)
+from uio2_ros.nodes.bridge.controllers import Controller, action_type, goal_message
+from uio2_ros.nodes.bridge.parameters import NodeSettings
+
+EVENTS = QoSProfile(depth=10)
+NEWEST = QoSProfile(depth=1)
+"""Of streams: an old command is worth nothing."""
+STOP_EVENT = "stop"
+"""What MoveIt takes on trajectory_execution_event as the order to stop."""
+
+
+class Outlets:
+    """Publishers and action clients. The spinning thread."""
+
+    def __init__(
+        self,
+        node: Node,
+        settings: BridgeSettings,
+        node_settings: NodeSettings,
+        on_progress: Callable[[float], None],
+        on_end: Callable[[PlanError | None], None],
+    ) -> None:
+        """ValueError if an action that was chosen is not installed."""
+        self._stamped = node_settings.stamped_cmd_vel
+        base = TwistStamped if self._stamped else Twist
+        self._poses = {
+            role: node.create_publisher(PoseStamped, role.value, EVENTS) for role in PoseRole
+        }
+        self._twists = {
+            TwistRole.BASE: node.create_publisher(base, TwistRole.BASE.value, NEWEST),
+            TwistRole.TIP: node.create_publisher(TwistStamped, TwistRole.TIP.value, NEWEST),
+        }
+        self._trajectory = node.create_publisher(JointTrajectory, "trajectory", NEWEST)
+        self._gripper = node.create_publisher(JointState, "gripper", EVENTS)
+        self._switch = node.create_publisher(JointState, "switch", EVENTS)
+        self._execution_event = node.create_publisher(String, "trajectory_execution_event", EVENTS)
+        self.sent: Counter[str] = Counter()
+        """How many commands of each type were sent."""
+        self._controllers: dict[type, tuple[Controller, Any]] = {}
+
+        def connect(goal: type, kind: Any, name: str) -> None:
+            wait_s = node_settings.controller_wait_s
+            client = Controller(node, kind, name, wait_s, on_progress, on_end)
+            self._controllers[goal] = (client, kind)
+
+        if settings.navigation is Navigation.NAVIGATE_TO_POSE:
+            kind = action_type("nav2_msgs", "NavigateToPose")
+            connect(NavigationGoal, kind, node_settings.navigate_to_pose)
+        if settings.arm is Arm.FOLLOW_JOINT_TRAJECTORY:
+            kind = action_type("control_msgs", "FollowJointTrajectory")
+            connect(TrajectoryGoal, kind, node_settings.follow_joint_trajectory)
+
+    @property
+    def controllers(self) -> tuple[Controller, ...]:
+        """The action clients."""
+        return tuple(controller for controller, _ in self._controllers.values())
+
+    def send(self, command: Command, now_s: float) -> None:
+        """Gives one command to whom it is for."""
+        self.sent[type(command).__name__] += 1
+        if isinstance(command, PoseCommand):
+            self._poses[command.role].publish(pose_stamped(command))
+        elif isinstance(command, TwistCommand):
+            self._send_twist(command, now_s)
+        elif isinstance(command, JointCommand):
+            self._trajectory.publish(trajectory_message(command.joints, command.points))
+        elif isinstance(command, GripperCommand):
+            self._gripper.publish(value_message(command.name, command.position, now_s))
+        elif isinstance(command, SwitchCommand):
+            self._switch.publish(value_message(command.name, command.level, now_s))
+        elif isinstance(command, Halt):
+            self._execution_event.publish(String(data=STOP_EVENT))
+        elif isinstance(command, CancelGoals):
+            for controller in self.controllers:
+                controller.cancel()
+        else:
+            controller, kind = self._controllers[type(command)]
+            controller.send(goal_message(kind, command))
+
+    def watch(self) -> None:
+        """Call in each period."""
+        for controller in self.controllers:
+            controller.watch()
+
+    def _send_twist(self, command: TwistCommand, now_s: float) -> None:
+        stamped = self._stamped or command.role is TwistRole.TIP
+        message = twist_stamped(command, now_s) if stamped else twist_message(command)
+        self._twists[command.role].publish(message)

@@ -1,0 +1,141 @@
+"""What sim_node says to everybody: pictures, sound, frames, the clock, and the instruction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nav_msgs.msg import Odometry
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header, String
+from tf2_msgs.msg import TFMessage
+from uio2_ros.msg import AudioChunk
+
+from uio2_ros.messages.answers import audio_message
+from uio2_ros.messages.pictures import camera_info_message, depth_message, image_message
+from uio2_ros.nodes.simulator.messages import (
+    camera_transforms,
+    joint_message,
+    moving_transforms,
+    odometry_message,
+    optical_frame,
+    stamp_message,
+)
+from uio2_ros.nodes.simulator.settings import NodeSettings
+from uio2_ros.sim.pacing import NS_PER_S
+from uio2_ros.sim.sounds import RATE_HZ
+from uio2_ros.sim.spec import Place
+from uio2_ros.sim.stage import Stage
+
+NEWEST = QoSProfile(depth=4)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+TOP = "top"
+
+
+class Publishers:
+    """The audience of the stage. What nobody listens to is neither drawn nor made."""
+
+    def __init__(self, node: Node, settings: NodeSettings) -> None:
+        self._settings = settings
+        self._audio_samples = round(settings.audio_period_s * RATE_HZ)
+        self._sounded = 0  # samples of the scene that were published
+        self.pictures = 0
+        publisher = node.create_publisher
+        self._clock = publisher(Clock, "/clock", NEWEST)
+        self._image = publisher(Image, "image", NEWEST)
+        self._camera_info = publisher(CameraInfo, "camera_info", NEWEST)
+        self._depth = publisher(Image, "depth", NEWEST)
+        self._top = publisher(Image, "top/image", NEWEST)
+        self._top_info = publisher(CameraInfo, "top/camera_info", NEWEST)
+        self._audio = publisher(AudioChunk, "audio", QoSProfile(depth=50))
+        self._tf = publisher(TFMessage, "/tf", 100)
+        self._tf_static = publisher(TFMessage, "/tf_static", LATCHED)
+        self._joints = publisher(JointState, "joint_states", 10)
+        self._odometry = publisher(Odometry, "odom", 10)
+        self._instruction = publisher(String, "instruction", LATCHED)
+
+    # The stage's thread.
+
+    def on_scene(self, stage: Stage) -> None:
+        """Where the cameras of the new scene are."""
+        self._sounded = round(stage.world.time_s * RATE_HZ)
+        stamp = stamp_message(stage.stamp_ns)
+        self._tf_static.publish(TFMessage(transforms=camera_transforms(stage.world, stamp)))
+
+    def on_instruction(self, stage: Stage) -> None:
+        """What is to be done."""
+        self._instruction.publish(String(data=stage.episode.instruction))
+
+    def on_tick(self, stage: Stage) -> None:
+        """The clock, frames, joints, and sound by the chunk."""
+        world, stamp = stage.world, stamp_message(stage.stamp_ns)
+        self._publish_clock(stage)
+        objects = self._settings.publish_objects
+        if _is_heard(self._tf):
+            self._tf.publish(TFMessage(transforms=moving_transforms(world, stamp, objects=objects)))
+        if world.scene.place is Place.TABLE:
+            if _is_heard(self._joints):
+                self._joints.publish(joint_message(world, stamp))
+        elif _is_heard(self._odometry):
+            self._odometry.publish(odometry_message(world, stamp))
+        self._publish_sound(stage, self._audio_samples)
+
+    def on_picture(self, stage: Stage) -> None:
+        """What the cameras see."""
+        self._publish_clock(stage)
+        names = [camera.name for camera in stage.world.scene.cameras]
+        chosen = self._settings.camera
+        camera = chosen if chosen in names else names[0]
+        self._publish_view(stage, camera)
+        if TOP in names and _is_heard(self._top):
+            header = _header(stage, TOP)
+            self._top.publish(image_message(stage.world.colour(TOP), header))
+            view = stage.world.view(TOP)
+            self._top_info.publish(camera_info_message(view.model, header))
+        self.pictures += 1
+
+    def on_pause(self, stage: Stage) -> None:
+        """The rest of the sound, and everything as it stays."""
+        self.on_tick(stage)
+        self._publish_sound(stage, 1)
+
+    def _publish_clock(self, stage: Stage) -> None:
+        if _is_heard(self._clock):
+            self._clock.publish(Clock(clock=stamp_message(stage.stamp_ns)))
+
+    def _publish_view(self, stage: Stage, camera: str) -> None:
+        header, world = _header(stage, camera), stage.world
+        if _is_heard(self._depth):
+            render = world.see(camera)
+            colour = render.colour
+            self._depth.publish(depth_message(render.depth, header))
+        elif _is_heard(self._image):
+            colour = world.colour(camera)
+        else:
+            return
+        self._image.publish(image_message(colour, header))
+        self._camera_info.publish(camera_info_message(world.view(camera).model, header))
+
+    def _publish_sound(self, stage: Stage, samples: int) -> None:
+        """Chunks of at least so many samples, as far as there are."""
+        world = stage.world
+        until = round(world.time_s * RATE_HZ)
+        if until - self._sounded < samples:
+            return
+        if _is_heard(self._audio):
+            sound = world.physics.sounds.audio(self._sounded / RATE_HZ, until / RATE_HZ)
+            began_ns = stage.scene_stamp_ns + self._sounded * NS_PER_S // RATE_HZ
+            header = Header(stamp=stamp_message(began_ns), frame_id="microphone")
+            self._audio.publish(audio_message(sound, header))
+        self._sounded = until
+
+
+def _header(stage: Stage, camera: str) -> Header:
+    return Header(stamp=stamp_message(stage.stamp_ns), frame_id=optical_frame(camera))
+
+
+def _is_heard(publisher: Publisher[Any]) -> bool:
+    return bool(publisher.get_subscription_count())

@@ -1,0 +1,242 @@
+"""camera_node: pictures of a camera, a video, a folder or a file as ROS topics.
+
+Publishes `image`, on request `image/compressed` (JPEG), and `camera_info`, best effort, stamped
+with the time of capture. Pictures are copied once, into the buffer that rclpy serialises.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.publisher import Publisher
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from uio2_ros.nodes.sources.camera_calibration import (
+    Calibration,
+    assumed_calibration,
+    read_calibration,
+)
+from uio2_ros.nodes.sources.camera_sources import (
+    DeviceFormat,
+    Picture,
+    PictureSource,
+    Pixels,
+    is_demonstration,
+    open_source,
+)
+from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.nodes.sources.source_node import SourceNode, run
+
+DEFAULTS: dict[str, tuple[object, str]] = {
+    "source": ("auto", "auto, a device (/dev/video0 or 0), a video, a picture or a folder"),
+    "rate": (15.0, "pictures per second; a video or device may have fewer"),
+    "width": (0, "pixels asked of a device; 0 leaves its own choice"),
+    "height": (0, "pixels asked of a device; 0 leaves its own choice"),
+    "encoding": ("bgr8", "bgr8 or rgb8"),
+    "compressed": (False, "publish JPEG on image/compressed too"),
+    "jpeg_quality": (90, "0 to 100"),
+    "frame_id": ("camera_optical_frame", "frame of the pictures: z forward, x right, y down"),
+    "calibration_file": ("", "camera_calibration YAML; empty assumes horizontal_fov"),
+    "horizontal_fov": (1.05, "radians seen from side to side, without a calibration file"),
+}
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """The parameters, checked."""
+
+    source: str
+    rate_hz: float
+    device_format: DeviceFormat
+    encoding: str
+    compressed: bool
+    jpeg_quality: int
+    frame_id: str
+    calibration_file: str
+    horizontal_fov: float  # radians
+
+
+class ImageBuffer:
+    """An Image message whose pixels are overwritten in place. One thread."""
+
+    def __init__(self, encoding: str) -> None:
+        self._swap = encoding == "rgb8"
+        self._message = Image(encoding=encoding)
+        self._shown: Pixels | None = None
+
+    def fill(self, bgr: Pixels, header: Header) -> Image:
+        """The message with these (height, width, 3) BGR pixels; valid until the next call."""
+        message = self._message
+        message.header = header
+        if bgr is self._shown:
+            return message
+        height, width, _ = bgr.shape
+        if (message.height, message.width) != (height, width):
+            message.height, message.width, message.step = height, width, width * 3
+            # anything but array.array is checked and copied byte by byte in Python
+            message.data = array.array("B", bytes(height * width * 3))
+        view = np.frombuffer(message.data, np.uint8).reshape(bgr.shape)
+        if self._swap:
+            cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=view)
+        else:
+            np.copyto(view, bgr)
+        self._shown = bgr
+        return message
+
+
+class CameraNode(SourceNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__("camera", DEFAULTS)
+        sensor_qos = qos_profile_sensor_data
+        self._image = self.create_publisher(Image, "image", sensor_qos)
+        self._jpeg = self.create_publisher(CompressedImage, "image/compressed", sensor_qos)
+        self._camera_info = self.create_publisher(CameraInfo, "camera_info", sensor_qos)
+        self._readings: dict[str, str] = {}
+        self._published = 0
+        self._counted = (0, time.monotonic())
+
+    def stream(self) -> None:
+        """Publish the source's pictures until the node stops."""
+        settings = self._settings()
+        source = open_source(settings.source, settings.device_format)
+        try:
+            self._stream(source, settings)
+        finally:
+            source.close()
+
+    def _stream(self, source: PictureSource, settings: CameraSettings) -> None:
+        period_s = 1.0 / min(settings.rate_hz, source.rate_hz)
+        buffer = ImageBuffer(settings.encoding)
+        calibration: Calibration | None = None
+        due_s = time.monotonic()
+        while True:
+            if not source.live:
+                self.reopen.wait(due_s - time.monotonic())
+            if self.over:
+                return
+            picture = source.read(due_s)
+            if picture is None:
+                continue
+            height, width, _ = picture.bgr.shape
+            if calibration is None:
+                calibration = _calibration(settings, width, height)
+                self._announce(source, settings, calibration)
+            elif (calibration.width, calibration.height) != (width, height):
+                calibration = _calibration(settings, width, height)
+                self._readings["size"] = f"{width}x{height}"
+            self._publish(picture, settings, buffer, calibration)
+            due_s = max(due_s + period_s, time.monotonic() - period_s)  # late, but no burst
+
+    def _announce(
+        self, source: PictureSource, settings: CameraSettings, calibration: Calibration
+    ) -> None:
+        size = f"{calibration.width}x{calibration.height}"
+        self._readings = {"source": source.name, "size": size, "frame_id": settings.frame_id}
+        if is_demonstration(source):
+            self._readings["warning"] = "no camera found: showing the demonstration picture"
+            self.get_logger().warning(
+                "no camera found: showing the demonstration picture (a cup of coffee); "
+                "name a source with camera:=<device, video, picture or folder>"
+            )
+        rate_hz = min(settings.rate_hz, source.rate_hz)
+        self.running(f"{source.name}, {size}, {rate_hz:g} Hz, on {self._image.topic_name}")
+
+    def _publish(
+        self,
+        picture: Picture,
+        settings: CameraSettings,
+        buffer: ImageBuffer,
+        calibration: Calibration,
+    ) -> None:
+        stamp = self.get_clock().now() - Duration(seconds=picture.age_s)
+        header = Header(stamp=stamp.to_msg(), frame_id=settings.frame_id)
+        if _is_heard(self._image):
+            self._image.publish(buffer.fill(picture.bgr, header))
+        if settings.compressed and _is_heard(self._jpeg):
+            self._jpeg.publish(_jpeg(picture.bgr, header, settings.jpeg_quality))
+        self._camera_info.publish(_camera_info(calibration, header))
+        self._published += 1
+
+    def readings(self) -> dict[str, str]:
+        """Source, size and measured rate."""
+        published, now_s = self._published, time.monotonic()
+        before, before_s = self._counted
+        self._counted = (published, now_s)
+        rate_hz = (published - before) / max(now_s - before_s, 1e-3)
+        return {**self._readings, "rate (Hz)": f"{rate_hz:.1f}", "published": str(published)}
+
+    def _settings(self) -> CameraSettings:
+        return CameraSettings(
+            source=self.text("source"),
+            rate_hz=self.number("rate", 0.01, "Hz"),
+            device_format=DeviceFormat(
+                width=int(self.number("width", 0, "pixels")),
+                height=int(self.number("height", 0, "pixels")),
+                rate_hz=self.number("rate", 0.01, "Hz"),
+            ),
+            encoding=self.choice("encoding", ("bgr8", "rgb8")),
+            compressed=self.choice("compressed", ("True", "False")) == "True",
+            jpeg_quality=int(self.number("jpeg_quality", 0, "percent")),
+            frame_id=self.text("frame_id"),
+            calibration_file=self.text("calibration_file"),
+            horizontal_fov=self.number("horizontal_fov", 0.01, "radians"),
+        )
+
+
+def _is_heard(publisher: Publisher[Any]) -> bool:
+    return publisher.get_subscription_count() > 0
+
+
+def _jpeg(bgr: Pixels, header: Header, quality: int) -> CompressedImage:
+    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    data = array.array("B")
+    data.frombytes(encoded.tobytes())
+    return CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=data)
+
+
+def _calibration(settings: CameraSettings, width: int, height: int) -> Calibration:
+    """For pictures of this size; SourceError if the file is for another."""
+    if not settings.calibration_file:
+        return assumed_calibration(width, height, settings.horizontal_fov)
+    calibration = read_calibration(Path(settings.calibration_file).expanduser())
+    if (calibration.width, calibration.height) != (width, height):
+        raise SourceError(
+            f"{settings.calibration_file} is for {calibration.width}x{calibration.height} pixels "
+            f"but the source gives {width}x{height}",
+            "set width and height of the camera, or calibrate at this size",
+        )
+    return calibration
+
+
+def _camera_info(calibration: Calibration, header: Header) -> CameraInfo:
+    return CameraInfo(
+        header=header,
+        width=calibration.width,
+        height=calibration.height,
+        distortion_model=calibration.distortion_model,
+        d=calibration.distortion,
+        k=calibration.intrinsics,
+        r=calibration.rectification,
+        p=calibration.projection,
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of camera_node."""
+    return run(CameraNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

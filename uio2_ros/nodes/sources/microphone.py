@@ -1,0 +1,211 @@
+"""microphone_node: sound of a microphone or a file as stamped chunks on the topic `audio`."""
+
+from __future__ import annotations
+
+import array
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
+from uio2_ros.msg import AudioChunk
+
+from uio2_ros.nodes.sources.microphone_clock import SampleClock
+from uio2_ros.nodes.sources.microphone_sources import (
+    Block,
+    Samples,
+    SoundSource,
+    is_demonstration,
+    open_source,
+)
+from uio2_ros.nodes.sources.source_node import SourceNode, run
+
+AUDIO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
+"""Chunks are small and a missing one is heard: five seconds are kept for a late reader."""
+
+LISTENER_POLL_PERIOD_S = 0.05
+
+DEFAULTS: dict[str, tuple[object, str]] = {
+    "source": ("auto", "auto, the number or name of an input device, or a sound file"),
+    "loop": (True, "play a file again and again; else once, from the first subscription on"),
+    "sample_rate": (16000, "Hz, of the chunks"),
+    "channels": (1, "1 mixes all channels, 2 keeps the first two"),
+    "encoding": (AudioChunk.S16LE, "S16LE or F32LE"),
+    "chunk_period": (0.1, "seconds of sound in a chunk"),
+    "drift_bound": (0.05, "seconds the stamps may be off the clock before they are set anew"),
+    "frame_id": ("microphone", "frame of the microphone"),
+}
+
+
+@dataclass(frozen=True)
+class MicrophoneSettings:
+    """The parameters, checked."""
+
+    source: str
+    loop: bool
+    sample_rate: int  # Hz
+    channels: int
+    encoding: str
+    chunk_period_s: float
+    drift_bound_s: float
+    frame_id: str
+
+
+class ChunkEncoder:
+    """Resamples and mixes a source's blocks without a seam between them. One thread."""
+
+    def __init__(self, source: SoundSource, settings: MicrophoneSettings) -> None:
+        self._channels = min(settings.channels, source.channels)
+        self._integers = settings.encoding == AudioChunk.S16LE
+        self._resampler = soxr.ResampleStream(
+            source.sample_rate, settings.sample_rate, self._channels, dtype="float32", quality="HQ"
+        )
+
+    @property
+    def channels(self) -> int:
+        """Channels of what `encode` returns."""
+        return self._channels
+
+    def encode(self, samples: Samples, last: bool) -> tuple[array.array[int], int]:
+        """Interleaved little-endian bytes of (frames, channels), and their number of frames.
+
+        The resampler holds a few milliseconds back until more comes or this is the `last` call.
+        """
+        if self._channels == 1:
+            samples = samples.mean(axis=1, keepdims=True)
+        resampled = self._resampler.resample_chunk(samples[:, : self._channels], last=last)
+        data = array.array("B")
+        data.frombytes(self._quantised(resampled).tobytes())
+        return data, len(resampled)
+
+    def _quantised(self, samples: Samples) -> npt.NDArray[np.generic]:
+        if not self._integers:
+            return samples.astype("<f4")
+        return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
+
+
+class MicrophoneNode(SourceNode):
+    """See the module."""
+
+    def __init__(self) -> None:
+        super().__init__("microphone", DEFAULTS)
+        self._audio = self.create_publisher(AudioChunk, "audio", AUDIO_QOS)
+        self._readings: dict[str, str] = {}
+        self._source: SoundSource | None = None
+        self._sample_clock = SampleClock(0.0)
+        self._published = 0
+        self._peak = 0.0
+
+    def stream(self) -> None:
+        """Publish the source's sound until the node stops or a recording ends."""
+        settings = self._settings()
+        source = open_source(settings.source, settings.chunk_period_s, settings.loop)
+        try:
+            self._announce(source)
+            if not (source.live or settings.loop):
+                self._wait_for_listener()
+            self._stream(source, settings)
+        finally:
+            source.close()
+
+    def _wait_for_listener(self) -> None:
+        """What is played once must not be over before anybody has found the topic."""
+        while not (self.over or self._audio.get_subscription_count()):
+            self.reopen.wait(LISTENER_POLL_PERIOD_S)
+
+    def _stream(self, source: SoundSource, settings: MicrophoneSettings) -> None:
+        encoder = ChunkEncoder(source, settings)
+        clock = self._sample_clock = SampleClock(settings.drift_bound_s)
+        heard, sent = 0, 0  # frames of the source, frames published
+        began_s = time.monotonic()
+        while not self.over:
+            block = source.read()
+            if block is None:
+                continue
+            ended = len(block.samples) == 0
+            heard += len(block.samples)
+            position_s = heard / source.sample_rate
+            if not source.live and self.reopen.wait(began_s + position_s - time.monotonic()):
+                return
+            clock.observe(position_s, self._capture_time_ns(block))
+            data, frames = encoder.encode(block.samples, last=ended)
+            if frames:
+                stamp_ns = clock.time_ns(sent / settings.sample_rate)
+                self._publish(data, stamp_ns, encoder.channels, settings)
+                sent += frames
+            if ended:
+                self._readings["state"] = "the recording has ended"
+                return
+
+    def readings(self) -> dict[str, str]:
+        """Source, loudness and what was lost."""
+        source = self._source
+        level = f"{self._peak:.3f}"
+        self._peak = 0.0
+        return {
+            **self._readings,
+            "published": str(self._published),
+            "peak since the last report": level,
+            "lost blocks": str(source.lost_blocks if source else 0),
+            "clock set anew": str(self._sample_clock.resynchronised),
+        }
+
+    def _capture_time_ns(self, block: Block) -> int:
+        self._peak = max(self._peak, float(np.abs(block.samples).max(initial=0.0)))
+        now_ns: int = self.get_clock().now().nanoseconds
+        return now_ns - int(block.age_s * 1e9)
+
+    def _publish(
+        self,
+        data: array.array[int],
+        stamp_ns: int,
+        channels: int,
+        settings: MicrophoneSettings,
+    ) -> None:
+        chunk = AudioChunk(
+            sample_rate=settings.sample_rate,
+            channels=channels,
+            encoding=settings.encoding,
+            data=data,
+        )
+        chunk.header.stamp = Time(nanoseconds=stamp_ns).to_msg()
+        chunk.header.frame_id = settings.frame_id
+        self._audio.publish(chunk)
+        self._published += 1
+
+    def _announce(self, source: SoundSource) -> None:
+        layout = f"{source.sample_rate} Hz, {source.channels} channels"
+        self._source = source
+        self._readings = {"source": source.name, "layout": layout}
+        if is_demonstration(source):
+            self._readings["warning"] = "no microphone found: playing the demonstration recording"
+            self.get_logger().warning(
+                "no microphone found: playing the demonstration recording (espeak-ng: Please find "
+                "the cup on the table); name a source with microphone:=<device or sound file>"
+            )
+        self.running(f"{source.name}, {layout}, on {self._audio.topic_name}")
+
+    def _settings(self) -> MicrophoneSettings:
+        return MicrophoneSettings(
+            source=self.text("source"),
+            loop=self.choice("loop", ("True", "False")) == "True",
+            sample_rate=int(self.number("sample_rate", 1000, "Hz")),
+            channels=int(self.choice("channels", ("1", "2"))),
+            encoding=self.choice("encoding", (AudioChunk.S16LE, AudioChunk.F32LE)),
+            chunk_period_s=self.number("chunk_period", 0.005, "seconds"),
+            drift_bound_s=self.number("drift_bound", 0.001, "seconds"),
+            frame_id=self.text("frame_id"),
+        )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point of microphone_node."""
+    return run(MicrophoneNode, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""What the camera and the microphone node share: one thread that opens a source and publishes.
+
+A source that fails is a diagnostic with a remedy and is opened again every `retry_period`
+seconds; so is it after a change of parameters. Anything else that goes wrong in the thread is a
+fault of the program: it ends the process with a traceback.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
+
+from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.processes.parent_watch import exit_when_parent_dies
+from uio2_ros.processes.stop_signals import stop_signals
+
+RETRY_PERIOD_S = 2.0
+DIAGNOSTICS_PERIOD_S = 1.0
+STOP_CHECK_PERIOD_S = 0.1
+LONGEST_JOIN_S = 1.0
+"""A thread inside a driver call may not come back; the process ends without it."""
+
+
+class SourceNode(Node):
+    """A node with a source. Subclasses implement `stream` and `readings`.
+
+    `stream` runs in the node's thread, everything else in the thread that spins.
+    """
+
+    def __init__(self, name: str, defaults: Mapping[str, tuple[object, str]]) -> None:
+        super().__init__(name)
+        shared = {"retry_period": (RETRY_PERIOD_S, "seconds between attempts to open the source")}
+        for parameter, (default, description) in {**defaults, **shared}.items():
+            # dynamic: `source: 0` and `rate: 30` in a YAML file are integers
+            descriptor = ParameterDescriptor(description=description, dynamic_typing=True)
+            self.declare_parameter(parameter, default, descriptor)
+        self.failure: BaseException | None = None
+        self.reopen = threading.Event()
+        self.stopping = threading.Event()
+        self._problem: SourceError | None = None
+        self._thread = threading.Thread(target=self._work, name=f"{name} source", daemon=True)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=real_time)
+        self.add_post_set_parameters_callback(self._on_parameters)
+
+    def stream(self) -> None:
+        """Open the source, call `running`, publish until `over`. SourceError if that fails."""
+        raise NotImplementedError
+
+    def readings(self) -> dict[str, str]:
+        """What the diagnostics show while the source runs; a "warning" among them is one."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start the thread; call once, when the subclass is complete."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self.stopping.set()
+        self.reopen.set()
+        self._thread.join(LONGEST_JOIN_S)
+
+    @property
+    def over(self) -> bool:
+        """Whether `stream` should return: the node stops or its parameters changed."""
+        return self.reopen.is_set()
+
+    def running(self, description: str) -> None:
+        """The source gives what it should."""
+        self._problem = None
+        self.get_logger().info(description)
+
+    def text(self, name: str) -> str:
+        """A parameter as text."""
+        value = self.get_parameter(name).value
+        return "" if value is None else str(value)
+
+    def number(self, name: str, minimum: float, unit: str) -> float:
+        """A parameter as a number that is at least `minimum`."""
+        value = self.get_parameter(name).value
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not minimum <= value < math.inf:
+            raise SourceError(
+                f"parameter {name} is {value!r}", f"set a number from {minimum} up, in {unit}"
+            )
+        return float(value)
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """A parameter that is one of `choices`."""
+        value = self.text(name)
+        if value not in choices:
+            raise SourceError(f"parameter {name} is {value!r}", f"set {' or '.join(choices)}")
+        return value
+
+    def _work(self) -> None:
+        try:
+            while not self.stopping.is_set():
+                self._attempt()
+        except BaseException as failure:  # handed to the main thread, which raises it
+            self.failure = failure
+
+    def _attempt(self) -> None:
+        retry_s = RETRY_PERIOD_S
+        try:
+            retry_s = self.number("retry_period", 0.1, "seconds")
+            self.stream()
+            self.reopen.wait()
+        except SourceError as problem:
+            self._report(problem)
+            self.reopen.wait(retry_s)
+        if not self.stopping.is_set():
+            self.reopen.clear()
+
+    def _report(self, problem: SourceError) -> None:
+        if self._problem is None or str(self._problem) != str(problem):
+            self.get_logger().error(f"{problem}; trying again until it works")
+        self._problem = problem
+
+    def _on_parameters(self, parameters: list[Parameter[Any]]) -> None:
+        del parameters
+        self.reopen.set()
+
+    def _publish_diagnostics(self) -> None:
+        report = DiagnosticArray(status=[self._status()])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+    def _status(self) -> DiagnosticStatus:
+        name = f"{self.get_fully_qualified_name().lstrip('/')}: source"
+        problem = self._problem
+        if problem is not None:
+            remedy = {"remedy": problem.remedy}
+            return status_message(name, problem.problem, remedy, severe=True)
+        readings = self.readings()
+        return status_message(name, readings.pop("warning", ""), readings)
+
+
+def run(make_node: Callable[[], SourceNode], args: list[str] | None) -> int:
+    """Spin a node until SIGINT or SIGTERM and return the exit code 0."""
+    exit_when_parent_dies()
+    asked_to_stop = stop_signals()
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        node = make_node()
+        _spin(node, asked_to_stop)
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+def _spin(node: SourceNode, asked_to_stop: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    node.start()
+    try:
+        while not asked_to_stop.is_set() and node.failure is None:
+            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+    finally:
+        node.stop()
+        executor.shutdown()
+        node.destroy_node()
+    if node.failure is not None:
+        raise node.failure

@@ -1,0 +1,1 @@
+"""Processes that start, watch and end one another. Standard library only."""

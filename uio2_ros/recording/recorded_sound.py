@@ -1,0 +1,59 @@
+"""The sound of a recording, mono, by the time it was received."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.data.shards import DataSetError
+from uio2_ros.messages.audio import chunk_to_sound, stamped_to_sound
+from uio2_ros.recording.recording_file import Recorded
+from uio2_ros.robot.errors import InvalidInputError
+
+SOUNDS = {
+    "uio2_ros/msg/AudioChunk": chunk_to_sound,
+    "audio_common_msgs/msg/AudioStamped": stamped_to_sound,
+}
+
+
+@dataclass
+class SoundTrack:
+    """Sound in the order it came, mono."""
+
+    rate_hz: int = 0
+    chunks: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    ends_ns: list[int] = field(default_factory=list)
+
+    def add(self, path: Path, message: Recorded, decoded: Any) -> None:
+        """Add a message. DataSetError for one that is broken or of another rate."""
+        try:
+            sound = SOUNDS[message.topic.type_name](decoded)
+        except InvalidInputError as problem:
+            raise DataSetError(f"{path}, {message.topic.name}: {problem}") from problem
+        if self.rate_hz not in (0, sound.sample_rate):
+            raise DataSetError(
+                f"{path}, {message.topic.name}: the rate changes from {self.rate_hz} to "
+                f"{sound.sample_rate} Hz; cut the recording there"
+            )
+        self.rate_hz = sound.sample_rate
+        samples = sound.samples
+        if np.issubdtype(samples.dtype, np.integer):
+            samples = samples / -float(np.iinfo(samples.dtype).min)
+        self.chunks.append(samples.mean(axis=1).astype(np.float32))
+        self.ends_ns.append(message.time_ns)
+
+    def until(self, now_ns: int, seconds: float) -> npt.NDArray[np.float32] | None:
+        """The last seconds of what had come by then; None before anything came."""
+        count = int(np.searchsorted(self.ends_ns, now_ns, side="right"))
+        wanted = round(seconds * self.rate_hz)
+        first, length = count, 0
+        while first and length < wanted:
+            first -= 1
+            length += len(self.chunks[first])
+        if not length:
+            return None
+        return np.concatenate(self.chunks[first:count])[-wanted:]

@@ -1,0 +1,379 @@
+"""Imports recordings of ROS 2 topics (MCAP): what a robot saw and heard, and what it did then.
+
+| of the topics of type                                    | becomes                               |
+|----------------------------------------------------------|---------------------------------------|
+| sensor_msgs Image, CompressedImage                       | the picture and the earlier ones      |
+| sensor_msgs CameraInfo                                   | the camera                            |
+| uio2_ros AudioChunk, audio_common_msgs AudioStamped      | the sound until then                  |
+| sensor_msgs JointState, geometry_msgs Twist and -Stamped | the actions that followed             |
+| std_msgs String                                          | the instruction, from its message on  |
+
+Several topics of a kind need a choice. Times are those at which messages were received, since not
+all have a stamp. Needs no ROS.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mcap.records import Schema
+from mcap_ros2.decoder import DecoderFactory
+
+from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
+from uio2_ros.data.sample import Sample
+from uio2_ros.data.shards import DataSetError
+from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.recording.recorded_sound import SOUNDS, SoundTrack
+from uio2_ros.recording.recording_file import Recorded, Recording, Topic
+from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
+from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+
+NS_PER_S = 1_000_000_000
+HELD_S = 0.5
+"""A velocity is taken to be 0 when no command came for longer than this."""
+
+PICTURES: Mapping[str, Callable[[Any], npt.NDArray[np.uint8]]] = {
+    "sensor_msgs/msg/Image": image_to_rgb,
+    "sensor_msgs/msg/CompressedImage": compressed_to_rgb,
+}
+JOINTS = "sensor_msgs/msg/JointState"
+VELOCITIES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
+CAMERA = "sensor_msgs/msg/CameraInfo"
+WORDS = "std_msgs/msg/String"
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RecordingSettings:
+    """What becomes of a recording.
+
+    Topics are chosen by name; "" is the only one of its kind, and for sound, camera and words also
+    none. instruction: where no topic tells it. Every period_s a picture becomes a sample, with
+    history_frames earlier ones, each history_period_s before the next, audio_s of sound, and as
+    many actions as the action space has in a chunk.
+    """
+
+    action_space: ActionSpace
+    instruction: str = ""
+    picture_topic: str = ""
+    action_topic: str = ""
+    audio_topic: str = ""
+    camera_topic: str = ""
+    words_topic: str = ""
+    period_s: float = 0.5
+    history_frames: int = 4
+    history_period_s: float = 1.0
+    audio_s: float = 8.16
+
+    def __post_init__(self) -> None:
+        expect_continuous(self.action_space)
+        for name in ("period_s", "history_period_s", "audio_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
+        if self.history_frames < 0:
+            raise ValueError(f"history_frames is {self.history_frames}; give 0 or more")
+
+
+def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample]:
+    """The samples of a file. Raises RecordingError or DataSetError."""
+    topics = _Topics.of(Recording(path), settings)
+    notes = _Notes.of(path, topics, settings)
+    history: list[Frame] = []
+    due_ns = 0
+    for message, decoded in _decoded(path, [topics.picture.name]):
+        now_ns = message.time_ns
+        wanted = now_ns >= due_ns and notes.covers(now_ns)
+        kept = not history or now_ns - history[-1].stamp_ns >= _ns(settings.history_period_s)
+        if not (wanted or kept):
+            continue
+        frame = _frame(path, topics.picture, now_ns, decoded)
+        if wanted:
+            due_ns = now_ns + _ns(settings.period_s)
+            yield notes.sample(frame, tuple(history))
+        if kept:
+            history = (
+                [*history, frame][-settings.history_frames :] if settings.history_frames else []
+            )
+
+
+@dataclass(frozen=True)
+class RecordingShards:
+    """One shard per file."""
+
+    paths: tuple[Path, ...]
+    settings: RecordingSettings
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        """The samples of the shard's file; none past the last. DataSetError for an empty one."""
+        if shard >= len(self.paths):
+            return
+        empty = True
+        for sample in import_recording(self.paths[shard], self.settings):
+            empty = False
+            yield sample
+        if empty:
+            raise DataSetError(
+                f"{self.paths[shard]} has no picture with {self.settings.action_space.chunk} "
+                "actions after it; record longer, or declare a shorter chunk"
+            )
+
+
+@dataclass(frozen=True)
+class _Topics:
+    """The topics that are read; None where there is none."""
+
+    picture: Topic
+    action: Topic
+    audio: Topic | None
+    camera: Topic | None
+    words: Topic | None
+
+    @classmethod
+    def of(cls, recording: Recording, settings: RecordingSettings) -> _Topics:
+        there = recording.topics()
+        path = recording.path
+        wanted = _action_types(settings.action_space)
+        picture = _choose(path, there, "picture", tuple(PICTURES), settings.picture_topic)
+        action = _choose(path, there, "action", wanted, settings.action_topic)
+        if picture is None or action is None:
+            missing, types = ("picture", tuple(PICTURES)) if picture is None else ("action", wanted)
+            raise DataSetError(
+                f"{path} has no {missing} topic: none of type {' or '.join(types)}; it has "
+                f"{', '.join(sorted(there)) or 'nothing'}"
+            )
+        return cls(
+            picture,
+            action,
+            _choose(path, there, "audio", tuple(SOUNDS), settings.audio_topic),
+            _choose(path, there, "camera", (CAMERA,), settings.camera_topic),
+            None
+            if settings.instruction
+            else _choose(path, there, "words", (WORDS,), settings.words_topic),
+        )
+
+    @property
+    def small(self) -> list[str]:
+        """The names of all but the pictures."""
+        given = (self.action, self.audio, self.camera, self.words)
+        return [topic.name for topic in given if topic is not None]
+
+
+def _action_types(space: ActionSpace) -> tuple[str, ...]:
+    """Types of the messages that say all that a space has dimensions of. DataSetError if none."""
+    kinds = {dimension.kind for dimension in space.dimensions}
+    if kinds <= {DimensionKind.JOINT, DimensionKind.GRIPPER}:
+        return (JOINTS,)
+    if kinds == {DimensionKind.VELOCITY}:
+        return VELOCITIES
+    told = ", ".join(sorted(kind.value for kind in kinds))
+    raise DataSetError(
+        f"the action space {space.name!r} has dimensions of {told}; a recording tells joints (with "
+        "grippers) or velocities, so declare a space of those"
+    )
+
+
+def _choose(
+    path: Path, there: Mapping[str, Topic], what: str, types: Sequence[str], wanted: str
+) -> Topic | None:
+    fitting = [topic for topic in there.values() if topic.type_name in types]
+    chosen = [topic for topic in fitting if wanted in ("", topic.name, topic.name.lstrip("/"))]
+    if len(chosen) > 1 or (wanted and not chosen):
+        names = ", ".join(sorted(topic.name for topic in fitting)) or "none"
+        asked = f"no {what} topic {wanted!r}" if wanted else f"{len(chosen)} {what} topics"
+        raise DataSetError(f"{path} has {asked}; name one of: {names}")
+    return chosen[0] if chosen else None
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """All of a recording but its pictures, by time."""
+
+    path: Path
+    settings: RecordingSettings
+    action_ns: npt.NDArray[np.int64]  # (N,)
+    actions: Floats  # (N, n) SI units
+    are_velocities: bool
+    camera: CameraModel | None = None
+    sound: SoundTrack | None = None
+    words: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, topics: _Topics, settings: RecordingSettings) -> _Notes:
+        times: list[int] = []
+        values: list[list[float]] = []
+        cameras: list[CameraModel] = []
+        track = SoundTrack()
+        words: list[tuple[int, str]] = []
+        for message, decoded in _decoded(path, topics.small):
+            if message.topic == topics.action:
+                found = _action(decoded, settings.action_space, message.topic.type_name)
+                if found is not None:
+                    times.append(message.time_ns)
+                    values.append(found)
+            elif message.topic == topics.audio:
+                track.add(path, message, decoded)
+            elif message.topic == topics.camera:
+                cameras += _camera(decoded)
+            else:
+                words.append((message.time_ns, str(decoded.data)))
+        _expect_actions(path, topics.action, settings.action_space, values)
+        actions = np.array(values, np.float64)
+        expect_in_range(actions, settings.action_space, str(path))
+        return cls(
+            path,
+            settings,
+            np.array(times, np.int64),
+            actions,
+            topics.action.type_name in VELOCITIES,
+            cameras[0] if cameras else None,
+            track if topics.audio is not None else None,
+            tuple(words),
+        )
+
+    @cached_property
+    def _offsets_ns(self) -> Floats:
+        """(chunk,) from a picture to the moment each action is read at.
+
+        A joint's position is the goal of the step that ends then; a velocity holds during its step.
+        """
+        space = self.settings.action_space
+        assert space.rate_hz is not None, "continuous action spaces have a rate"
+        first = 0 if self.are_velocities else 1
+        return np.arange(first, first + space.chunk) / space.rate_hz * NS_PER_S
+
+    def covers(self, now_ns: int) -> bool:
+        """Whether it is known what to do at a moment, and what was done."""
+        last = now_ns + self._offsets_ns[-1]
+        return bool(self.action_ns[0] <= now_ns and last <= self.action_ns[-1]) and bool(
+            self._instruction(now_ns)
+        )
+
+    def sample(self, frame: Frame, history: tuple[Frame, ...]) -> Sample:
+        """The sample of a picture."""
+        now_ns = frame.stamp_ns
+        sound = self._sound(now_ns)
+        seen = Observation(frame, history, camera=self._camera_of(frame))
+        if sound is not None and self.sound is not None:
+            seen = Observation(
+                frame, history, sound, self.sound.rate_hz, camera=self._camera_of(frame)
+            )
+        actions = self._actions(now_ns + self._offsets_ns)
+        return Sample(
+            key=f"{_key(self.path.stem)}_{now_ns // 1_000_000:015d}",
+            observation=seen,
+            tasks=(act_task(self._instruction(now_ns), actions, self.settings.action_space),),
+            meta={"recording": self.path.name},
+        )
+
+    def _camera_of(self, frame: Frame) -> CameraModel | None:
+        """The camera, if it is that of the picture."""
+        height, width = frame.pixels.shape[:2]
+        fits = self.camera is not None and (self.camera.width, self.camera.height) == (
+            width,
+            height,
+        )
+        return self.camera if fits else None
+
+    def _sound(self, now_ns: int) -> npt.NDArray[np.float32] | None:
+        return None if self.sound is None else self.sound.until(now_ns, self.settings.audio_s)
+
+    def _instruction(self, now_ns: int) -> str:
+        """What was to be done at a moment; "" before anything was said."""
+        if self.settings.instruction:
+            return self.settings.instruction
+        said = [text for time_ns, text in self.words if time_ns <= now_ns]
+        return said[-1] if said else ""
+
+    def _actions(self, times_ns: Floats) -> Floats:
+        """(len(times), n)"""
+        if not self.are_velocities:
+            columns = [np.interp(times_ns, self.action_ns, column) for column in self.actions.T]
+            return np.stack(columns, axis=1)
+        newest = np.searchsorted(self.action_ns, times_ns, side="right") - 1
+        held = times_ns - self.action_ns[newest] <= _ns(HELD_S)
+        return np.where(held[:, None], self.actions[newest], 0.0)
+
+
+def _decoded(path: Path, names: Iterable[str]) -> Iterator[tuple[Recorded, Any]]:
+    """The messages of some topics. Raises RecordingError."""
+    factory, wanted = DecoderFactory(), set(names)
+    decoders: dict[str, Any] = {}
+    for message in Recording(path).messages():
+        topic = message.topic
+        if topic.name not in wanted:
+            continue
+        if topic.name not in decoders:
+            number = len(decoders) + 1  # what the factory remembers a decoder by
+            schema = Schema(number, topic.definition.encode(), "ros2msg", topic.type_name)
+            decoders[topic.name] = factory.decoder_for("cdr", schema)
+        try:
+            decoded = decoders[topic.name](message.data)
+        except (ValueError, IndexError, struct.error) as problem:
+            raise DataSetError(
+                f"{path}: a message of {topic.name} is no {topic.type_name}: {problem}"
+            ) from problem
+        yield message, decoded
+
+
+def _frame(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
+    try:
+        pixels = PICTURES[topic.type_name](message)
+    except InvalidInputError as problem:
+        raise DataSetError(f"{path}, {topic.name}: {problem}") from problem
+    return Frame(np.ascontiguousarray(pixels), now_ns, str(message.header.frame_id))
+
+
+def _camera(message: Any) -> list[CameraModel]:
+    """The camera of a CameraInfo; nothing where it is not calibrated."""
+    fx, _, cx, _, fy, cy, *_ = (float(number) for number in message.k)
+    if not (math.isfinite(fx) and math.isfinite(fy) and min(fx, fy) > 0):
+        return []
+    return [CameraModel(int(message.width), int(message.height), fx, fy, cx, cy)]
+
+
+def _action(message: Any, space: ActionSpace, type_name: str) -> list[float] | None:
+    """The numbers of a message; None for joints that are not all of the space's."""
+    if type_name == JOINTS:
+        positions = dict(zip(message.name, message.position, strict=False))
+        names = [dimension.joint or dimension.name for dimension in space.dimensions]
+        if not set(names) <= positions.keys():
+            return None
+        return [float(positions[name]) for name in names]
+    twist = message.twist if hasattr(message, "twist") else message
+    return [_velocity(twist, dimension) for dimension in space.dimensions]
+
+
+def _velocity(twist: Any, dimension: Dimension) -> float:
+    if dimension.axis is None:
+        raise DataSetError(f"the dimension {dimension.name!r} has no axis; a Twist has six")
+    part = twist.angular if dimension.is_angular_velocity else twist.linear
+    return float(getattr(part, dimension.axis.value))
+
+
+def _expect_actions(
+    path: Path, topic: Topic, space: ActionSpace, values: Sequence[Sequence[float]]
+) -> None:
+    if not values:
+        names = ", ".join(dimension.joint or dimension.name for dimension in space.dimensions)
+        raise DataSetError(
+            f"{path}: no message of {topic.name} has all joints of the action space "
+            f"{space.name!r}: {names}; name its dimensions' joints as the robot does"
+        )
+
+
+def _key(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -1,0 +1,131 @@
+"""What an agent's topics said about one answer, from DDS or from a recording. No ROS.
+
+Messages are anything with the fields of their types.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.viewing.frame_tree import FrameTree
+from uio2_ros.viewing.marker_board import MarkerBoard
+from uio2_ros.viewing.panels import depth_colors
+from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
+from uio2_ros.viewing.shapes import Shape
+
+Stamp = tuple[int, int]
+
+RELATIVE_TOPICS = {
+    "debug_image": "sensor_msgs/msg/Image",
+    "markers": "visualization_msgs/msg/MarkerArray",
+    "camera_info": "sensor_msgs/msg/CameraInfo",
+    "depth": "sensor_msgs/msg/Image",
+}
+"""Of the agent's namespace."""
+GLOBAL_TOPICS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
+
+
+class Heard:
+    """The newest message of each topic; not for several threads at once."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str, Any] = {}
+        self._board = MarkerBoard()
+        self._tree = FrameTree()
+
+    def take(self, topic: str, message: Any) -> None:
+        """A message of one of the topics above, by the topic's name there."""
+        if topic in GLOBAL_TOPICS:
+            self._tree.add(message.transforms)
+            return
+        self._newest[topic] = message
+        if topic == "markers":
+            self._board.update(message)
+
+    @property
+    def marked(self) -> Stamp | None:
+        """The stamp of the picture that the markers are about; None before any."""
+        markers = self._newest["markers"].markers if "markers" in self._newest else []
+        return _stamp(markers[0].header) if markers else None
+
+    @property
+    def drawn(self) -> Stamp | None:
+        """The stamp of the picture that was drawn on; None before any."""
+        return _stamp(self._newest["debug_image"].header) if "debug_image" in self._newest else None
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether the camera's intrinsics are known."""
+        return self._camera() is not None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether TF knows how all that is shown lies to one another."""
+        eye = self._eye()
+        frames = {name for name, _ in self._board.shapes()} | ({eye.frame_id} if eye else set())
+        return not frames or frames <= self._tree.poses_in(next(iter(frames))).keys()
+
+    def drawing(self) -> npt.NDArray[np.uint8] | None:
+        """(H, W, 3) RGB; InvalidInputError if the message is none."""
+        message = self._newest.get("debug_image")
+        return None if message is None else image_to_rgb(message)
+
+    def scenes(self, frame: str) -> list[Scene]:
+        """The markers, the depth and the camera's view, in `frame` where TF connects them."""
+        placed = self._board.shapes()
+        cloud = self._cloud()
+        if cloud is not None:
+            placed.append(cloud)
+        eye = self._eye()
+        return scenes_of(placed, self._tree, eye, frame) if placed or eye is not None else []
+
+    def _eye(self) -> Eye | None:
+        """The frame of the picture; the frame of the intrinsics where there is no picture."""
+        source = self._newest.get("debug_image") or self._newest.get("camera_info")
+        if source is None or not source.header.frame_id:
+            return None
+        return Eye(source.header.frame_id.lstrip("/"), self._camera())
+
+    def _camera(self) -> CameraModel | None:
+        info = self._newest.get("camera_info")
+        if info is None:
+            return None
+        fx, _, cx, _, fy, cy, *_ = (float(number) for number in info.k)
+        return CameraModel(info.width, info.height, fx, fy, cx, cy) if fx > 0 < fy else None
+
+    def _cloud(self) -> tuple[str, Shape] | None:
+        """The depth of the picture that the markers are about, as dots."""
+        depth, camera = self._newest.get("depth"), self._camera()
+        if depth is None or camera is None or _stamp(depth.header) != self.marked:
+            return None
+        metres = _metres(depth)
+        dots = depth_cloud(metres, depth_colors(metres)[0], camera)
+        return depth.header.frame_id.lstrip("/"), dots
+
+
+def _metres(depth: Any) -> npt.NDArray[np.float32]:
+    """A depth image of REP 118 in metres."""
+    units = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 1e-3)}
+    if depth.encoding not in units:
+        raise InvalidInputError(f"depth is {depth.encoding!r}; expected 32FC1 or 16UC1")
+    kind, metres_per_unit = units[depth.encoding]
+    dtype = np.dtype((">" if depth.is_bigendian else "<") + kind)
+    row_bytes = depth.width * dtype.itemsize
+    if depth.step < row_bytes or len(depth.data) < depth.height * depth.step:
+        raise InvalidInputError(
+            f"depth of {depth.width} x {depth.height} has {len(depth.data)} bytes in rows of "
+            f"{depth.step}; expected rows of {row_bytes} or more"
+        )
+    rows = np.frombuffer(depth.data, np.uint8)[: depth.height * depth.step]
+    cut = np.ascontiguousarray(rows.reshape(depth.height, depth.step)[:, :row_bytes])
+    return np.asarray(cut.view(dtype) * metres_per_unit, np.float32)
+
+
+def _stamp(header: Any) -> Stamp:
+    return int(header.stamp.sec), int(header.stamp.nanosec)
