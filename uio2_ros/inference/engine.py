@@ -301,7 +301,8 @@ class Engine:
         there = frame.mask
         chosen = (frame.patches[there], frame.mask[there], frame.positions[there])
         patches, mask, positions = (torch.from_numpy(a)[None].to(self.device) for a in chosen)
-        return self.model.encode_history(modality, PatchBatch(patches, mask, positions.long()))[0]
+        batch = PatchBatch(patches, mask, positions.long(), encoded=frame.encoded)
+        return self.model.encode_history(modality, batch)[0]
 
     def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
         """Frames of every example, right-padded; None when no example has one."""
@@ -350,7 +351,8 @@ def _drop_masked_patches(inputs: PatchBatch | None) -> PatchBatch | None:
     if longest == 0:
         return None
     order = inputs.mask.int().argsort(dim=-1, descending=True, stable=True)[:, :longest]
-    return PatchBatch(
+    return replace(
+        inputs,
         patches=inputs.patches.take_along_dim(order[..., None], dim=1),
         mask=inputs.mask.gather(1, order),
         positions=inputs.positions.gather(1, order),

@@ -54,6 +54,8 @@ def collate(
         audio_target_hidden=_hidden(
             [example.audio_target_hidden for example in examples], audio_target_mask
         ),
+        image_target_rows=_rows_with([example.image_target for example in examples]),
+        audio_target_rows=_rows_with([example.audio_target for example in examples]),
         rows=None if rows is None else _packed_rows(rows, len(examples)),
         examples=tuple(examples),
     )
@@ -81,7 +83,9 @@ def _inputs(inputs: Sequence[PatchInput | None]) -> PatchBatch | None:
     batch = _histories([() if one is None else (one,) for one in inputs], None)
     if batch is None:
         return None
-    return PatchBatch(batch.patches[:, 0], batch.mask[:, 0], batch.positions[:, 0])
+    return PatchBatch(
+        batch.patches[:, 0], batch.mask[:, 0], batch.positions[:, 0], encoded=batch.encoded
+    )
 
 
 def _brought(example: Example) -> tuple[PatchInput, ...]:
@@ -103,7 +107,7 @@ def _histories(histories: Sequence[Sequence[PatchInput]], frames: int | None) ->
         raise InvalidInputError(
             f"a history has {longest} frames, more than history_frames={frames}"
         )
-    _check_alike("patches", [one.patches for history in histories for one in history])
+    encoded = _alike([one for history in histories for one in history])
     first = next(history[0] for history in histories if history)
     shape = (len(histories), frames or longest)
     patches = np.zeros((*shape, *first.patches.shape), np.float32)
@@ -113,7 +117,17 @@ def _histories(histories: Sequence[Sequence[PatchInput]], frames: int | None) ->
         for frame, one in enumerate(history):
             patches[row, frame], mask[row, frame] = one.patches, one.mask
             positions[row, frame] = one.positions
-    return PatchBatch(*map(torch.from_numpy, (patches, mask, positions)))
+    there = np.flatnonzero(mask.any(-1))
+    arrays = map(torch.from_numpy, (patches, mask, positions))
+    return PatchBatch(*arrays, encoded=encoded, present=torch.from_numpy(there))
+
+
+def _alike(inputs: Sequence[PatchInput]) -> bool:
+    """Whether all are features, not patches; InvalidInputError where they differ."""
+    _check_alike("patches", [one.patches for one in inputs])
+    if len({one.encoded for one in inputs}) > 1:
+        raise InvalidInputError("patches and features of patches cannot be one batch")
+    return inputs[0].encoded
 
 
 def _stacked_targets(
@@ -128,6 +142,12 @@ def _stacked_targets(
     rows = [blank if values is None or mask is None else (values, mask) for values, mask in targets]
     values, masks = (np.stack(parts) for parts in zip(*rows, strict=True))
     return torch.from_numpy(values), torch.from_numpy(masks)
+
+
+def _rows_with(targets: Sequence[Floats | None]) -> torch.Tensor | None:
+    """The examples (N,) that have a target; None where none has."""
+    rows = [row for row, target in enumerate(targets) if target is not None]
+    return torch.tensor(rows) if rows else None
 
 
 def _hidden(masks: Sequence[Bools | None], target_mask: torch.Tensor | None) -> torch.Tensor | None:

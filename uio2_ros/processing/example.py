@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,21 @@ import torch
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+Moved = TypeVar("Moved", "PatchBatch", "Batch")
 
 
 @dataclass(frozen=True)
 class PatchInput:
-    """Patches of one picture or spectrogram segment, ready for its ViT."""
+    """Patches of one picture or spectrogram segment, ready for its ViT, or what it made of them.
 
-    patches: Floats  # (P, patch_dim)
+    Training on cached features of a frozen ViT gives those of `UnifiedIO.encode_patches` and sets
+    `encoded`: D is patch_dim or the width of the features.
+    """
+
+    patches: Floats  # (P, D)
     mask: Bools  # (P,) real patches
     positions: Ints  # (P,) index of each patch in the full grid, row-major
+    encoded: bool = False
 
     def __post_init__(self) -> None:
         assert self.patches.ndim == 2
@@ -64,15 +70,22 @@ class PatchBatch:
     patches: torch.Tensor  # float32
     mask: torch.Tensor  # bool, patches' shape without D
     positions: torch.Tensor  # int64, likewise
+    _: KW_ONLY
+    encoded: bool = False  # patches are features, see `PatchInput`
+    present: torch.Tensor | None = None
+    """(N,) int64: the frames, counted over B x F, with a patch that is there. None has it found
+    out where histories are encoded, for which the host waits for the device."""
 
-    def to(self, device: torch.device | str) -> PatchBatch:
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> PatchBatch:
         """The same patches on another device."""
-        return PatchBatch(self.patches.to(device), self.mask.to(device), self.positions.to(device))
+        return _moved(self, device, non_blocking)
 
 
 @dataclass
 class Batch:
     """A batch for `UnifiedIO`: right-padded text, stacked modalities, None where none has one.
+
+    `..._target_rows` (N,) int64 are the examples that have such a target; None has them found out.
 
     With `rows`, examples are packed: those with the same number share one row of the transformer,
     where they never attend to each other. What goes in and comes out stays one row per example.
@@ -91,14 +104,20 @@ class Batch:
     audio_target_mask: torch.Tensor | None = None
     image_target_hidden: torch.Tensor | None = None  # (B, S, S) bool, true where masked as input
     audio_target_hidden: torch.Tensor | None = None  # (B, 256, 128) bool, likewise
+    image_target_rows: torch.Tensor | None = None
+    audio_target_rows: torch.Tensor | None = None
     rows: torch.Tensor | None = None  # (B,) int64, 0 to the number of packed rows - 1
     examples: tuple[Example, ...] = field(default=())
 
-    def to(self, device: torch.device | str) -> Batch:
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
         """The same batch on another device."""
-        moved: dict[str, Any] = {
-            name: value.to(device)
-            for name, value in vars(self).items()
-            if isinstance(value, (torch.Tensor, PatchBatch))
-        }
-        return replace(self, **moved)
+        return _moved(self, device, non_blocking)
+
+
+def _moved(batch: Moved, device: torch.device | str, non_blocking: bool) -> Moved:
+    moved: dict[str, Any] = {
+        name: value.to(device, non_blocking=non_blocking)
+        for name, value in vars(batch).items()
+        if isinstance(value, (torch.Tensor, PatchBatch))
+    }
+    return replace(batch, **moved)

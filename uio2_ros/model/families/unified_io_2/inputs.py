@@ -21,7 +21,7 @@ from uio2_ros.model.families.unified_io_2.config import (
 from uio2_ros.model.families.unified_io_2.layers import normal_parameter
 from uio2_ros.model.families.unified_io_2.resampler import PerceiverResampler
 from uio2_ros.model.families.unified_io_2.rotary import table_1d, table_2d
-from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT
+from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT, ViTFeatures
 from uio2_ros.processing.example import PatchBatch
 
 ViT = ImageViT | AudioViT
@@ -97,12 +97,18 @@ class PatchEmbedder(nn.Module):
         table = table_2d(*grid, config.head_dim, scale)
         self.register_buffer("rotary", table, persistent=False)
 
-    def forward(self, batch: PatchBatch, frozen: bool) -> InputSequence:
+    def features(self, batch: PatchBatch, frozen: bool) -> Tensor:
+        """What the ViT makes of patches (B, P, D) that it has not read yet: (B, P, 2 x width)."""
         _check_patches(batch, dims=3)
+        if batch.encoded:
+            return batch.patches
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
             features = self.vit(batch.patches, batch.mask, batch.positions, self.grid)
-            both = torch.cat([features.last, features.second], dim=-1)  # (B, P, 2 x width)
-        embed = self.projection(both.to(self.projection.weight.dtype)) + self.modality_embedding
+            return torch.cat([features.last, features.second], dim=-1)
+
+    def forward(self, batch: PatchBatch, frozen: bool) -> InputSequence:
+        features = self.features(batch, frozen).to(self.projection.weight.dtype)
+        embed = self.projection(features) + self.modality_embedding
         return InputSequence(embed, batch.mask, self.rotary[batch.positions])
 
 
@@ -124,22 +130,32 @@ class HistoryEmbedder(nn.Module):
         table = table.view(resampler.max_frames, resampler.latents_size, -1)
         self.register_buffer("rotary", table, persistent=False)  # (F, L, D / 2)
 
-    def encode(self, vit: ViT, frames: PatchBatch, frozen: bool) -> Tensor:
-        """Frames (N, P, dim), each with a patch that is there -> (N, L, E)."""
+    def features(self, vit: ViT, frames: PatchBatch, frozen: bool) -> Tensor:
+        """What the ViT makes of frames (N, P, D) that it has not read yet: (N, P, width)."""
         _check_patches(frames, dims=3)
+        if frames.encoded:
+            return frames.patches
         with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            features = vit(frames.patches, frames.mask, frames.positions, self.grid).last
-        context = self.pre_projection(features.to(self.pre_projection.weight.dtype))
+            features: ViTFeatures = vit(frames.patches, frames.mask, frames.positions, self.grid)
+            return features.last
+
+    def encode(self, vit: ViT, frames: PatchBatch, frozen: bool) -> Tensor:
+        """Frames (N, P, D), each with a patch that is there -> (N, L, E)."""
+        features = self.features(vit, frames, frozen).to(self.pre_projection.weight.dtype)
+        context = self.pre_projection(features)
         return self.post_projection(self.resampler(context, frames.mask))  # type: ignore[no-any-return]
 
     def encode_batch(self, vit: ViT, batch: PatchBatch, frozen: bool) -> HistoryFrames:
-        """All frames of a batch (B, F, P, dim); frames without a patch are not computed."""
+        """All frames of a batch (B, F, P, D); frames without a patch are not computed."""
         _check_patches(batch, dims=4)
         there = batch.mask.any(-1)  # (B, F)
-        chosen = PatchBatch(batch.patches[there], batch.mask[there], batch.positions[there])
+        present = there.flatten().nonzero()[:, 0] if batch.present is None else batch.present
+        parts = (batch.patches, batch.mask, batch.positions)
+        chosen = PatchBatch(*(part.flatten(0, 1)[present] for part in parts), encoded=batch.encoded)
         latents = self.encode(vit, chosen, frozen)  # (N, L, E)
-        placed = latents.new_zeros(*there.shape, *latents.shape[1:])  # (B, F, L, E)
-        return HistoryFrames(placed.index_put((there,), latents), there)
+        placed = latents.new_zeros(there.numel(), *latents.shape[1:])  # (B x F, L, E)
+        placed = placed.index_copy(0, present, latents)
+        return HistoryFrames(placed.view(*there.shape, *latents.shape[1:]), there)
 
     def forward(self, frames: HistoryFrames) -> InputSequence:
         batch, count, latents, _ = frames.latents.shape

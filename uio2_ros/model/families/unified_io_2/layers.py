@@ -30,7 +30,11 @@ def normal_parameter(*shape: int, std: float = 1.0) -> nn.Parameter:
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square norm without bias; statistics in float32."""
+    """Root-mean-square norm without bias; statistics in float32.
+
+    The gain takes the dtype of the input: torch has a fused kernel for equal dtypes only, and
+    under autocast the gain is float32 where queries and keys are bfloat16.
+    """
 
     def __init__(self, dim: int, eps: float = 1e-6) -> None:
         super().__init__()
@@ -38,7 +42,7 @@ class RMSNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], self.scale, self.eps)
+        return F.rms_norm(x, x.shape[-1:], self.scale.to(x.dtype), self.eps)
 
 
 class GatedMLP(nn.Module):

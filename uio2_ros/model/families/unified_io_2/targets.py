@@ -30,6 +30,7 @@ class TargetTokens:
     tokens: Tensor  # (B, T) int64, START_ID where nothing is to be written
     mask: Tensor  # (B, T) bool, real targets: they alone count and are attended to
     hidden: Tensor | None = None  # (B, T) bool, tokens whose place is masked in the input
+    right_padded: bool = False  # real targets are known to come before all others
 
 
 class TargetEmbedder(nn.Module):
@@ -62,7 +63,8 @@ class TextTargetEmbedder(TargetEmbedder):
     def tokenize(self, batch: Batch) -> TargetTokens | None:
         if batch.text_target is None:
             return None
-        return TargetTokens(batch.text_target, batch.text_target != START_ID)
+        mask = batch.text_target != START_ID
+        return TargetTokens(batch.text_target, mask, right_padded=True)
 
 
 class ImageTargetEmbedder(TargetEmbedder):
@@ -79,7 +81,8 @@ class ImageTargetEmbedder(TargetEmbedder):
         hidden = batch.image_target_hidden
         images = batch.image_target.permute(0, 3, 1, 2) * 2 - 1  # (B, 3, H, W) in [-1, 1]
         weight = self.vqgan.quant_conv.weight
-        tokens = _encode_present(self.vqgan.encode, images.to(weight.dtype), mask)
+        rows = batch.image_target_rows
+        tokens = _encode_present(self.vqgan.encode, images.to(weight.dtype), mask, rows)
         return TargetTokens(tokens, mask, None if hidden is None else self._cells(hidden))
 
     def _cells(self, pixels: Tensor) -> Tensor:
@@ -112,7 +115,8 @@ class AudioTargetEmbedder(TargetEmbedder):
         hidden = batch.audio_target_hidden
         spectrograms = batch.audio_target.transpose(1, 2)[:, None]  # (B, 1, mels, frames)
         weight = self.vqgan.encoder.embedding.weight
-        tokens = _encode_present(self.vqgan.encode, spectrograms.to(weight.dtype), mask)
+        rows = batch.audio_target_rows
+        tokens = _encode_present(self.vqgan.encode, spectrograms.to(weight.dtype), mask, rows)
         return TargetTokens(tokens, mask, None if hidden is None else self._cells(hidden))
 
     def _cells(self, values: Tensor) -> Tensor:
@@ -148,13 +152,18 @@ def shift_right(targets: Tensor) -> Tensor:
     return torch.cat([start, targets[:, :-1]], dim=1)
 
 
-def _encode_present(encode: Callable[[Tensor], Tensor], values: Tensor, mask: Tensor) -> Tensor:
-    """Tokens (B, T) of the targets that are there; a VQGAN is too dear for those that are not."""
-    there = mask.any(-1)  # (B,)
+def _encode_present(
+    encode: Callable[[Tensor], Tensor], values: Tensor, mask: Tensor, rows: Tensor | None
+) -> Tensor:
+    """Tokens (B, T) of the targets that are there, `rows` (N,) where they are known.
+
+    A VQGAN is too dear for those that are not there.
+    """
+    rows = mask.any(-1).nonzero()[:, 0] if rows is None else rows
     tokens = mask.new_full(mask.shape, START_ID, dtype=torch.int64)
-    if bool(there.any()):
-        tokens[there] = encode(values[there]) + FIRST_CODE_ID
-    return tokens
+    if not len(rows):
+        return tokens
+    return tokens.index_copy(0, rows, encode(values[rows]) + FIRST_CODE_ID)
 
 
 def _sample(values: Tensor, patch: tuple[int, int]) -> Tensor:

@@ -29,12 +29,11 @@ class DecoderInputs:
     mask: Tensor  # (N, T) bool, what may be attended to
     used: Tensor  # (N, T) bool, all positions up to the last real one of their modality
     visible: Tensor | None  # (N, T) bool for dynamic masking, see `visible`
+    causal: bool  # plain causal attention is exact: one modality, whose padding comes last
 
     def self_mask(self) -> Tensor | None:
         """Who attends to whom (N or 1, 1, T, T); None for plain causal attention."""
-        alone = int(self.segments[-1]) == int(self.segments[0])
-        holes = bool((self.mask[:, 1:] > self.mask[:, :-1]).any())
-        if alone and not holes and self.visible is None:
+        if self.causal and self.visible is None:
             return None
         return decoder_mask(self.segments[None], self.mask, self.visible)
 

@@ -6,11 +6,13 @@ E model width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from uio2_ros.model.families.unified_io_2.config import TransformerConfig
 from uio2_ros.model.families.unified_io_2.layers import Attention, GatedMLP, KeysValues, RMSNorm
@@ -33,6 +35,8 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
+    checkpointing = False  # whether training recomputes layers rather than keep what is in them
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
@@ -41,7 +45,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
         """x (B, S, E), rotary (B, S, D / 2), mask (B, 1, 1 or S, S) or None -> (B, S, E)."""
         for layer in self.layers:
-            x = layer(x, rotary, mask)
+            x = _run(layer, self.checkpointing, x, rotary, mask)
         return self.encoder_norm(x)  # type: ignore[no-any-return]
 
 
@@ -147,6 +151,8 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
+    checkpointing = False  # as the encoder's
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
@@ -165,7 +171,7 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Whole target sequences (B, T, E) -> (B, T, E); rotary is (B or 1, T, D / 2)."""
         for layer, layer_memory in zip(self.layers, memory.layers, strict=True):
-            x = layer(x, rotary, layer_memory, memory.mask, self_mask)
+            x = _run(layer, self.checkpointing, x, rotary, layer_memory, memory.mask, self_mask)
         return self.decoder_norm(x)  # type: ignore[no-any-return]
 
     def step(self, x: Tensor, rotary: Tensor, state: DecoderState) -> Tensor:
@@ -177,6 +183,15 @@ class Decoder(nn.Module):
             x = step(x, rotary, layer_memory, memory.mask, cache, state.length)
         state.length += 1
         return self.decoder_norm(x)  # type: ignore[no-any-return]
+
+
+def _run(
+    layer: Callable[..., Tensor], checkpointing: bool, *inputs: Tensor | KeysValues | None
+) -> Tensor:
+    """A layer's output; with `checkpointing`, what is in it is computed again for gradients."""
+    if not (checkpointing and torch.is_grad_enabled()):
+        return layer(*inputs)
+    return checkpoint(layer, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
 
 
 def empty_cache(

@@ -335,6 +335,18 @@ class UnifiedIO(nn.Module):
         vit = self._patch_embedder(modality).vit
         return self._history_embedder(modality).encode(vit, frames, self.config.freeze_vit)
 
+    def encode_patches(self, name: str, patches: PatchBatch) -> Tensor:
+        """The ViT's features (N, P, width) of patches (N, P, D) of an input modality, for caching.
+
+        name: "image", "image_history", "audio" or "audio_history", whose features differ in width.
+        A `PatchInput` that has them in place of its patches, and `encoded`, spares the ViT.
+        """
+        embedder, frozen = self._input_embedder(name), self.config.freeze_vit
+        if isinstance(embedder, HistoryEmbedder):
+            vit = self._patch_embedder(name.removesuffix("_history")).vit
+            return embedder.features(vit, patches, frozen)
+        return self._patch_embedder(name).features(patches, frozen)
+
     def _patch_embedder(self, modality: str) -> PatchEmbedder:
         return cast(PatchEmbedder, self._input_embedder(modality))
 
@@ -353,6 +365,11 @@ class UnifiedIO(nn.Module):
         """Run the encoder."""
         hidden = self.encoder(inputs.embed, inputs.rotary, _key_mask(inputs.mask))
         return Encoded(hidden, inputs.mask, inputs.rotary)
+
+    def checkpoint_activations(self, enabled: bool = True) -> UnifiedIO:
+        """Train in less memory: encoder and decoder layers are computed again for gradients."""
+        self.encoder.checkpointing = self.decoder.checkpointing = enabled
+        return self
 
     # ---- generation ----
 
@@ -417,21 +434,21 @@ class UnifiedIO(nn.Module):
             tokens after it (released weights learnt without). What is hidden is said by
             `image_target_hidden` and `audio_target_hidden`; nothing is where they are None.
 
-        Logits of positions that the loss mask leaves out mean nothing. Raises ValueError for a
-        batch without targets and for targets that this model does not write.
+        Logits of positions that the loss mask leaves out mean nothing. Nothing waits for the
+        device when the batch was made by `collate`, unless its examples are packed. Raises
+        ValueError for a batch without targets and for targets that this model does not write.
         """
         targets = self.tokenize_targets(batch)
         reading = self._decoder_inputs(targets, dynamic_masking)
         inputs = self.embed_inputs(batch)
         if batch.rows is None:
-            memory = self.remember(self.encode(inputs))
-            hidden = self.decoder(reading.embed, reading.rotary, memory, reading.self_mask())
+            hidden = self._forward_plain(inputs, reading)  # (B, T, E)
         else:
             hidden = self._forward_packed(inputs, reading, batch.rows)
         lengths = [part.tokens.shape[1] for part in targets.values()]
         return {
             name: TargetLogits(self.logits(part, name), targets[name].tokens, targets[name].mask)
-            for name, part in zip(targets, hidden.split(lengths, dim=1), strict=True)
+            for name, part in zip(targets, torch.split(hidden, lengths, dim=1), strict=True)
         }
 
     def tokenize_targets(self, batch: Batch) -> dict[str, TargetTokens]:
@@ -461,15 +478,24 @@ class UnifiedIO(nn.Module):
         """All targets of every example, one after another."""
         embedded = [self.embed_targets(shift_right(t.tokens), name) for name, t in targets.items()]
         parts = list(targets.values())
-        lengths = [part.tokens.shape[1] for part in parts]
-        segments = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+        segments = [torch.full_like(t.tokens[0], index) for index, t in enumerate(parts)]
         return DecoderInputs(
             embed=torch.cat([embed for embed, _ in embedded], dim=1),
             rotary=torch.cat([rotary for _, rotary in embedded], dim=1),
-            segments=segments.to(self.device),
+            segments=torch.cat(segments),
             mask=torch.cat([part.mask for part in parts], dim=1),
             used=used(parts),
             visible=visible(parts) if dynamic_masking else None,
+            causal=len(parts) == 1 and parts[0].right_padded,
+        )
+
+    def _forward_plain(self, inputs: InputSequence, reading: DecoderInputs) -> Tensor:
+        """Encoder and decoder over one row per example -> hidden states (N, T, E)."""
+        keys = inputs.mask[:, None, None]
+        encoded = self.encoder(inputs.embed, inputs.rotary, keys)
+        memory = self.decoder.remember(encoded, inputs.rotary, keys)
+        return cast(
+            Tensor, self.decoder(reading.embed, reading.rotary, memory, reading.self_mask())
         )
 
     def _forward_packed(
