@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
 
 from uio2_ros.cli.ask import _step_json, _step_text
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 
 PICK = Step(
     ActionKind.PICK_PLACE, "pick and place", Pose2D(0.5, -0.25, math.pi / 2), Pose2D(0.3, 0.1, 0.0)

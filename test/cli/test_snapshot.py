@@ -28,7 +28,8 @@ from uio2_ros.messages.pictures import camera_info_message, depth_message, image
 from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.viewing.heard_answer import Heard
 from uio2_ros.viewing.scene import Scene
 from uio2_ros.viewing.shapes import Dots
@@ -238,7 +239,7 @@ def test_markers_depth_and_camera_are_one_scene() -> None:
     heard = Heard()
     for topic, message in messages().items():
         heard.take(topic, message)
-    assert heard.drawn == heard.marked == (7, 1)
+    assert heard.drawn == heard.marked == 7_000_000_001
     assert heard.has_camera
     assert heard.is_connected
     (scene,) = heard.scenes("")

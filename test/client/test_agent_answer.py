@@ -11,21 +11,11 @@ from uio2_ros.client.failures import AgentError
 from uio2_ros.client.task_methods import TaskMethods
 from uio2_ros.messages.agent_answer import answer_of
 from uio2_ros.messages.answers import result_message
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Picture,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-    Timings,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InvalidInputError
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.tasks.registry import TASKS
 
 RANDOM = np.random.default_rng(0)

@@ -28,8 +28,8 @@ from uio2_ros.client import (
     queries,
 )
 from uio2_ros.client.agent_client import PendingAnswer, _on_result
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
 
 pytestmark = pytest.mark.ros
 

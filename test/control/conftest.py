@@ -10,7 +10,8 @@ import pytest
 from uio2_ros.control import BridgeSettings, FrameTree, JointStates, Outcome, PlanFollower
 from uio2_ros.control.commands import Command
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 HOME = (0.0, 0.0, 0.0, -1.5, 0.0, 1.5, 0.0)
 """Of the arm, rad."""

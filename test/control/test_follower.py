@@ -14,7 +14,8 @@ from control.conftest import Rig, chunk_plan, moves, pick_place
 from uio2_ros.control import Cause, ClockWatch, PlanError
 from uio2_ros.control.commands import Command, PoseCommand, TwistCommand
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 FORWARD = [[0.3, 0.0]] * 100
 """Ten seconds."""

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uio2_ros.control import Cause, FrameTree, PlanError, Pose3D
-from uio2_ros.control.poses import (
+from uio2_ros.robot.poses import (
+    Pose2D,
     from_roll_pitch_yaw,
     planar_quaternion,
     tool_pose,
     unit_quaternion,
     yaw_of,
 )
-from uio2_ros.robot.answer import Pose2D
 
 angles = st.floats(-math.pi, math.pi)
 lengths = st.floats(-10, 10)

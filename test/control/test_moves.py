@@ -21,8 +21,8 @@ from uio2_ros.control.commands import (
     TwistCommand,
 )
 from uio2_ros.control.moves import TimedMoves, destination, displacement
-from uio2_ros.control.poses import planar_quaternion
 from uio2_ros.robot.action_space import load_action_spaces
+from uio2_ros.robot.poses import planar_quaternion
 
 POINTNAV = load_action_spaces()["pointnav"]
 PERIOD_S = 0.05

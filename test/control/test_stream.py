@@ -22,8 +22,8 @@ from uio2_ros.control.commands import (
     TwistCommand,
     TwistRole,
 )
-from uio2_ros.control.poses import planar_quaternion
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
+from uio2_ros.robot.poses import planar_quaternion
 
 FORWARD = [[0.3, 0.0]] * 10
 

@@ -15,20 +15,14 @@ from hypothesis import strategies as st
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.sample_files import SampleError, Storage, sample_files, sample_of
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard, write_shard
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Picture,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import Box, CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 EXACT = Storage(jpeg_quality=None)
 

@@ -16,8 +16,8 @@ from uio2_ros.data.shards import read_shard, write_shard
 from uio2_ros.data.simulated import SimulatedSettings, episode_of, samples_of
 from uio2_ros.data.simulated_tasks import expressions, perceived
 from uio2_ros.robot.action_space import load_action_spaces
-from uio2_ros.robot.answer import TaskPlan
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import SceneTruth, observe

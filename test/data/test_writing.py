@@ -22,7 +22,8 @@ from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.shards import DataSet, DataSetError
 from uio2_ros.data.writing import Amount, count_samples, write_data_set
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 
 WRITE = (
     *("--tasks", "push", "--size", "48", "--period", "2", "--episodes-per-shard", "1"),

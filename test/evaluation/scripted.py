@@ -9,9 +9,11 @@ from uio2_ros.evaluation.episodes import Played, play
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
-from uio2_ros.robot.answer import Answer, Step, TaskPlan
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.plan import Step, TaskPlan
 from uio2_ros.sim import Split, World, sample_episode
 
 SMALL = {"width": 64, "height": 48, "seed": 7}

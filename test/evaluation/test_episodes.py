@@ -11,8 +11,9 @@ from evaluation.scripted import Scripted, oracle_steps, played, record, refused,
 from uio2_ros.evaluation.episodes import play
 from uio2_ros.evaluation.records import record_from_json, same
 from uio2_ros.evaluation.side_by_side import SideBySide
-from uio2_ros.robot.answer import Answer, Pose2D
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim import Split, sample_episode
 
 

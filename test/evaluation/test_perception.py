@@ -20,7 +20,7 @@ from uio2_ros.evaluation.perception import (
 )
 from uio2_ros.evaluation.run_settings import PERCEPTION_TASKS, PICTURE_TASKS
 from uio2_ros.robot.answer import Answer, Detection
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 
 EVERYTHING = (*PERCEPTION_TASKS, *PICTURE_TASKS)
 

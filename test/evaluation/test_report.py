@@ -20,7 +20,7 @@ from uio2_ros.evaluation.records import EpisodeRecord, PerceptionRecord
 from uio2_ros.evaluation.report import Facts, Other, write_report
 from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.summary import compare, sameness, successes, understandings
-from uio2_ros.robot.answer import Pose2D
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim import Split, World, sample_episode
 
 RUN = settings(tasks=("put", "go_to"), episodes=2, perception=1)

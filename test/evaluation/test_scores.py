@@ -22,7 +22,7 @@ from uio2_ros.evaluation.scores import (
     same_answer,
 )
 from uio2_ros.robot.answer import Cuboid, Detection, Point, PointSet
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 
 LEFT, RIGHT = Box(0, 0, 10, 10), Box(20, 0, 30, 10)
 HALF_OVER_LEFT = Box(5, 0, 15, 10)

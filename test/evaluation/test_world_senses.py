@@ -7,9 +7,10 @@ import pytest
 from evaluation.scripted import settings
 
 from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
-from uio2_ros.evaluation.world_senses import NS_PER_S, WorldSenses
+from uio2_ros.evaluation.world_senses import WorldSenses
 from uio2_ros.history import FrameHistory
-from uio2_ros.robot.instruction import Observation
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.time import NS_PER_S
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.tasks.registry import task_named
 

@@ -20,21 +20,12 @@ from uio2_ros.messages.answers import (
 )
 from uio2_ros.messages.images import image_to_rgb
 from uio2_ros.messages.pictures import image_message
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Picture,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-    Timings,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Box, Instruction
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 pytestmark = pytest.mark.ros
 

@@ -9,7 +9,8 @@ from uio2_ros.srv import Instruct
 from uio2_ros.messages.answers import instruction_of, result_message
 from uio2_ros.messages.asked import asked_message, observation_of
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.observation import Frame, Observation
 
 PIXELS = np.zeros((4, 6, 3), np.uint8)
 NEWEST, OLDER = Frame(PIXELS, 3_000_000_001), (Frame(PIXELS, 1), Frame(PIXELS, 2_000_000_000))

@@ -18,7 +18,7 @@ from uio2_ros.messages.pictures import (
     picture_message,
 )
 from uio2_ros.robot.answer import Picture
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 
 pytestmark = pytest.mark.ros
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.runner import LoadedRunner, OnProgress, Runner, make_runner
 from uio2_ros.serving.spec import ModelSpec
 

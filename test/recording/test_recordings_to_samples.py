@@ -328,7 +328,7 @@ def test_the_command_imports_lerobot(tmp_path: Path) -> None:
         "name: testarm\nkind: continuous\nframe_id: base_link\nrate_hz: 10\nchunk: 3\n"
         "dimensions:\n" + "\n".join(lines) + "\n"
     )
-    source, made = Path(__file__).parent / "lerobot" / "image", tmp_path / "set"
+    source, made = Path(__file__).parents[1] / "data" / "lerobot" / "image", tmp_path / "set"
     command = ["import", "lerobot", str(source), str(made), "--action-space", str(space)]
     assert main(command) == 0
     assert len(list(DataSet.open(made).samples())) == 9

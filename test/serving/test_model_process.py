@@ -20,7 +20,8 @@ from fake_runner import TOKEN_S, picture
 from uio2_ros.history import FrameHistory, FrameHistorySettings
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import (
     ModelProcess,
     ModelSpec,
@@ -663,7 +664,8 @@ def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPa
 PARENT = """
 import sys, time
 from uio2_ros.serving import ModelProcess, ModelSpec
-from uio2_ros.robot.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
 model, text = sys.argv[1:]
 process = ModelProcess(ModelSpec(model, warm_up=False), runner_factory="fake_runner:make")
 process.start()

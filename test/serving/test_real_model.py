@@ -11,7 +11,8 @@ import pytest
 
 from uio2_ros.history import AudioHistory, FrameHistory, FrameHistorySettings
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState
 from uio2_ros.tasks import TaskSettings
 

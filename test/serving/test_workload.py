@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import SharedArena
 from uio2_ros.serving.ticket import Job
 from uio2_ros.serving.workload import Workload

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from uio2_ros.sim.pacing import NS_PER_S, Pace
+from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.sim.pacing import Pace
 
 START_NS = 1_000 * NS_PER_S
 

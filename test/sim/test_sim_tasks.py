@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from uio2_ros.robot.answer import ActionKind
+from uio2_ros.robot.plan import ActionKind
 from uio2_ros.sim import (
     SIM_TASKS,
     Oracle,

@@ -9,7 +9,7 @@ import pytest
 from transforms3d.quaternions import quat2mat
 
 from uio2_ros.robot.answer import Cuboid
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption, caption, questions
 from uio2_ros.sim.spec import Place

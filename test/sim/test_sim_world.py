@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.events import Ring, Shift, Wait

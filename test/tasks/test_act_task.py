@@ -3,8 +3,8 @@ import math
 import pytest
 
 from uio2_ros.decoding import free_form
-from uio2_ros.robot.answer import ActionKind
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.plan import ActionKind
 from uio2_ros.tasks import Instruction, TaskRunner, load_action_spaces
 
 ARM = """\

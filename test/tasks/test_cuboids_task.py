@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import CuboidCodec, free_form
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.tasks import Frame, Instruction
 from uio2_ros.tasks.cuboids import PROMPT
 

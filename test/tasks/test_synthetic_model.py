@@ -12,7 +12,7 @@ from synthetic_inputs import image, waveform
 from uio2_ros.inference import Engine
 from uio2_ros.model import ModelConfig, UnifiedIO
 from uio2_ros.processing import Processor
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, TaskRunner, TaskSettings
 
 GOLDEN = Path(__file__).parents[1] / "golden"

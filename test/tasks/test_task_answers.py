@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import COCO_17
-from uio2_ros.robot.answer import ActionKind, Pose2D
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.plan import ActionKind
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.tasks import Box, Frame, Instruction, Observation
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tasks.json").read_text())

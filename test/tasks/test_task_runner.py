@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from uio2_ros.robot.answer import ActionKind
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.plan import ActionKind
 from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, Stage
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.task import Use

@@ -24,8 +24,12 @@ from uio2_ros.robot.action_space import (
     SpaceKind,
     load_action_spaces,
 )
-from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, TaskPlan
-from uio2_ros.robot.instruction import Box, CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, sample_episode
 from uio2_ros.tasks.calls import PictureCall, ScoreCall
 from uio2_ros.tasks.registry import TASKS

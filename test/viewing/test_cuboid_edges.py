@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from transforms3d.euler import euler2quat
 
 from uio2_ros.robot.answer import Cuboid
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.viewing.cuboid_edges import NEAREST_M, corners, edges, projected_edges
 
 CAMERA = CameraModel(640, 480, 500.0, 400.0, 320.0, 240.0)

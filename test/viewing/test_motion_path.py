@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from uio2_ros.robot.action_space import load_action_spaces
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.viewing.motion_path import MotionPath, motion_path, value_rows
 
 SPACES = load_action_spaces()

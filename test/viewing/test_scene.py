@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.viewing.frame_tree import FrameTree
 from uio2_ros.viewing.marker_board import MarkerAction, MarkerBoard, MarkerKind, marker_shapes
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of

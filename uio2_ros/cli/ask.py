@@ -31,9 +31,13 @@ from uio2_ros.cli.progress_line import ProgressLine
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
-from uio2_ros.robot.answer import ActionKind, Detection, PointSet, Pose2D, Step
+from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.robot.answer import Detection, PointSet
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
+from uio2_ros.robot.time import to_s
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
 from uio2_ros.tasks.task import Use
@@ -42,7 +46,6 @@ DEFAULT_PICTURE = Path("uio2_answer.png")
 WAIT_S = 20.0
 QUIET_WAIT_S = 3.0
 ASK_AGAIN_PERIOD_S = 0.5
-NS_PER_S = 1_000_000_000
 SAMPLE_RATE_HZ = 16000
 DRAWING_WAIT_S = 3.0
 SYNTHETIC_NOTICE = (
@@ -242,12 +245,7 @@ class _Drawings:
             self._arrived.notify_all()
 
     def _shows(self, result: AgentAnswer) -> bool:
-        return self._last is not None and _stamp_ns(self._last) == result.stamp_ns
-
-
-def _stamp_ns(drawing: Image) -> int:
-    stamp = drawing.header.stamp
-    return int(stamp.sec * NS_PER_S + stamp.nanosec)
+        return self._last is not None and nanoseconds_of(self._last.header.stamp) == result.stamp_ns
 
 
 def _save(drawing: Image, path: Path) -> Path | None:
@@ -358,7 +356,7 @@ def _show_json(
         "task": choice.task,
         "instruction": choice.instruction,
         "text": result.text,
-        "stamp": result.stamp_ns / NS_PER_S,
+        "stamp": to_s(result.stamp_ns),
         "frame_id": result.frame_id,
         "detections": list(map(_detection_json, result.detections)),
         "cuboids": [asdict(cuboid) for cuboid in result.cuboids],

@@ -25,9 +25,11 @@ from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.episodes import Attempt, Played, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_runner
 from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.time import to_s
 from uio2_ros.sim import Episode, Split, World, sample_episode
 from uio2_ros.sim.base import STOP
 from uio2_ros.sim.spec import Place
@@ -41,7 +43,6 @@ SERVICE_S = 120.0
 ARRIVAL_S = 30.0
 """How long a picture may be under way."""
 POLL_S = 0.02
-NS_PER_S = 1_000_000_000
 AUDIO_SLACK_NS = 1_000_000
 """Sound ends at whole samples."""
 
@@ -81,7 +82,7 @@ def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> P
     attempt, place = Attempt(episode, MODEL), episode.scene.place
     task = question_task(episode, settings)
     state = graph.reset(episode)
-    start, began_ns = graph.picture(state), _stamp_ns(state.header.stamp)
+    start, began_ns = graph.picture(state), nanoseconds_of(state.header.stamp)
     while not attempt.over:
         attempt.looked(graph.shown_ns())
         asked_s = time.perf_counter()
@@ -101,7 +102,7 @@ def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> P
         state = response.state
         attempt.success = state.succeeded
     end = graph.picture(state)
-    scene_s = (_stamp_ns(state.header.stamp) - began_ns) / NS_PER_S
+    scene_s = to_s(nanoseconds_of(state.header.stamp) - began_ns)
     record = attempt.record(start, end, scene_s)
     return Played(record, draw_steps(start, record.steps, _ground(episode)), end)
 
@@ -111,10 +112,6 @@ def _ground(episode: Episode) -> Ground:
     with World(episode.scene) as world:
         episode.begin(world)
         return Ground.of(world, episode.scene.cameras[0].name)
-
-
-def _stamp_ns(stamp: Any) -> int:
-    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
 class RosGraph:
@@ -173,7 +170,7 @@ class RosGraph:
     def step(self, plan: Any) -> Any:
         """Carries a plan out; the response, whose state the agent has seen."""
         response = self._call(self._steps, self._step_type.Request(plan=plan))
-        if not _stamp_ns(response.state.header.stamp):  # the scene began again, or was refused
+        if not nanoseconds_of(response.state.header.stamp):  # the scene began again, or was refused
             response.state = self._call(self._states, self._state_type.Request()).state
         self._await_agent(response.state)
         return response
@@ -188,13 +185,13 @@ class RosGraph:
 
     def shown_ns(self) -> tuple[int, ...]:
         """The stamps of the pictures that the agent has, the newest last."""
-        return tuple(map(_stamp_ns, self._history.frame_stamps))
+        return tuple(map(nanoseconds_of, self._history.frame_stamps))
 
     def picture(self, state: Any) -> Any:
         """The pixels that belong to a state, (H, W, 3) RGB."""
         from uio2_ros.messages.images import image_to_rgb
 
-        stamp_ns = _stamp_ns(state.header.stamp)
+        stamp_ns = nanoseconds_of(state.header.stamp)
         self._wait_for(lambda: stamp_ns in self._images, "image does not have the picture")
         return image_to_rgb(self._images[stamp_ns]).copy()
 
@@ -249,7 +246,7 @@ class RosGraph:
 
     def _on_image(self, message: Any) -> None:
         with self._arrived:
-            self._images = {_stamp_ns(message.header.stamp): message}
+            self._images = {nanoseconds_of(message.header.stamp): message}
             self._arrived.notify_all()
 
     def _on_history(self, message: Any) -> None:
@@ -259,16 +256,16 @@ class RosGraph:
 
     def _await_agent(self, state: Any) -> None:
         """Until the agent has seen and heard everything up to a state."""
-        stamp_ns = _stamp_ns(state.header.stamp)
+        stamp_ns = nanoseconds_of(state.header.stamp)
 
         def is_there() -> bool:
             history = self._history
             if history is None or not history.frame_stamps:
                 return False
-            seen_ns, heard_ns = map(_stamp_ns, (history.frame_stamps[-1], history.audio_end))
+            seen_ns, heard_ns = map(nanoseconds_of, (history.frame_stamps[-1], history.audio_end))
             is_first = len(history.frame_stamps) == 1  # no time has passed to hear anything in
             has_heard = is_first or heard_ns >= stamp_ns - AUDIO_SLACK_NS
-            return seen_ns == _stamp_ns(history.header.stamp) == stamp_ns and has_heard
+            return seen_ns == nanoseconds_of(history.header.stamp) == stamp_ns and has_heard
 
         self._wait_for(is_there, "the agent does not see or hear the simulator")
 

@@ -22,7 +22,7 @@ from uio2_ros.client import AgentClient
 from uio2_ros.robot.errors import InstructionError, InvalidInputError
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import suggest
-from uio2_ros.viewing.heard_answer import Heard, Stamp
+from uio2_ros.viewing.heard_answer import Heard
 
 DEFAULT_OUTPUT = Path("uio2_snapshot.png")
 DEFAULT_SIZE = (1500, 700)
@@ -31,8 +31,6 @@ WAIT_S = 20.0
 SETTLING_S = 5.0
 """How long intrinsics and transforms are waited for once the answer is there."""
 VIEW_NAMES = ("behind", "left", "front", "top")
-NS_PER_S = 1_000_000_000
-
 EXIT_WRITTEN, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -126,7 +124,7 @@ def _heard(arguments: argparse.Namespace) -> Heard:
         return _shown(listener, stamp, end_s, arguments.wait)
 
 
-def _ask(agent: AgentClient, arguments: argparse.Namespace) -> Stamp:
+def _ask(agent: AgentClient, arguments: argparse.Namespace) -> int:
     """Asks, and gives the stamp of the picture that the answer is about."""
     task, instruction = arguments.task, arguments.instruction
     if task is None:
@@ -141,15 +139,14 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace) -> Stamp:
         raise NothingToShowError(
             f"the answer is about no picture, so there is nothing to show: {answer.text!r}"
         )
-    seconds, nanoseconds = divmod(answer.stamp_ns, NS_PER_S)
-    return seconds, nanoseconds
+    return int(answer.stamp_ns)
 
 
-def _shown(listener: TopicListener, stamp: Stamp | None, end_s: float, wait_s: float) -> Heard:
-    """What is shown of the answer about the picture of `stamp`, or of the last one."""
+def _shown(listener: TopicListener, stamp_ns: int | None, end_s: float, wait_s: float) -> Heard:
+    """What is shown of the answer about the picture of `stamp_ns`, or of the last one."""
 
     def is_whole(heard: Heard) -> bool:
-        return heard.drawn == heard.marked is not None and stamp in (None, heard.marked)
+        return heard.drawn == heard.marked is not None and stamp_ns in (None, heard.marked)
 
     heard = listener.when(is_whole, max(1.0, end_s - time.monotonic()))
     if heard is None:

@@ -14,10 +14,10 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient
+from uio2_ros.robot.time import NS_PER_S
 from uio2_ros.viewing.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
 
 TF_DEPTH = 100
-NS_PER_S = 1_000_000_000
 _TYPES = {
     "debug_image": Image,
     "markers": MarkerArray,

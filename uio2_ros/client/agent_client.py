@@ -32,8 +32,8 @@ from uio2_ros.client.spinner import Spinner
 from uio2_ros.client.task_methods import TaskMethods
 from uio2_ros.messages.agent_answer import AgentAnswer
 from uio2_ros.msg import InstructionResult
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
 from uio2_ros.srv import ListTasks
 from uio2_ros.tasks.task import TaskInfo
 

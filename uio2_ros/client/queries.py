@@ -19,9 +19,10 @@ import numpy.typing as npt
 from uio2_ros.client.failures import AgentError
 from uio2_ros.client.request import Limits, Request
 from uio2_ros.messages.agent_answer import AgentAnswer
-from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet, Step, TaskPlan
+from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.plan import Step, TaskPlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

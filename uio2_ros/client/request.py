@@ -8,8 +8,8 @@ from typing import TypedDict
 
 from uio2_ros.action import Instruct
 from uio2_ros.client.failures import AgentError
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
 
 SEEDS = range(-(2**63), 2**63)
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from uio2_ros.client import queries
 from uio2_ros.client.queries import Query
 from uio2_ros.client.request import Limits
-from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet, Step, TaskPlan
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.plan import Step, TaskPlan
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

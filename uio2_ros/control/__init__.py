@@ -12,7 +12,6 @@ from uio2_ros.control.frames import FrameTree
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Motion, Progress
-from uio2_ros.control.poses import Pose3D
 from uio2_ros.control.settings import (
     Arm,
     Blend,
@@ -25,6 +24,7 @@ from uio2_ros.control.settings import (
     SpeedSettings,
 )
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.poses import Pose3D
 
 __all__ = [
     "Arm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from uio2_ros.control.poses import Pose3D, Vector3
+from uio2_ros.robot.poses import Pose3D, Vector3
 
 
 class PoseRole(Enum):

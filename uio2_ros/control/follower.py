@@ -19,7 +19,7 @@ from uio2_ros.control.planning import Planner, space_of
 from uio2_ros.control.settings import BridgeSettings
 from uio2_ros.control.stream import Stream
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
-from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.plan_errors import Cause, PlanError
 
 ZEROS_S = 0.5

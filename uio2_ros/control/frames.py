@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uio2_ros.control.poses import Pose3D
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.poses import Pose3D
 
 LONGEST_CHAIN = 100
 """Frames from a leaf to its root; more are a loop."""

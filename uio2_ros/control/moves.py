@@ -10,11 +10,10 @@ from typing import ClassVar
 from uio2_ros.control.axes import SLOTS, slot_of
 from uio2_ros.control.commands import Command, TwistCommand, TwistRole
 from uio2_ros.control.motion import Progress
-from uio2_ros.control.poses import Pose3D
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import Pose2D
 from uio2_ros.robot.plan_errors import PlanError
+from uio2_ros.robot.poses import Pose2D, Pose3D
 
 Displacement = tuple[float, ...]
 """Six numbers: metres along x, y, z and radians about x, y, z of the frame."""

@@ -14,11 +14,11 @@ from uio2_ros.control.goal import GoalMotion
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.motion import Motion
 from uio2_ros.control.moves import Displacement, TimedMoves, destination, displacement
-from uio2_ros.control.poses import Pose3D, planar_pose, tool_pose
 from uio2_ros.control.settings import BridgeSettings, Navigation, Origin
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.poses import Pose2D, Pose3D, planar_pose, tool_pose
 
 KINDS: Mapping[SpaceKind, tuple[ActionKind, ...]] = {
     SpaceKind.PICK_PLACE: (ActionKind.PICK_PLACE, ActionKind.PUSH),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from uio2_ros.control.poses import Quaternion, from_roll_pitch_yaw
+from uio2_ros.robot.poses import Quaternion, from_roll_pitch_yaw
 
 
 class Navigation(Enum):

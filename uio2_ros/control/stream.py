@@ -30,10 +30,10 @@ from uio2_ros.control.commands import (
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Progress
-from uio2_ros.control.poses import Pose3D, from_roll_pitch_yaw
 from uio2_ros.control.settings import Arm, BridgeSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
 from uio2_ros.robot.plan_errors import PlanError
+from uio2_ros.robot.poses import Pose3D, from_roll_pitch_yaw
 
 SETTLED = 1e-3
 """Rad or m from a target that count as there, where the action space does not say."""

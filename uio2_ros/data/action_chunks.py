@@ -8,8 +8,9 @@ import numpy.typing as npt
 from uio2_ros.data.sample import LabelledTask
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer, Step, TaskPlan
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 
 Floats = npt.NDArray[np.float64]
 

@@ -28,15 +28,14 @@ from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_r
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
-from uio2_ros.robot.instruction import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.time import NS_PER_S
 
 VERSION = "v3"
 INFO = Path("meta") / "info.json"
 _TASKS = Path("meta") / "tasks.parquet"
 _EPISODES = Path("meta") / "episodes"
 _PICTURES = "observation.images."
-NS_PER_S = 1_000_000_000
-
 Pixels = npt.NDArray[np.uint8]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
 
 
 @dataclass(frozen=True)

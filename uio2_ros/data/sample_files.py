@@ -24,7 +24,9 @@ from uio2_ros.data.media_files import (
 )
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.robot.answer import Answer, Picture, Timings
-from uio2_ros.robot.instruction import CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 
 FORMAT = 1
 """Raised when a record means something else than before."""

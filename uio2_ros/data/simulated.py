@@ -19,15 +19,15 @@ import numpy.typing as npt
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import Heard, done, listened, perceived, to_come
 from uio2_ros.history.move_history import move_text
-from uio2_ros.robot.answer import TaskPlan
-from uio2_ros.robot.instruction import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.plan import TaskPlan
+from uio2_ros.robot.time import NS_PER_S, to_ns
 from uio2_ros.sim import SIM_TASKS, Episode, PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption
 from uio2_ros.sim.sounds import RATE_HZ, Samples
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import SceneTruth, observe
 
-NS_PER_S = 1_000_000_000
 SEGMENT_S = 4.08
 """Of sound that the model can make at once."""
 REMEMBERED_MOVES = 16
@@ -172,7 +172,7 @@ class _Recording:
 
     @property
     def _now_ns(self) -> int:
-        return round(self._world.time_s * NS_PER_S)
+        return to_ns(self._world.time_s)
 
     def _keep(self, camera: str, pixels: Pixels) -> Frame:
         frame = Frame(pixels, self._now_ns, f"{camera}_optical_frame")

@@ -14,8 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask
-from uio2_ros.robot.answer import Answer, Detection, Picture, TaskPlan
-from uio2_ros.robot.instruction import Box, CameraModel, Instruction, Observation
+from uio2_ros.robot.answer import Answer, Detection, Picture
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import SIM_TASKS, Episode
 from uio2_ros.sim.questions import Question, caption, questions
 from uio2_ros.sim.spec import Colour, Place, Shape

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim import CameraView, World
 from uio2_ros.sim.spec import Place
 from uio2_ros.viewing.pen import ARROW, PATH, PUSH, Color, Pen, Pixels, Spot, contrasting, write

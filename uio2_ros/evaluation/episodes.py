@@ -19,9 +19,12 @@ from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.records import EpisodeRecord, digest
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.world_senses import WorldSenses
-from uio2_ros.robot.answer import Answer, Pose2D, Step
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.plan import Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim import Episode, Oracle, Policy, RandomPolicy, World
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.physics import UnstableSceneError

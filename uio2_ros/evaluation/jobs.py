@@ -20,7 +20,8 @@ from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.sim import Split, sample_episode
 

@@ -26,11 +26,12 @@ from uio2_ros.evaluation.scores import (
     same_answer,
 )
 from uio2_ros.robot.answer import Answer, Picture, Point, PointSet
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
 
-NS_PER_S = 1_000_000_000
 POINTS_ASKED = 2  # of each scene
 MOST_SAID = 200  # letters of an answer that are kept
 
@@ -95,7 +96,7 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
         episode.begin(world)
         camera = episode.scene.cameras[0].name
         truth = observe(world, camera)
-        frame = Frame(truth.colour, round(world.time_s * NS_PER_S), f"{camera}_optical_frame")
+        frame = Frame(truth.colour, to_ns(world.time_s), f"{camera}_optical_frame")
     seen = Observation(image=frame, camera=truth.camera.model)
     name = f"{task}_{seed}"
     labelled = perceived(truth, episode.scene.place, rng)

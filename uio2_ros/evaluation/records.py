@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 
 TIMES = ("answer_s",)
 """Fields that differ from run to run."""

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import binomtest, bootstrap
 
 from uio2_ros.robot.answer import Cuboid, Detection, PointSet
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 
 _T = TypeVar("_T")
 _ARTICLES = ("a", "an", "the")

@@ -16,13 +16,14 @@ from uio2_ros.evaluation.run_settings import SensesSettings
 from uio2_ros.history import FrameHistory, Offer
 from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.robot.action_space import SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer
-from uio2_ros.robot.instruction import Observation
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.plan import ActionKind
+from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import World
 from uio2_ros.sim.spec import Place
 from uio2_ros.tasks.task import Task, Use
 
-NS_PER_S = 1_000_000_000
 AUDIO_RATE_HZ = 16000
 
 Pixels = npt.NDArray[np.uint8]
@@ -37,7 +38,7 @@ class WorldSenses:
         self._settings = settings
         self._frames = FrameHistory(settings.frames)
         self._moves = MoveHistory(settings.moves)
-        self._period_ns = round(settings.history_period_s * NS_PER_S)
+        self._period_ns = to_ns(settings.history_period_s)
         self._due_ns = 0
         self._began_s = world.time_s
         world.watch(self._pass_by, 1 / settings.picture_rate_hz)
@@ -84,7 +85,7 @@ class WorldSenses:
         return samples if samples.size else None
 
     def _now_ns(self) -> int:
-        return round(self._world.time_s * NS_PER_S)
+        return to_ns(self._world.time_s)
 
 
 def _position(world: World) -> Position:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
 from uio2_ros.robot.errors import InvalidInputError
-
-NS_PER_S = 1_000_000_000
+from uio2_ros.robot.time import NS_PER_S, to_s
 
 Sound = npt.NDArray[np.float32]
 
@@ -223,7 +222,7 @@ class AudioHistory:
         if abs(late_ns) <= tolerance_s * NS_PER_S:
             return mono
         if late_ns < 0:
-            unheard = mono[round(-late_ns * rate / NS_PER_S) :]
+            unheard = mono[round(to_s(-late_ns * rate)) :]
             if unheard.size:
                 self._events["overlap"] += 1
             return unheard
@@ -265,7 +264,7 @@ class AudioHistory:
         return self._origin_ns + self._written * NS_PER_S // self.settings.rate
 
     def _samples(self, duration_ns: int) -> int:
-        return round(duration_ns * self.settings.rate / NS_PER_S)
+        return round(to_s(duration_ns * self.settings.rate))
 
     def _held(self) -> int:
         return min(self._written, self._ring.size)

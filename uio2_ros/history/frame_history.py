@@ -17,9 +17,8 @@ import numpy.typing as npt
 from uio2_ros.history.memory import Bytes, HeapMemory, PixelMemory
 from uio2_ros.history.slot_pool import SlotPool
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import Frame
-
-NS_PER_S = 1_000_000_000
+from uio2_ros.robot.observation import Frame
+from uio2_ros.robot.time import to_ns, to_s
 
 _KEYS = itertools.count(1)  # of all histories, so that one model can serve several
 
@@ -169,10 +168,10 @@ class FrameHistory:
         """
         self.settings = settings or FrameHistorySettings()
         self._clock_ns = clock_ns
-        self._period_ns = round(self.settings.period_s * NS_PER_S)
-        self._max_span_ns = round(self.settings.max_span_s * NS_PER_S)
-        self._reset_ns = round(self.settings.reset_tolerance_s * NS_PER_S)
-        self._gap_ns = round(self.settings.gap_s * NS_PER_S)
+        self._period_ns = to_ns(self.settings.period_s)
+        self._max_span_ns = to_ns(self.settings.max_span_s)
+        self._reset_ns = to_ns(self.settings.reset_tolerance_s)
+        self._gap_ns = to_ns(self.settings.gap_s)
         self._lock = threading.Lock()  # guards everything below, and `holders` of every frame
         keep = self.settings.count + self.settings.spare if self.settings.spare else None
         self._pool = SlotPool(memory or HeapMemory(), self.settings.max_bytes, keep)
@@ -243,7 +242,7 @@ class FrameHistory:
             return FrameHistoryState(
                 frames=len(stamps),
                 stamps_ns=stamps,
-                span_s=(stamps[-1] - stamps[0]) / NS_PER_S if stamps else 0.0,
+                span_s=to_s(stamps[-1] - stamps[0]) if stamps else 0.0,
                 bytes=self._pool.total_bytes,
                 drops=dict(self._drops),
                 events=dict(self._events),

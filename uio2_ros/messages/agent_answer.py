@@ -12,26 +12,16 @@ from geometry_msgs.msg import Pose
 from vision_msgs.msg import BoundingBox2D, Detection2D, Detection3D
 
 from uio2_ros.client.failures import code_of
+from uio2_ros.messages.stamps import nanoseconds_of, seconds_of
 from uio2_ros.msg import ActionStep, AudioChunk, InstructionResult, KeypointSet
 from uio2_ros.msg import Plan as PlanMessage
 from uio2_ros.msg import Timings as TimingsMessage
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Picture,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-    Timings,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
-NS_PER_S = 1_000_000_000
 _PIXELS = {"mono8": ("u1", 1), "rgb8": ("u1", 3), "32FC1": ("f4", 1), "32FC3": ("f4", 3)}
 """Of the encodings that an agent answers with: type and channels."""
 
@@ -51,7 +41,6 @@ class AgentAnswer(Answer):
 
 def answer_of(message: InstructionResult, task: str) -> AgentAnswer:
     """The answer in a result. InvalidInputError for pictures or sound that cannot be read."""
-    stamp = message.header.stamp
     return AgentAnswer(
         error_code=code_of(message.error_code),
         error_msg=message.error_msg,
@@ -68,7 +57,7 @@ def answer_of(message: InstructionResult, task: str) -> AgentAnswer:
         timings=_timings(message.timings),
         model=message.model,
         synthetic_weights=message.synthetic_weights,
-        stamp_ns=stamp.sec * NS_PER_S + stamp.nanosec,
+        stamp_ns=nanoseconds_of(message.header.stamp),
         frame_id=message.header.frame_id,
         message=message,
     )
@@ -162,7 +151,6 @@ def _plan(plan: PlanMessage) -> TaskPlan | None:
 def _step(step: ActionStep) -> Step:
     kind = ActionKind(step.kind)
     has_poses = kind in (ActionKind.PICK_PLACE, ActionKind.PUSH)
-    duration = step.time_from_start
     return Step(
         kind=kind,
         name=step.name,
@@ -170,7 +158,7 @@ def _step(step: ActionStep) -> Step:
         end=_pose(step.end) if has_poses else None,
         dimension_names=tuple(step.dimension_names),
         values=tuple(step.values),
-        time_from_start_s=duration.sec + duration.nanosec / NS_PER_S,
+        time_from_start_s=seconds_of(step.time_from_start),
     )
 
 

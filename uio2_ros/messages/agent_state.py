@@ -9,20 +9,14 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Header
 
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import HistoryState, TaskDescription
 from uio2_ros.nodes.agent.instructions import Instructions
 from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.robot.time import to_s
 from uio2_ros.serving import ModelState, ModelStatus
 from uio2_ros.tasks.task import TaskInfo
-
-NS_PER_S = 1_000_000_000
-
-
-def time_message(stamp_ns: int) -> Time:
-    """A stamp."""
-    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
-    return Time(sec=seconds, nanosec=nanoseconds)
 
 
 def task_message(task: TaskInfo) -> TaskDescription:
@@ -149,4 +143,4 @@ def _problem(problems: list[str], newest_ns: int | None, what: str) -> str:
 
 
 def _age(stamp_ns: int | None, now_ns: int) -> str:
-    return "" if stamp_ns is None else f"{(now_ns - stamp_ns) / NS_PER_S:.3f}"
+    return "" if stamp_ns is None else f"{to_s(now_ns - stamp_ns):.3f}"

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import Point as PointMessage
 from geometry_msgs.msg import Pose, Quaternion, Vector3
-from rclpy.duration import Duration
 from std_msgs.msg import Header
 from vision_msgs.msg import (
     BoundingBox2D,
@@ -22,6 +21,7 @@ from vision_msgs.msg import (
 )
 
 from uio2_ros.messages.pictures import as_bytes, picture_message
+from uio2_ros.messages.stamps import duration_message
 from uio2_ros.msg import (
     ActionStep,
     AudioChunk,
@@ -32,19 +32,12 @@ from uio2_ros.msg import (
     Plan,
 )
 from uio2_ros.msg import Timings as TimingsMessage
-from uio2_ros.robot.answer import (
-    Answer,
-    Cuboid,
-    Detection,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-    Timings,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Point, PointSet, Timings
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Box, Instruction
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.plan import Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 ANSWER_AUDIO_RATE = 16000
 """Hz of the sound in an `Answer`."""
@@ -225,7 +218,7 @@ def _step(step: Step) -> ActionStep:
         end=pose_message(step.end),
         dimension_names=list(step.dimension_names),
         values=[float(value) for value in step.values],
-        time_from_start=Duration(seconds=step.time_from_start_s).to_msg(),
+        time_from_start=duration_message(step.time_from_start_s),
     )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from uio2_ros.messages.answers import audio_message
 from uio2_ros.messages.pictures import camera_info_message
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import Asked, AudioChunk, InstructionResult
-from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.observation import Frame, Observation
 
-NS_PER_S = 1_000_000_000
 REQUEST_FIELDS = (
     "instruction",
     "task",
@@ -34,7 +34,7 @@ def asked_message(request: Any, observation: Observation, result: InstructionRes
     return Asked(
         header=header,
         **{name: getattr(request, name) for name in REQUEST_FIELDS},
-        frame_stamps=[_time(frame.stamp_ns) for frame in observation.history],
+        frame_stamps=[time_message(frame.stamp_ns) for frame in observation.history],
         sound=_sound(observation, header),
         camera_info=CameraInfo() if camera is None else camera_info_message(camera, header),
         moves=list(observation.robot_history),
@@ -63,8 +63,3 @@ def _sound(observation: Observation, header: Header) -> AudioChunk:
     message = audio_message(observation.audio, header)
     message.sample_rate = observation.audio_rate
     return message
-
-
-def _time(stamp_ns: int) -> Time:
-    seconds, nanoseconds = divmod(stamp_ns, NS_PER_S)
-    return Time(sec=seconds, nanosec=nanoseconds)

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.errors import InvalidInputError
-
-NS_PER_S = 1_000_000_000
 
 SAMPLE_RATES_HZ = range(1000, 768_001)
 """Outside of these a sound would span minutes or nothing, and so would what follows it."""
@@ -55,7 +54,9 @@ class Sound:
 def chunk_to_sound(message: Any) -> Sound:
     """The sound of a uio2_ros/AudioChunk; InvalidInputError if its fields contradict each other."""
     form = PcmFormat(message.sample_rate, message.channels, message.encoding)
-    return Sound(_stamp_ns(message), pcm_samples(message.data, form), form.sample_rate)
+    return Sound(
+        nanoseconds_of(message.header.stamp), pcm_samples(message.data, form), form.sample_rate
+    )
 
 
 def stamped_to_sound(message: Any) -> Sound:
@@ -73,7 +74,7 @@ def stamped_to_sound(message: Any) -> Sound:
             f"AudioStamped has {values.size} samples, no multiple of its {info.channels} channels"
         )
     typed = values.astype(field.removesuffix("_data"), copy=False)
-    return Sound(_stamp_ns(message), typed.reshape(-1, info.channels), info.rate)
+    return Sound(nanoseconds_of(message.header.stamp), typed.reshape(-1, info.channels), info.rate)
 
 
 def bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
@@ -83,7 +84,11 @@ def bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
 
 def stamped_bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
     """The sound of an audio_common_msgs/AudioDataStamped."""
-    return Sound(_stamp_ns(message), pcm_samples(message.audio.data, form), form.sample_rate)
+    return Sound(
+        nanoseconds_of(message.header.stamp),
+        pcm_samples(message.audio.data, form),
+        form.sample_rate,
+    )
 
 
 def pcm_samples(data: Any, form: PcmFormat) -> npt.NDArray[Any]:
@@ -103,11 +108,6 @@ def pcm_samples(data: Any, form: PcmFormat) -> npt.NDArray[Any]:
             f"{form.channels} channels of {form.encoding} takes: truncated?"
         )
     return content.view(dtype).reshape(-1, form.channels)
-
-
-def _stamp_ns(message: Any) -> int:
-    stamp = message.header.stamp
-    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
 STAMPED_FIELDS = {

@@ -11,8 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from uio2_ros.robot.errors import InvalidInputError
-
-NS_PER_S = 1_000_000_000
+from uio2_ros.robot.time import NS_PER_S
 
 _BYTE_ORDERS = {b"\x00\x00": ">", b"\x00\x01": "<"}
 _ENCAPSULATION_BYTES = 4

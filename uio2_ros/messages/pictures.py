@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from vision_msgs.msg import LabelInfo, VisionClass
 
 from uio2_ros.robot.answer import Picture
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 
 MOST_MASKS = 254
 """Labels 1 to 254 of a mono8 image; 0 is the background, and 255 is vision_msgs' UNLABELED."""

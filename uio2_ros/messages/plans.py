@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from builtin_interfaces.msg import Duration as DurationMessage
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import (
     Point,
     Pose,
@@ -17,7 +15,6 @@ from geometry_msgs.msg import (
     TwistStamped,
     Vector3,
 )
-from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -29,23 +26,13 @@ from uio2_ros.control.commands import (
     PoseCommand,
     TwistCommand,
 )
-from uio2_ros.control.poses import unit_quaternion, yaw_of
+from uio2_ros.messages.stamps import duration_message, seconds_of, time_message
 from uio2_ros.msg import ActionStep, Plan
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D, unit_quaternion, yaw_of
+from uio2_ros.robot.time import to_ns
 
-NS_PER_S = 1_000_000_000
 _WITH_POSES = (ActionKind.PICK_PLACE, ActionKind.PUSH)
-
-
-def seconds(stamp: Time | DurationMessage) -> float:
-    """Seconds of a time or duration."""
-    return stamp.sec + stamp.nanosec / NS_PER_S
-
-
-def time_message(time_s: float) -> Time:
-    """Seconds as a stamp."""
-    whole, nanoseconds = divmod(round(time_s * NS_PER_S), NS_PER_S)
-    return Time(sec=whole, nanosec=nanoseconds)
 
 
 def plan_of(message: Plan) -> tuple[TaskPlan, float]:
@@ -57,7 +44,7 @@ def plan_of(message: Plan) -> tuple[TaskPlan, float]:
         )
     steps = tuple(_step(step, index) for index, step in enumerate(message.steps))
     plan = TaskPlan(message.action_space, steps, message.header.frame_id)
-    return plan, seconds(message.header.stamp)
+    return plan, seconds_of(message.header.stamp)
 
 
 def _step(message: ActionStep, index: int) -> Step:
@@ -77,7 +64,7 @@ def _step(message: ActionStep, index: int) -> Step:
         end=_planar(message.end, f"the end of step {index}") if has_poses else None,
         dimension_names=tuple(message.dimension_names),
         values=tuple(message.values),
-        time_from_start_s=seconds(message.time_from_start),
+        time_from_start_s=seconds_of(message.time_from_start),
     )
 
 
@@ -108,7 +95,7 @@ def pose_message(pose: Pose3D) -> Pose:
 
 def pose_stamped(command: PoseCommand | NavigationGoal) -> PoseStamped:
     """A pose with its frame and time."""
-    header = Header(stamp=time_message(command.stamp_s), frame_id=command.frame_id)
+    header = Header(stamp=time_message(to_ns(command.stamp_s)), frame_id=command.frame_id)
     return PoseStamped(header=header, pose=pose_message(command.pose))
 
 
@@ -121,7 +108,7 @@ def twist_message(command: TwistCommand) -> Twist:
 
 def twist_stamped(command: TwistCommand, now_s: float) -> TwistStamped:
     """Velocities with their frame and time."""
-    header = Header(stamp=time_message(now_s), frame_id=command.frame_id)
+    header = Header(stamp=time_message(to_ns(now_s)), frame_id=command.frame_id)
     return TwistStamped(header=header, twist=twist_message(command))
 
 
@@ -133,7 +120,7 @@ def trajectory_message(joints: Sequence[str], points: Sequence[JointPoint]) -> J
             JointTrajectoryPoint(
                 positions=point.positions,
                 velocities=point.velocities,
-                time_from_start=Duration(seconds=point.time_s).to_msg(),
+                time_from_start=duration_message(point.time_s),
             )
             for point in points
         ],
@@ -142,4 +129,6 @@ def trajectory_message(joints: Sequence[str], points: Sequence[JointPoint]) -> J
 
 def value_message(name: str, value: float, now_s: float) -> JointState:
     """The opening of a gripper or the level of a switch, under its name."""
-    return JointState(header=Header(stamp=time_message(now_s)), name=[name], position=[value])
+    return JointState(
+        header=Header(stamp=time_message(to_ns(now_s))), name=[name], position=[value]
+    )

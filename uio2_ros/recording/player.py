@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.offered_qos import profile_of
 from uio2_ros.recording.recorder import message_class
 from uio2_ros.recording.recording_file import Recording, Topic
+from uio2_ros.robot.time import NS_PER_S
 
-NS_PER_S = 1_000_000_000
 CLOCK = "/clock"
 CLOCK_PERIOD_NS = 10_000_000
 LINGER_S = 0.3
@@ -75,7 +75,7 @@ class Player:
                 return False
             if self._clock is not None and message.time_ns - told_ns >= CLOCK_PERIOD_NS:
                 told_ns = message.time_ns
-                self._clock.publish(_clock_message(told_ns))
+                self._clock.publish(ClockMessage(clock=time_message(told_ns)))
             publisher.publish(message.data)
             self.published += 1
         return True
@@ -117,8 +117,3 @@ def _words(definition: str) -> list[list[str]]:
     """What counts of a definition: no comments, no space, no empty lines."""
     lines = (line.split("#")[0].split() for line in definition.splitlines())
     return [words for words in lines if words]
-
-
-def _clock_message(time_ns: int) -> ClockMessage:
-    seconds, nanoseconds = divmod(time_ns, NS_PER_S)
-    return ClockMessage(clock=Time(sec=seconds, nanosec=nanoseconds))

@@ -34,10 +34,11 @@ from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
 from uio2_ros.recording.recorded_sound import SOUNDS, SoundTrack
 from uio2_ros.recording.recording_file import Recorded, Recording, Topic
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.time import NS_PER_S, to_ns
 
-NS_PER_S = 1_000_000_000
 HELD_S = 0.5
 """A velocity is taken to be 0 when no command came for longer than this."""
 
@@ -93,12 +94,12 @@ def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample
     for message, decoded in _decoded(path, [topics.picture.name]):
         now_ns = message.time_ns
         wanted = now_ns >= due_ns and notes.covers(now_ns)
-        kept = not history or now_ns - history[-1].stamp_ns >= _ns(settings.history_period_s)
+        kept = not history or now_ns - history[-1].stamp_ns >= to_ns(settings.history_period_s)
         if not (wanted or kept):
             continue
         frame = _frame(path, topics.picture, now_ns, decoded)
         if wanted:
-            due_ns = now_ns + _ns(settings.period_s)
+            due_ns = now_ns + to_ns(settings.period_s)
             yield notes.sample(frame, tuple(history))
         if kept:
             history = (
@@ -300,7 +301,7 @@ class _Notes:
             columns = [np.interp(times_ns, self.action_ns, column) for column in self.actions.T]
             return np.stack(columns, axis=1)
         newest = np.searchsorted(self.action_ns, times_ns, side="right") - 1
-        held = times_ns - self.action_ns[newest] <= _ns(HELD_S)
+        held = times_ns - self.action_ns[newest] <= to_ns(HELD_S)
         return np.where(held[:, None], self.actions[newest], 0.0)
 
 
@@ -373,7 +374,3 @@ def _expect_actions(
 
 def _key(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name)
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * NS_PER_S)

@@ -18,6 +18,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from uio2_ros.messages.answers import instruction_of, result_message
 from uio2_ros.messages.asked import observation_of
 from uio2_ros.messages.image_header import peek_header
+from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.msg import Asked, InstructionResult
 from uio2_ros.msg import Timings as TimingsMessage
 from uio2_ros.nodes.agent.senses import decode_picture
@@ -26,10 +27,10 @@ from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recording_file import Recorded, Recording
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.time import NS_PER_S, to_s
 from uio2_ros.serving.runner import Runner
 
-NS_PER_S = 1_000_000_000
 PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 KEPT_S = 120.0
 """Older pictures than this, counted from the newest, no agent has in its history."""
@@ -96,15 +97,15 @@ def _ask_again(asked: Any, pictures: Mapping[int, Recorded], runner: Runner) -> 
 
 def _observation(asked: Any, pictures: Mapping[int, Recorded]) -> Observation:
     """LookupError for a picture that is not recorded."""
-    newest = _stamp_ns(asked.result.header.stamp)
-    older = tuple(_frame(_stamp_ns(stamp), pictures) for stamp in asked.frame_stamps)
+    newest = nanoseconds_of(asked.result.header.stamp)
+    older = tuple(_frame(nanoseconds_of(stamp), pictures) for stamp in asked.frame_stamps)
     return observation_of(asked, _frame(newest, pictures) if newest else None, older)
 
 
 def _frame(stamp_ns: int, pictures: Mapping[int, Recorded]) -> Frame:
     if stamp_ns not in pictures:
         raise LookupError(
-            f"the picture of {stamp_ns / NS_PER_S:.3f} s is not in the recording: it was lost, or "
+            f"the picture of {to_s(stamp_ns):.3f} s is not in the recording: it was lost, or "
             "is from before its beginning"
         )
     message = pictures[stamp_ns]
@@ -153,7 +154,3 @@ def _is_close(first: Any, second: Any) -> bool:
         return all(map(_is_close, first, second))
     values: tuple[npt.NDArray[Any], npt.NDArray[Any]] = np.asarray(first), np.asarray(second)
     return bool(np.allclose(*values, rtol=0, atol=CLOSE, equal_nan=True))
-
-
-def _stamp_ns(stamp: Any) -> int:
-    return int(stamp.sec * NS_PER_S + stamp.nanosec)

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import Enum, IntEnum
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box
-
-
-class ActionKind(IntEnum):
-    """Kinds of `uio2_ros/msg/ActionStep` (same numbers)."""
-
-    PICK_PLACE = 0
-    PUSH = 1
-    DISCRETE = 2
-    CONTINUOUS = 3
+from uio2_ros.robot.plan import TaskPlan
 
 
 class Stage(str, Enum):
@@ -69,40 +61,6 @@ class Cuboid:
     size: tuple[float, float, float]
     quaternion_wxyz: tuple[float, float, float, float]
     score: float = 1.0
-
-
-@dataclass(frozen=True)
-class Pose2D:
-    """A pose on the table or floor: metres in the action space's frame, yaw in radians about +z."""
-
-    x: float
-    y: float
-    yaw: float
-
-
-@dataclass(frozen=True)
-class Step:
-    """One action: PICK_PLACE and PUSH have start and end, CONTINUOUS has values (SI units).
-
-    DISCRETE is told by its name; its values are the motion that the name stands for.
-    """
-
-    kind: ActionKind
-    name: str
-    start: Pose2D | None = None
-    end: Pose2D | None = None
-    dimension_names: tuple[str, ...] = ()
-    values: tuple[float, ...] = ()
-    time_from_start_s: float = 0.0
-
-
-@dataclass(frozen=True)
-class TaskPlan:
-    """The steps of a plan, in order, and the action space that gives them meaning."""
-
-    action_space: str
-    steps: tuple[Step, ...]
-    frame_id: str = ""
 
 
 @dataclass(frozen=True)

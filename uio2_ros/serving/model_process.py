@@ -11,7 +11,8 @@ from types import TracebackType
 
 from uio2_ros.processes.lifeline import is_suspended
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec

@@ -19,7 +19,8 @@ import numpy as np
 
 from uio2_ros.history.memory import Bytes
 from uio2_ros.robot.answer import Answer, Stage
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.arena import ArenaView, Place, SharedArena
 from uio2_ros.serving.spec import ModelSpec
 

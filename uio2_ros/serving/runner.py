@@ -11,7 +11,8 @@ import numpy as np
 
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import InstructionError, TokenizerError
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.spec import ModelSpec
 
 if TYPE_CHECKING:

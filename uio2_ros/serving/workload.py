@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from uio2_ros.history.memory import Bytes
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.protocol import Encode, Run, pack

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.model import (
     PADDLE_GEOMS,
     TIMESTEP_S,

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.arm import ROUNDED_DIGITS, ActionError
 from uio2_ros.sim.model import BASE_JOINTS, TIMESTEP_S
 from uio2_ros.sim.mujoco_egl import mujoco

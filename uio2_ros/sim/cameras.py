@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.sim.spec import CameraSpec
 
 Array = npt.NDArray[np.float64]

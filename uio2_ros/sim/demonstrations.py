@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.sounds import Samples
 from uio2_ros.sim.tasks.task import Episode
 from uio2_ros.sim.world import World

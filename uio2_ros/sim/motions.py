@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.model import PADDLE_FACE_M
 from uio2_ros.sim.sampling import CLEARANCE_M, TABLE_X_M, TABLE_Y_M, NoRoomError
 from uio2_ros.sim.world import World

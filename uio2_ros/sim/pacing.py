@@ -6,7 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-NS_PER_S = 1_000_000_000
+from uio2_ros.robot.time import NS_PER_S, to_s
+
 MOST_OFF_NS = 200_000_000
 """What the simulator may be behind and still make up for; more is given up."""
 WINDOW_NS = 3 * NS_PER_S
@@ -46,7 +47,7 @@ class Pace:
         if not -MOST_OFF_NS <= lead_ns <= MOST_OFF_NS + NS_PER_S / self._rate:
             self._skip(now_ns, scene_ns, lead_ns)
             return 0.0
-        return lead_ns / NS_PER_S
+        return to_s(lead_ns)
 
     def pause(self, scene_ns: int) -> None:
         """The simulator stood still until now, as was intended."""

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.base import DIMENSIONS, STOP
 from uio2_ros.sim.motions import table_plan
 from uio2_ros.sim.sampling import TABLE_X_M, TABLE_Y_M

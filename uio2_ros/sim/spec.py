@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 
 
 class Shape(Enum):

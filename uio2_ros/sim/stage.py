@@ -16,11 +16,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from uio2_ros.robot.answer import Step
+from uio2_ros.robot.plan import Step
+from uio2_ros.robot.time import to_ns, to_s
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import TIMESTEP_S
-from uio2_ros.sim.pacing import NS_PER_S, Pace
+from uio2_ros.sim.pacing import Pace
 from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.splits import Split
 from uio2_ros.sim.streaming import Motion
@@ -199,7 +200,7 @@ class Stage:
     @property
     def now_ns(self) -> int:
         """Nanoseconds of all scenes until now."""
-        return self._offset_ns + round(self.world.time_s * NS_PER_S)
+        return self._offset_ns + to_ns(self.world.time_s)
 
     @property
     def stamp_ns(self) -> int:
@@ -214,7 +215,7 @@ class Stage:
     @property
     def episode_s(self) -> float:
         """Seconds since the instruction."""
-        return (self.now_ns - self._instruction_ns) / NS_PER_S
+        return to_s(self.now_ns - self._instruction_ns)
 
     @property
     def moving(self) -> bool:
@@ -339,7 +340,7 @@ class Stage:
             self._world.close()
         world = World(episode.scene, self.settings.samples_per_pixel)
         self._world, self.episode, self._motion = world, episode, None
-        self._offset_ns = now_ns - round(world.time_s * NS_PER_S)
+        self._offset_ns = now_ns - to_ns(world.time_s)
         self._shown_ns, self.steps = -1, 0
         self._instruction_ns = now_ns
         self.pace.pause(now_ns)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.robot.answer import Cuboid, Detection, Point, PointSet
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.sim.cameras import CameraView, quaternion_of
 from uio2_ros.sim.model import magnification
 from uio2_ros.sim.renderer import Render

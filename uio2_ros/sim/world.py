@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.answer import Step, TaskPlan
+from uio2_ros.robot.plan import Step, TaskPlan
 from uio2_ros.sim.arm import Arm
 from uio2_ros.sim.base import Base
 from uio2_ros.sim.cameras import CameraView, PictureSize

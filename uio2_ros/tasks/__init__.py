@@ -11,7 +11,9 @@ from uio2_ros.robot.action_space import (
     load_action_spaces,
 )
 from uio2_ros.robot.answer import Answer, Stage
-from uio2_ros.robot.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.calls import Asking, Reply
 from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
 from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from uio2_ros.decoding import action_steps, parse_action_steps
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer, Step, TaskPlan
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 
 from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Box, Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.task import Task, Use
 
 BOX = "{box}"

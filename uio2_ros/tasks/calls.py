@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.decoding import Grammar
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 
 
 class Drawing(Enum):

@@ -17,8 +17,10 @@ from uio2_ros.decoding import (
 )
 from uio2_ros.decoding.cuboids import CUBOID_TOKENS
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Box, CameraModel, Observation
+from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.localize import room_for_boxes
 from uio2_ros.tasks.placing import within_picture
 from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from uio2_ros.processing.example import Example, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, to_canvas
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Box, Observation
+from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.calls import Call, PictureCall, ScoreCall, SoundCall, TextCall
 from uio2_ros.tasks.task import Task, Use
 

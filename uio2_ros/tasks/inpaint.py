@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 from uio2_ros.tasks.calls import Drawing
 from uio2_ros.tasks.pictures import colors_on_picture, drawn
 from uio2_ros.tasks.task import Asking, Session, Task, Use, with_text

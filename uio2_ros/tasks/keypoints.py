@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from uio2_ros.decoding import COCO_17, named_points, parse_keypoints
 from uio2_ros.robot.answer import Answer, PointSet
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 from uio2_ros.tasks.localize import find
 from uio2_ros.tasks.placing import place_points
 from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed

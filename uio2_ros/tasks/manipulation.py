@@ -12,7 +12,9 @@ from uio2_ros.decoding import (
     parse_motions,
 )
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer, Pose2D, Step, TaskPlan
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"

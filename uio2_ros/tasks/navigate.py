@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uio2_ros.decoding import named_action, parse_named_action
 from uio2_ros.robot.action_space import SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer, Step, TaskPlan
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
 
 PROMPT = (

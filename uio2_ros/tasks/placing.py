@@ -12,7 +12,7 @@ from uio2_ros.decoding import (
     suppress_repeats,
 )
 from uio2_ros.robot.answer import Detection, Point
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.box import Box
 from uio2_ros.tasks.task import Reply
 
 

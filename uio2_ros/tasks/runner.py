@@ -13,7 +13,8 @@ from uio2_ros.decoding import Grammar, Symbols
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Frame, Instruction, Observation
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.batch import run_together
 from uio2_ros.tasks.job import Job, OnProgress

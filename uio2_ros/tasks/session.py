@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from uio2_ros.decoding import Grammar, Symbols
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.instruction import Box, Instruction, Observation
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.calls import (
     Asking,
     Drawing,

@@ -10,8 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.processing.image import read_picture
-from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, PointSet, Step, TaskPlan
-from uio2_ros.robot.instruction import Box, CameraModel, Frame, Instruction, Observation
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.plan import Step, TaskPlan
 
 Image = npt.NDArray[np.uint8] | str | os.PathLike[str] | Frame  # RGB (H, W, 3), a file, a frame
 Samples = npt.NDArray[np.float32]  # mono

@@ -24,7 +24,7 @@ from uio2_ros.processing.image import dense_target
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import InstructionError, InvalidInputError
-from uio2_ros.robot.instruction import Observation
+from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.calls import Call, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import make_example

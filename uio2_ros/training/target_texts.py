@@ -18,8 +18,11 @@ from uio2_ros.decoding.manipulation import step_text
 from uio2_ros.decoding.quantities import tokens_of
 from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import ActionKind, Cuboid, Detection, PointSet, Pose2D, Step
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.answer import Cuboid, Detection, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.tasks.cuboids import CODEC
 
 ToCanvas = Callable[[npt.ArrayLike], npt.NDArray[np.float32]]

@@ -17,8 +17,9 @@ from uio2_ros.decoding import CanvasPlacement
 from uio2_ros.decoding.boxes import LocatedBox, intersection_over_union
 from uio2_ros.processing import Example, ImageInfo, Processor
 from uio2_ros.processing.geometry import to_canvas
-from uio2_ros.robot.answer import Answer, Detection, Step
-from uio2_ros.robot.instruction import Box
+from uio2_ros.robot.answer import Answer, Detection
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.plan import Step
 from uio2_ros.tasks.calls import Call, PictureCall, ScoreCall, TextCall
 from uio2_ros.tasks.coco_detect import WRITTEN
 from uio2_ros.tasks.session import Session

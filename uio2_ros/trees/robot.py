@@ -8,9 +8,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from uio2_ros.client import AgentClient, BridgeClient, Execution
+from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.msg import HistoryState, Plan
-
-NS_PER_S = 1_000_000_000
 
 
 class Robot:
@@ -70,5 +69,4 @@ class Robot:
 
     def _remember(self, state: HistoryState) -> None:
         if state.frame_stamps:
-            newest = state.frame_stamps[-1]
-            self._newest_ns = newest.sec * NS_PER_S + newest.nanosec
+            self._newest_ns = nanoseconds_of(state.frame_stamps[-1])

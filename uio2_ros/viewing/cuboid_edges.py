@@ -9,7 +9,7 @@ import numpy.typing as npt
 from transforms3d.quaternions import quat2mat
 
 from uio2_ros.robot.answer import Cuboid
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 
 Points = npt.NDArray[np.float64]
 

@@ -11,15 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.instruction import CameraModel
 from uio2_ros.viewing.frame_tree import FrameTree
 from uio2_ros.viewing.marker_board import MarkerBoard
 from uio2_ros.viewing.panels import depth_colors
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
 from uio2_ros.viewing.shapes import Shape
-
-Stamp = tuple[int, int]
 
 RELATIVE_TOPICS = {
     "debug_image": "sensor_msgs/msg/Image",
@@ -49,15 +48,16 @@ class Heard:
             self._board.update(message)
 
     @property
-    def marked(self) -> Stamp | None:
-        """The stamp of the picture that the markers are about; None before any."""
+    def marked(self) -> int | None:
+        """The stamp (ns) of the picture that the markers are about; None before any."""
         markers = self._newest["markers"].markers if "markers" in self._newest else []
-        return _stamp(markers[0].header) if markers else None
+        return nanoseconds_of(markers[0].header.stamp) if markers else None
 
     @property
-    def drawn(self) -> Stamp | None:
-        """The stamp of the picture that was drawn on; None before any."""
-        return _stamp(self._newest["debug_image"].header) if "debug_image" in self._newest else None
+    def drawn(self) -> int | None:
+        """The stamp (ns) of the picture that was drawn on; None before any."""
+        drawing = self._newest.get("debug_image")
+        return None if drawing is None else nanoseconds_of(drawing.header.stamp)
 
     @property
     def has_camera(self) -> bool:
@@ -102,7 +102,7 @@ class Heard:
     def _cloud(self) -> tuple[str, Shape] | None:
         """The depth of the picture that the markers are about, as dots."""
         depth, camera = self._newest.get("depth"), self._camera()
-        if depth is None or camera is None or _stamp(depth.header) != self.marked:
+        if depth is None or camera is None or nanoseconds_of(depth.header.stamp) != self.marked:
             return None
         metres = _metres(depth)
         dots = depth_cloud(metres, depth_colors(metres)[0], camera)
@@ -125,7 +125,3 @@ def _metres(depth: Any) -> npt.NDArray[np.float32]:
     rows = np.frombuffer(depth.data, np.uint8)[: depth.height * depth.step]
     cut = np.ascontiguousarray(rows.reshape(depth.height, depth.step)[:, :row_bytes])
     return np.asarray(cut.view(dtype) * metres_per_unit, np.float32)
-
-
-def _stamp(header: Any) -> Stamp:
-    return int(header.stamp.sec), int(header.stamp.nanosec)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import ActionKind, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.viewing.motion_path import MotionPath, motion_path, value_rows
 from uio2_ros.viewing.pen import ARROW, DIM, INK, PATH, PUSH, Pen, Pixels, Spot, shade, write
 

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from uio2_ros.robot.answer import Cuboid, Detection, Picture, Point, PointSet
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.viewing.cuboid_edges import projected_edges
 from uio2_ros.viewing.pen import INK, Color, Pen, Pixels, color_of, tag
 from uio2_ros.viewing.skeleton import SKELETON

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from uio2_ros.robot.action_dimension import Axis, Dimension, DimensionKind
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import ActionKind, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 
 _INDEX = {Axis.X: 0, Axis.Y: 1, Axis.Z: 2}
 _MOVING = (DimensionKind.POSITION, DimensionKind.VELOCITY)

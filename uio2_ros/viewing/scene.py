@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.viewing.frame_tree import OPTICAL_TO_UPRIGHT, FrameTree, Pose
 from uio2_ros.viewing.shapes import Dots, Points, Shape, axes, frustum, grid
 

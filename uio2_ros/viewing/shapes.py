@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 
 Points = npt.NDArray[np.float64]
 Pose = npt.NDArray[np.float64]  # (4, 4): from the thing's own coordinates to those of its frame

@@ -8,7 +8,9 @@ import pytest
 from nodes.robot import header
 
 from uio2_ros.nodes.agent.answer_frames import answer_frames
-from uio2_ros.robot.answer import ActionKind, Answer, Cuboid, Pose2D, Step, TaskPlan
+from uio2_ros.robot.answer import Answer, Cuboid
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 pytestmark = pytest.mark.ros
 

@@ -23,8 +23,10 @@ from uio2_ros.messages.answers import result_message
 from uio2_ros.nodes.agent.parameters import declare_parameters
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
 from uio2_ros.robot.action_space import action_space_folder, load_action_spaces
-from uio2_ros.robot.answer import ActionKind, Answer, Cuboid, Picture, Pose2D, Step, TaskPlan
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.answer import Answer, Cuboid, Picture
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 pytestmark = pytest.mark.ros
 

@@ -7,20 +7,12 @@ import pytest
 
 from uio2_ros.nodes.agent.debug_image import LEAST_WIDTH, draw_answer
 from uio2_ros.robot.action_space import load_action_spaces
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Picture,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-)
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.viewing.marks import MASK_TINT
 from uio2_ros.viewing.panels import depth_colors, envelope, normal_colors
 from uio2_ros.viewing.pen import ARROW, INK, PALETTE, PAPER, PATH, WARNING

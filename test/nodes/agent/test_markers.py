@@ -11,18 +11,11 @@ from visualization_msgs.msg import Marker
 
 from uio2_ros.nodes.agent.markers import BOX_DISTANCE_M, NAMESPACES, marker_array
 from uio2_ros.robot.action_space import load_action_spaces
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    Point,
-    PointSet,
-    Pose2D,
-    Step,
-    TaskPlan,
-)
-from uio2_ros.robot.instruction import Box, CameraModel
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, Point, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 pytestmark = pytest.mark.ros
 

@@ -15,7 +15,8 @@ from uio2_ros.action import ExecutePlan
 from uio2_ros.msg import ActionStep, Plan
 
 from uio2_ros.control import Cause
-from uio2_ros.messages.plans import time_message
+from uio2_ros.messages.stamps import time_message
+from uio2_ros.robot.time import to_ns
 
 
 class Sender(Robot):
@@ -55,7 +56,7 @@ class Sender(Robot):
         """A plan about a picture of that age."""
         message = Plan(action_space=space, steps=list(steps))
         message.header.frame_id = frame_id
-        message.header.stamp = time_message(self.now_ns() * 1e-9 - age_s)
+        message.header.stamp = time_message(self.now_ns() - to_ns(age_s))
         return message
 
     def moves(self, *names: str, **options: Any) -> Plan:

@@ -14,7 +14,8 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 
 from uio2_ros.control import Cause
-from uio2_ros.messages.plans import time_message
+from uio2_ros.messages.stamps import time_message
+from uio2_ros.robot.time import to_ns
 
 pytestmark = pytest.mark.ros
 STEP_S = 0.02
@@ -46,7 +47,7 @@ class Simulator:
                 self._sender.publish("/clock", self._clock())
 
     def _clock(self) -> Clock:
-        return Clock(clock=time_message(self.now_s))
+        return Clock(clock=time_message(to_ns(self.now_s)))
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_time_that_stands_stops_the_base(simulator: Simulator, sender_of_module:
     sender.publish("joint_states", JointState(name=["a"], position=[0.0]), qos_profile_sensor_data)
     assert sender.report()["joints known"] == "1"
     plan = sender.drive([[0.3, 0.0]] * 600)
-    plan.header.stamp = time_message(simulator.now_s)
+    plan.header.stamp = time_message(to_ns(simulator.now_s))
     sender.hear("cmd_vel", TwistStamped)
     sender.send(plan)
     sender.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.25)

@@ -8,7 +8,9 @@ from geometry_msgs.msg import Pose, TransformStamped, Vector3
 from std_msgs.msg import Header
 
 from uio2_ros.messages.answers import cuboid_pose, plan_message, pose_message
-from uio2_ros.robot.answer import ActionKind, Answer, Pose2D, TaskPlan
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.plan import ActionKind, TaskPlan
+from uio2_ros.robot.poses import Pose2D
 
 _ENDS = {ActionKind.PICK_PLACE: ("pick", "place"), ActionKind.PUSH: ("push_start", "push_end")}
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.viewing.insets import draw_plan
 from uio2_ros.viewing.marks import draw_cuboids, draw_detections, draw_masks, draw_points
 from uio2_ros.viewing.panels import PANEL_ROLES, draw_panel, draw_sound

@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from builtin_interfaces.msg import Time
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -27,6 +26,7 @@ from uio2_ros.msg import InstructionResult
 from uio2_ros.srv import Instruct as InstructService
 
 from uio2_ros.messages.answers import instruction_of, result_message
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.agent.idle_work import IdleWork
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
 from uio2_ros.nodes.agent.senses import Senses, Sight
@@ -34,12 +34,11 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.robot.instruction import Observation
+from uio2_ros.robot.observation import Observation
 from uio2_ros.serving import ModelProcess, Ticket
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.task import Task
 
-NS_PER_S = 1_000_000_000
 THREADS = 2
 """One prepares while the other finishes."""
 
@@ -362,8 +361,7 @@ def _header(sight: Sight) -> Header:
     frame = sight.observation.image
     if frame is None:
         return Header()
-    seconds, nanoseconds = divmod(frame.stamp_ns, NS_PER_S)
-    return Header(stamp=Time(sec=seconds, nanosec=nanoseconds), frame_id=frame.frame_id)
+    return Header(stamp=time_message(frame.stamp_ns), frame_id=frame.frame_id)
 
 
 def _send_feedback(

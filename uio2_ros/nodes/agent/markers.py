@@ -18,16 +18,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from uio2_ros.messages.answers import cuboid_pose, cuboid_size, plan_message, pose_message
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.answer import (
-    ActionKind,
-    Answer,
-    Cuboid,
-    Detection,
-    PointSet,
-    Step,
-    TaskPlan,
-)
-from uio2_ros.robot.instruction import CameraModel
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, PointSet
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.viewing.cuboid_edges import edges
 from uio2_ros.viewing.motion_path import MotionPath, motion_path
 from uio2_ros.viewing.skeleton import SKELETON

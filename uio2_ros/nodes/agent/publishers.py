@@ -28,7 +28,8 @@ from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array
 from uio2_ros.robot.action_space import ActionSpace, ActionSpaceError, load_action_spaces
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import CameraModel, Frame, Observation
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.observation import Frame, Observation
 
 DEPTH = 10
 FRAMES_DEPTH = 100

@@ -26,16 +26,19 @@ from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.messages.audio import SOUND_TYPES
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.action_space import SpaceKind
-from uio2_ros.robot.answer import ActionKind, Answer
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
-from uio2_ros.robot.instruction import CameraModel, Observation
+from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.plan import ActionKind
+from uio2_ros.robot.time import NS_PER_S, to_s
 from uio2_ros.tasks.task import Task, Use
 
-NS_PER_S = 1_000_000_000
 SOUND_DEPTH = 20
 """Sound messages the middleware keeps: a second of short ones."""
 
@@ -169,9 +172,9 @@ class Senses:
         if not self.listening:
             return
         stamp, place = message.header.stamp, message.pose.pose.position
-        stamp_ns = stamp.sec * NS_PER_S + stamp.nanosec or self._now_ns()
+        taken_ns = nanoseconds_of(stamp) or self._now_ns()
         try:
-            self.moves.arrive(stamp_ns, (place.x, place.y, place.z))
+            self.moves.arrive(taken_ns, (place.x, place.y, place.z))
         except InvalidInputError as problem:
             self.odometry_problem = str(problem)
         else:
@@ -245,7 +248,7 @@ class Senses:
         return samples if samples.size else None
 
     def _check_age(self, what: str, stamp_ns: int, now_ns: int, max_age_s: float) -> None:
-        age_s = (now_ns - stamp_ns) / NS_PER_S
+        age_s = to_s(now_ns - stamp_ns)
         topic = self.subscriptions[what].topic
         if age_s > max_age_s:
             raise InstructionError(

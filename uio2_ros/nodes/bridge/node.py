@@ -39,7 +39,8 @@ from uio2_ros.control import (
     PlanFollower,
 )
 from uio2_ros.control.hand_over import HandOver
-from uio2_ros.messages.plans import NS_PER_S, plan_of, seconds, transform_of
+from uio2_ros.messages.plans import plan_of, transform_of
+from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.nodes.bridge.goals import Goals
 from uio2_ros.nodes.bridge.parameters import (
     declare_parameters,
@@ -51,7 +52,8 @@ from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
-from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan import TaskPlan
+from uio2_ros.robot.time import to_s
 
 STOP_CHECK_PERIOD_S = 0.1
 LAST_WORDS_S = 0.2
@@ -182,7 +184,7 @@ class BridgeNode(Node):
             self._outlets.send(command, now_s)
 
     def _now_s(self) -> float:
-        return self.get_clock().now().nanoseconds / NS_PER_S
+        return to_s(self.get_clock().now().nanoseconds)
 
     # Callbacks.
 
@@ -265,7 +267,7 @@ class BridgeNode(Node):
                     f"transform of {item.child_frame_id!r}: {error}", throttle_duration_sec=10.0
                 )
                 continue
-            stamp_s = None if static else seconds(item.header.stamp)
+            stamp_s = None if static else seconds_of(item.header.stamp)
             self._frames.hear(item.header.frame_id, item.child_frame_id, pose, stamp_s)
 
     def _on_controller_progress(self, fraction: float) -> None:

@@ -20,8 +20,8 @@ from uio2_ros.control import (
     PickPlaceSettings,
     SpeedSettings,
 )
-from uio2_ros.control.poses import from_roll_pitch_yaw
 from uio2_ros.nodes.agent.parameters import Effect, Parameter
+from uio2_ros.robot.poses import from_roll_pitch_yaw
 
 Choice = TypeVar("Choice", bound=Enum)
 

@@ -22,13 +22,13 @@ from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
 from uio2_ros.msg import ActionStep, Plan, SimulatedObject, SimulationState
 
-from uio2_ros.messages.plans import seconds
-from uio2_ros.robot.answer import ActionKind, Pose2D, Step
+from uio2_ros.messages.stamps import seconds_of, time_message
+from uio2_ros.robot.plan import ActionKind, Step
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.arm import ActionError, ToolPose
 from uio2_ros.sim.base import DIMENSIONS
 from uio2_ros.sim.cameras import CameraView, quaternion_of, view_of
 from uio2_ros.sim.model import TIMESTEP_S, TOOL_BODY, TOOL_JOINTS
-from uio2_ros.sim.pacing import NS_PER_S
 from uio2_ros.sim.physics import Pose3D
 from uio2_ros.sim.policies import MOVES
 from uio2_ros.sim.spec import Place
@@ -44,11 +44,6 @@ LEAST_DOWN = 0.99
 SAME_HEIGHT_M = 0.005
 """A place pose that is no higher than its pick pose is the end of a push."""
 _POSES = (ActionKind.PICK_PLACE, ActionKind.PUSH)
-
-
-def stamp_message(stamp_ns: int) -> Time:
-    """Nanoseconds as a stamp."""
-    return Time(sec=stamp_ns // NS_PER_S, nanosec=stamp_ns % NS_PER_S)
 
 
 def scene_frame(world: World) -> str:
@@ -125,7 +120,7 @@ def track_of(message: JointTrajectory) -> Track:
         if len(point.positions) != len(JOINTS):
             raise ActionError(f"a point has {len(point.positions)} positions, not {len(JOINTS)}")
         x, y, z, yaw = (point.positions[index] for index in order)
-        after_s = max(seconds(point.time_from_start), TIMESTEP_S)
+        after_s = max(seconds_of(point.time_from_start), TIMESTEP_S)
         waypoints.append(Waypoint(after_s, (x, y, z, yaw)))
     return Track(waypoints)
 
@@ -219,7 +214,7 @@ def odometry_message(world: World, stamp: Time) -> Odometry:
 def state_message(stage: Stage) -> SimulationState:
     """How things are; on the stage's thread."""
     world, episode = stage.world, stage.episode
-    stamp = stamp_message(stage.stamp_ns)
+    stamp = time_message(stage.stamp_ns)
     return SimulationState(
         header=Header(stamp=stamp, frame_id=scene_frame(world)),
         task=episode.task,

@@ -42,7 +42,8 @@ from uio2_ros.nodes.simulator.publishers import Publishers
 from uio2_ros.nodes.simulator.settings import declare_parameters, read_settings, split_named
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
-from uio2_ros.robot.answer import Step
+from uio2_ros.robot.plan import Step
+from uio2_ros.robot.time import to_s
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.renderer import RenderError
@@ -275,7 +276,7 @@ class SimNode(Node):  # type: ignore[misc]
             "seed": str(stage.episode.seed),
             "instruction": stage.episode.instruction,
             "real time factor": f"{factor:.2f}",
-            "skipped (s)": f"{stage.pace.skipped_ns / 1e9:.2f}",
+            "skipped (s)": f"{to_s(stage.pace.skipped_ns):.2f}",
             "pictures": str(self._audience.pictures),
             "steps": str(stage.steps),
             "moving": str(stage.moving).lower(),

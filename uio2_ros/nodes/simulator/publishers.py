@@ -16,16 +16,16 @@ from uio2_ros.msg import AudioChunk
 
 from uio2_ros.messages.answers import audio_message
 from uio2_ros.messages.pictures import camera_info_message, depth_message, image_message
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.simulator.messages import (
     camera_transforms,
     joint_message,
     moving_transforms,
     odometry_message,
     optical_frame,
-    stamp_message,
 )
 from uio2_ros.nodes.simulator.settings import NodeSettings
-from uio2_ros.sim.pacing import NS_PER_S
+from uio2_ros.robot.time import NS_PER_S
 from uio2_ros.sim.sounds import RATE_HZ
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.stage import Stage
@@ -62,7 +62,7 @@ class Publishers:
     def on_scene(self, stage: Stage) -> None:
         """Where the cameras of the new scene are."""
         self._sounded = round(stage.world.time_s * RATE_HZ)
-        stamp = stamp_message(stage.stamp_ns)
+        stamp = time_message(stage.stamp_ns)
         self._tf_static.publish(TFMessage(transforms=camera_transforms(stage.world, stamp)))
 
     def on_instruction(self, stage: Stage) -> None:
@@ -71,7 +71,7 @@ class Publishers:
 
     def on_tick(self, stage: Stage) -> None:
         """The clock, frames, joints, and sound by the chunk."""
-        world, stamp = stage.world, stamp_message(stage.stamp_ns)
+        world, stamp = stage.world, time_message(stage.stamp_ns)
         self._publish_clock(stage)
         objects = self._settings.publish_objects
         if _is_heard(self._tf):
@@ -104,7 +104,7 @@ class Publishers:
 
     def _publish_clock(self, stage: Stage) -> None:
         if _is_heard(self._clock):
-            self._clock.publish(Clock(clock=stamp_message(stage.stamp_ns)))
+            self._clock.publish(Clock(clock=time_message(stage.stamp_ns)))
 
     def _publish_view(self, stage: Stage, camera: str) -> None:
         header, world = _header(stage, camera), stage.world
@@ -128,13 +128,13 @@ class Publishers:
         if _is_heard(self._audio):
             sound = world.physics.sounds.audio(self._sounded / RATE_HZ, until / RATE_HZ)
             began_ns = stage.scene_stamp_ns + self._sounded * NS_PER_S // RATE_HZ
-            header = Header(stamp=stamp_message(began_ns), frame_id="microphone")
+            header = Header(stamp=time_message(began_ns), frame_id="microphone")
             self._audio.publish(audio_message(sound, header))
         self._sounded = until
 
 
 def _header(stage: Stage, camera: str) -> Header:
-    return Header(stamp=stamp_message(stage.stamp_ns), frame_id=optical_frame(camera))
+    return Header(stamp=time_message(stage.stamp_ns), frame_id=optical_frame(camera))
 
 
 def _is_heard(publisher: Publisher[Any]) -> bool:

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.time import Time
 from uio2_ros.msg import AudioChunk
 
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
 from uio2_ros.nodes.sources.microphone_sources import (
     Block,
@@ -23,6 +23,7 @@ from uio2_ros.nodes.sources.microphone_sources import (
     open_source,
 )
 from uio2_ros.nodes.sources.source_node import SourceNode, run
+from uio2_ros.robot.time import to_ns
 
 AUDIO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 """Chunks are small and a missing one is heard: five seconds are kept for a late reader."""
@@ -157,7 +158,7 @@ class MicrophoneNode(SourceNode):
     def _capture_time_ns(self, block: Block) -> int:
         self._peak = max(self._peak, float(np.abs(block.samples).max(initial=0.0)))
         now_ns: int = self.get_clock().now().nanoseconds
-        return now_ns - int(block.age_s * 1e9)
+        return now_ns - to_ns(block.age_s)
 
     def _publish(
         self,
@@ -172,7 +173,7 @@ class MicrophoneNode(SourceNode):
             encoding=settings.encoding,
             data=data,
         )
-        chunk.header.stamp = Time(nanoseconds=stamp_ns).to_msg()
+        chunk.header.stamp = time_message(stamp_ns)
         chunk.header.frame_id = settings.frame_id
         self._audio.publish(chunk)
         self._published += 1

@@ -1,8 +1,8 @@
-"""When a sample was captured: counted samples, held to the system clock. Standard library only."""
+"""When a sample was captured: counted samples, held to the system clock. No ROS."""
 
 from __future__ import annotations
 
-NANOSECONDS = 1_000_000_000
+from uio2_ros.robot.time import to_ns
 
 
 class SampleClock:
@@ -13,13 +13,13 @@ class SampleClock:
     """
 
     def __init__(self, bound_s: float) -> None:
-        self._bound_ns = int(bound_s * NANOSECONDS)
+        self._bound_ns = to_ns(bound_s)
         self._origin_ns: int | None = None
         self.resynchronised = 0
 
     def observe(self, position_s: float, time_ns: int) -> None:
         """The sample `position_s` seconds into the stream was captured at about `time_ns`."""
-        origin_ns = time_ns - round(position_s * NANOSECONDS)
+        origin_ns = time_ns - to_ns(position_s)
         if self._origin_ns is None:
             self._origin_ns = origin_ns
         elif abs(origin_ns - self._origin_ns) > self._bound_ns:
@@ -30,4 +30,4 @@ class SampleClock:
         """When the sample `position_s` seconds into the stream was captured, after an `observe`."""
         if self._origin_ns is None:
             raise RuntimeError("time_ns before the first observe")
-        return self._origin_ns + round(position_s * NANOSECONDS)
+        return self._origin_ns + to_ns(position_s)

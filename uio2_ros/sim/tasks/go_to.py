@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uio2_ros.robot.answer import ActionKind, Step, TaskPlan
+from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.sim.base import DIMENSIONS, STOP
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import ROOM_SIZE_M

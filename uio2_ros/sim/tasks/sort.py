@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uio2_ros.robot.answer import Step, TaskPlan
+from uio2_ros.robot.plan import Step, TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_inside

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_stacked

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uio2_ros.robot.answer import Pose2D, TaskPlan
+from uio2_ros.robot.plan import TaskPlan
+from uio2_ros.robot.poses import Pose2D
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.motions import carry, free_spot, table_plan
 from uio2_ros.sim.relations import is_near

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from uio2_ros.robot.answer import TaskPlan
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.events import Event
 from uio2_ros.sim.sampling import NoRoomError

@@ -1,4 +1,4 @@
-"""Rigid poses: what poses of plans on a plane are in space. Quaternions are w, x, y, z."""
+"""Rigid poses on a plane and in space. Metres, radians; quaternions are w, x, y, z."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ import numpy.typing as npt
 from transforms3d.euler import euler2quat
 from transforms3d.quaternions import qinverse, qmult, qnorm, rotate_vector
 
-from uio2_ros.robot.answer import Pose2D
-
 Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
 MOST_TILT = 1e-3
 """The x and y components that the quaternion of a pose on the plane may have from rounding."""
+
+
+@dataclass(frozen=True)
+class Pose2D:
+    """A pose on the table or floor: metres in the action space's frame, yaw in radians about +z."""
+
+    x: float
+    y: float
+    yaw: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,31 @@
+"""Times and durations of messages, and nanoseconds or seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builtin_interfaces.msg import Duration, Time
+
+from uio2_ros.robot.time import NS_PER_S, to_ns, to_s
+
+
+def nanoseconds_of(stamp: Any) -> int:
+    """Nanoseconds of a Time or Duration, or of what a recording has in its place."""
+    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+
+
+def seconds_of(stamp: Any) -> float:
+    """Seconds of a Time or Duration."""
+    return to_s(nanoseconds_of(stamp))
+
+
+def time_message(nanoseconds: int) -> Time:
+    """A stamp."""
+    seconds, rest = divmod(nanoseconds, NS_PER_S)
+    return Time(sec=seconds, nanosec=rest)
+
+
+def duration_message(seconds: float) -> Duration:
+    """The nearest whole number of nanoseconds."""
+    whole, rest = divmod(to_ns(seconds), NS_PER_S)
+    return Duration(sec=whole, nanosec=rest)
