@@ -254,6 +254,37 @@ def test_an_exception_of_on_token_cancels_at_once(engine: Engine) -> None:
     assert engine.generate([engine.processor("Go.")], sampling=VARIED)
 
 
+def test_scoring_can_be_cancelled_between_batches_of_options(engine: Engine) -> None:
+    scored: list[int] = []
+
+    def on_scored(done: int) -> None:
+        scored.append(done)
+        if len(scored) == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.score(engine.processor("Go."), [f"{n}" for n in range(300)], on_scored=on_scored)
+    assert scored == [0, engine_module.OPTIONS_AT_ONCE, 2 * engine_module.OPTIONS_AT_ONCE]
+
+
+def test_rendering_can_be_cancelled_between_rows(engine: Engine) -> None:
+    rendered: list[int] = []
+
+    def on_rendered(done: int) -> None:
+        rendered.append(done)
+        if done == 1:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.generate([engine.processor("Go.")] * 3, sampling=VARIED, on_rendered=on_rendered)
+    assert rendered == [0, 1]
+
+
+def test_a_cuda_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match=r"device is cuda:99 but this PyTorch .* sees \d+ CUDA"):
+        engine_module.resolve_device("cuda:99")
+
+
 def test_timings_are_those_of_the_stages(engine: Engine, five_modalities: Example) -> None:
     (generation,) = engine.generate([five_modalities], sampling=VARIED)
     timings = generation.timings

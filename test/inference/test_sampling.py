@@ -132,6 +132,12 @@ def test_rows_can_have_their_own_seeds() -> None:
     assert choices((3, 4)) == [choices(3)[0], choices(4)[0]]
 
 
+@pytest.mark.parametrize("seed", [3 + 2**32, 3 - 2**32, 3 - 2**63, 3 + 2**62])
+def test_all_bits_of_a_seed_count(seed: int) -> None:
+    assert choices(seed) == choices(seed)
+    assert choices(seed)[0] != choices(3)[0]
+
+
 def test_without_a_seed_draws_differ() -> None:
     first, second = choices(None)
     assert first != second

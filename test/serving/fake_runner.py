@@ -17,6 +17,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.runner import LoadedRunner, OnProgress
 from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.serving.status import ModelDescription
 
 TOKEN_S = 0.01
 
@@ -125,7 +126,7 @@ def make(spec: ModelSpec) -> LoadedRunner:
         threading.Event().wait()
     if spec.model == "too-large":
         raise MemoryError("no room for the weights")
-    return LoadedRunner(FakeRunner(), f"fake {spec.model}", spec.is_synthetic)
+    return LoadedRunner(FakeRunner(), ModelDescription(f"fake {spec.model}", spec.is_synthetic))
 
 
 def greedy(_spec: ModelSpec) -> LoadedRunner:

@@ -75,8 +75,8 @@ def test_client_half_imports_neither_torch_nor_rclpy() -> None:
 
 def test_instruction_is_answered_with_timings(process: ModelProcess) -> None:
     status = process.status()
-    assert (status.state, status.model) == (ModelState.READY, "fake synthetic")
-    assert status.synthetic_weights
+    assert (status.state, status.model.name) == (ModelState.READY, "fake synthetic")
+    assert status.model.synthetic_weights
     answer = ask(process, "count 3")
     assert answer.error_code is ErrorCode.NONE
     assert answer.text == "0 1 2"

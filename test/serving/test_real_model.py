@@ -30,8 +30,8 @@ def real() -> Iterator[ModelProcess]:
 
 
 def test_synthetic_model_says_what_it_is(real: ModelProcess) -> None:
-    assert real.status().synthetic_weights
-    assert real.status().model == "synthetic-tiny"
+    assert real.status().model.synthetic_weights
+    assert real.status().model.name == "synthetic-tiny"
 
 
 def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) -> None:

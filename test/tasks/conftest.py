@@ -57,7 +57,9 @@ class ScriptedEngine:
         sampling: Sampling | None = None,
         negative: Sequence[Example] | None = None,
         on_token: Callable[[Any], None] | None = None,
+        on_rendered: Callable[[int], None] | None = None,
     ) -> list[Generation]:
+        assert (on_rendered is None) == (modality == "text")
         assert sampling is not None
         assert all(example.target == modality for example in examples)
         self._remember(examples)
@@ -65,7 +67,8 @@ class ScriptedEngine:
         self.batches.append(len(examples))
         self.negatives.append(negative)
         if modality != "text":
-            return self._render(examples, modality, on_token)
+            assert on_rendered is not None
+            return self._render(examples, modality, on_token, on_rendered)
         plans = [self._plan(self.script.pop(0)) for _ in examples]
         tokens = torch.zeros(len(examples), 1, dtype=torch.int64)
         for step in range(sampling.max_new_tokens or 512):
@@ -82,10 +85,16 @@ class ScriptedEngine:
         return [self._generation(row) for row in tokens[:, 1:].tolist()]
 
     def score(
-        self, example: Example, options: Sequence[str], reduction: str = "mean"
+        self,
+        example: Example,
+        options: Sequence[str],
+        reduction: str = "mean",
+        on_scored: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         assert reduction == "mean"
         self._remember([example])
+        if on_scored is not None:
+            on_scored(0)
         return np.array([len(option) for option in options], np.float32)
 
     def holds_frame(self, key: int | None) -> bool:
@@ -103,12 +112,17 @@ class ScriptedEngine:
         )
 
     def _render(
-        self, examples: Sequence[Example], modality: str, on_token: Callable[[Any], None] | None
+        self,
+        examples: Sequence[Example],
+        modality: str,
+        on_token: Callable[[Any], None] | None,
+        on_rendered: Callable[[int], None],
     ) -> list[Generation]:
         for length in range(1, RENDERED_TOKENS + 1):
             if on_token is not None:
                 on_token(np.zeros((len(examples), length), np.int64))
         scripted = self.pictures if modality == "image" else self.sounds
+        on_rendered(0)
         made = [scripted.pop(0) for _ in examples]
         tokens = [2] * RENDERED_TOKENS
         return [

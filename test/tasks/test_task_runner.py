@@ -43,6 +43,66 @@ def test_what_progress_raises_ends_the_work(runner, engine, observation):
         runner.run(Instruction("", "caption"), observation, cancel)
 
 
+def test_progress_never_shows_half_a_character(runner, engine, observation):
+    engine.script = ["a ☕ and a 🥤"]
+    told = []
+    answer = runner.run(Instruction("", "caption"), observation, lambda *now: told.append(now))
+    assert answer.text == "a ☕ and a 🥤"
+    texts = [text for stage, text, _ in told if stage is Stage.GENERATING]
+    assert len(texts) > len(answer.text), "these characters take several tokens each"
+    assert all(answer.text.startswith(text) for text in texts)
+
+
+def test_cancellation_is_seen_while_options_are_scored(runner, observation):
+    class Canceled(Exception):
+        pass
+
+    def cancel(stage, text, _tokens):
+        if (stage, text) == (Stage.GENERATING, "0 of 2 options"):
+            raise Canceled
+
+    with pytest.raises(Canceled):
+        runner.run(Instruction("what?", "score", ("cup", "spoon")), observation, cancel)
+
+
+def test_cancellation_is_seen_before_a_picture_is_decoded(runner, engine, observation):
+    class Canceled(Exception):
+        pass
+
+    def cancel(stage, text, _tokens):
+        if (stage, text) == (Stage.FINISHING, "0 of 1 rendered"):
+            raise Canceled
+
+    engine.pictures = [np.zeros((256, 256, 3), np.uint8)]
+    with pytest.raises(Canceled):
+        runner.run(Instruction("", "depth"), observation, cancel)
+
+
+@pytest.mark.parametrize("task", ["score", "vqa", "detect", ""])
+def test_an_option_that_is_too_long_is_an_invalid_request(runner, observation, task):
+    instruction = Instruction("" if task == "detect" else "what?", task, ("spoon", "cup " * 2000))
+    error = failure(runner, instruction, observation)
+    assert error.code is ErrorCode.INVALID_REQUEST
+    assert "shorten" in error.message
+
+
+@pytest.mark.parametrize("option", ["<extra_id_500>", "cup <extra_id_7>"])
+def test_an_option_that_cannot_be_written_is_an_invalid_request(
+    runner, engine, observation, option
+):
+    engine.script = ["cup"]
+    instruction = Instruction("", "detect", ("cup", option))
+    assert failure(runner, instruction, observation).code is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(("task", "limit"), [("caption", 64), ("vqa", 32), ("", 128)])
+def test_a_text_that_was_cut_at_its_limit_is_marked(runner, engine, observation, task, limit):
+    engine.script = ["mug " * limit, "mug"]
+    instruction = Instruction("what?", task)
+    assert runner.run(instruction, observation).truncated
+    assert not runner.run(instruction, observation).truncated
+
+
 def test_answers_say_what_made_them_and_how_long_it_took(runner, engine, observation):
     engine.script = ["a red mug"]
     answer = runner.run(Instruction("", "caption"), observation)

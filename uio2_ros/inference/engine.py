@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from uio2_ros.inference.generation import (
     TokenRows,
     generate_tokens,
 )
-from uio2_ros.inference.rendering import Renderer
+from uio2_ros.inference.rendering import Rendered, Renderer
 from uio2_ros.inference.request import Request, check_examples, resolve
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
@@ -37,6 +37,8 @@ from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processo
 SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
 OPTIONS_AT_ONCE = 64  # answer options scored together: bounds the memory of their logits
 
+OnCount = Callable[[int], None]
+"""f(how many are done so far)."""
 TokenizerSource = Tokenizer | str | os.PathLike[str]
 Device = torch.device | str
 
@@ -153,6 +155,7 @@ class Engine:
         on_token: OnToken | None = None,
         *,
         samples: int = 1,
+        on_rendered: OnCount | None = None,
     ) -> list[Generation]:
         """One generation per example, or `samples` of them, next to each other.
 
@@ -167,6 +170,8 @@ class Engine:
         on_token: called after every token with tokens (B, n), without the start token; rows that
             have ended repeat the end token. An exception it raises cancels and propagates.
         samples: with a seed, sample k of an example is drawn with its seed + k.
+        on_rendered: called before each row is made into a text, picture or sound, with how many
+            are made already. An exception it raises cancels and propagates.
 
         Raises ValueError for a modality or settings that are not supported.
         """
@@ -179,7 +184,11 @@ class Engine:
         encoded_at = self._clock()
         generated = self._decode(encoded, request, modality, stop, on_token)
         decoded_at = self._clock()
-        rendered = [self._render(row, modality) for row in generated.rows]
+        rendered: list[Rendered] = []
+        for row in generated.rows:
+            if on_rendered is not None:
+                on_rendered(len(rendered))
+            rendered.append(self._render(row, modality))
         timings = EngineTimings(
             encode=encoded_at - started,
             first_token=generated.first_token_at - encoded_at,
@@ -219,12 +228,18 @@ class Engine:
 
     @torch.inference_mode()
     def score(
-        self, example: Example, options: Sequence[str], reduction: str = "mean"
+        self,
+        example: Example,
+        options: Sequence[str],
+        reduction: str = "mean",
+        on_scored: OnCount | None = None,
     ) -> npt.NDArray[np.float32]:
         """Token cross-entropy (N,) of each option as the answer; the lowest is the most probable.
 
         reduction: "mean" or "sum" over the tokens of an option and its end token. The inputs are
         encoded once and their keys and values are shared by all options.
+        on_scored: called before each batch of options, with how many are scored already. An
+            exception it raises cancels and propagates.
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
@@ -234,6 +249,8 @@ class Engine:
         memory = self.model.remember(self._encode([example]))
         losses = []
         for start in range(0, len(options), OPTIONS_AT_ONCE):
+            if on_scored is not None:
+                on_scored(start)
             targets = self._targets(options[start : start + OPTIONS_AT_ONCE])  # (N, T)
             logits = self.model.decode_targets(memory, targets)  # (N, T, V)
             losses.append(cross_entropy(logits, targets, reduction))
@@ -360,9 +377,19 @@ def _drop_masked_patches(inputs: PatchBatch | None) -> PatchBatch | None:
 
 
 def resolve_device(device: Device) -> torch.device:
-    """ "auto" is CUDA where there is one, else the CPU."""
+    """ "auto" is CUDA where there is one, else the CPU.
+
+    ValueError for a CUDA device that this PyTorch does not see.
+    """
     if device != "auto":
-        return torch.device(device)
+        place = torch.device(device)
+        if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
+            raise ValueError(
+                f"device is {device} but this PyTorch ({torch.__version__}) sees "
+                f"{torch.cuda.device_count()} CUDA devices; install a PyTorch with CUDA and the "
+                "driver of the graphics card, or give device auto or cpu"
+            )
+        return place
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

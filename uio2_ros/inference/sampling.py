@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -171,8 +172,16 @@ def _generator(seed: int | None) -> torch.Generator:
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(seed)
+        generator.manual_seed(_in_32_bits(seed))
     return generator
+
+
+def _in_32_bits(seed: int) -> int:
+    """torch's generator of the CPU heeds 32 bits of a seed; the others count here, too."""
+    if 0 <= seed < 2**32:
+        return seed
+    words = [seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF]
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
 
 
 def _require(condition: bool, name: str, expected: str) -> None:

@@ -62,8 +62,8 @@ def model_status(
         return status_message(name, problem, readings, severe=True)
     readings |= {
         "state": status.state.value,
-        "model": status.model,
-        "synthetic weights": str(status.synthetic_weights),
+        "model": status.model.name,
+        "synthetic weights": str(status.model.synthetic_weights),
         "pid": str(status.pid or ""),
         "restarts": str(status.restarts),
         "latency p50 (s)": f"{instructions.latency.percentile_s(50):.3f}",
@@ -76,7 +76,7 @@ def model_status(
         problem = f"the model is {status.state.value}: {status.reason}"
     elif status.suspended:
         problem = f"the inference process {status.pid} is stopped; send it SIGCONT"
-    elif status.synthetic_weights:
+    elif status.model.synthetic_weights:
         problem = "synthetic weights: answers mean nothing"
     return status_message(name, problem, readings, severe=status.state is ModelState.FAILED)
 

@@ -24,6 +24,18 @@ class Stage(str, Enum):
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far an instruction is: its stage, the text so far and the tokens generated.
+
+    Of a picture or a sound, or of options that are scored, the text says how much is done.
+    """
+
+    stage: Stage
+    text: str = ""
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
 class Detection:
     """One labelled box in pixels of the original picture, score in [0, 1]."""
 
@@ -109,6 +121,8 @@ class Answer:
     plan: TaskPlan | None = None
     options: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
+    truncated: bool = False
+    """Whether a text has as many tokens as are allowed: it may have been cut."""
     timings: Timings = field(default_factory=Timings)
     model: str = ""
     synthetic_weights: bool = False

@@ -89,7 +89,7 @@ class Child:
         loaded = self._load(load)
         if loaded is None:
             return 1
-        self._send(Loaded(loaded.model, loaded.synthetic_weights))
+        self._send(Loaded(loaded.model))
         while True:
             work = self._inbox.work.get()
             if isinstance(work, Run):

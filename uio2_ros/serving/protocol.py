@@ -23,6 +23,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.arena import ArenaView, Place, SharedArena
 from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.serving.status import ModelDescription
 
 PROTOCOL_VERSION = 2
 
@@ -79,8 +80,7 @@ class Hello:
 class Loaded:
     """The model is ready."""
 
-    model: str
-    synthetic_weights: bool
+    model: ModelDescription
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from uio2_ros.robot.errors import InstructionError, TokenizerError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.serving.status import ModelDescription
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine
@@ -47,8 +48,7 @@ class LoadedRunner:
     """A runner and what there is to know about its model: what a runner factory returns."""
 
     runner: Runner
-    model: str
-    synthetic_weights: bool
+    model: ModelDescription
 
 
 class _WarmEnough(Exception):
@@ -62,7 +62,7 @@ def make_runner(spec: ModelSpec) -> LoadedRunner:
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
     runner = TaskRunner(engine, action_spaces, spec.tasks)
-    return LoadedRunner(runner, engine.name, engine.synthetic_weights)
+    return LoadedRunner(runner, ModelDescription(engine.name, engine.synthetic_weights))
 
 
 def _engine(spec: ModelSpec) -> Engine:

@@ -1,4 +1,4 @@
-"""How the inference process is doing. Imports nothing of the package."""
+"""How a model is doing, and which one it is. Imports nothing of the package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class ModelState(str, Enum):
-    """States of a `ModelProcess`."""
+    """States of an `Answerer`."""
 
     STOPPED = "stopped"
     LOADING = "loading"
@@ -17,15 +17,25 @@ class ModelState(str, Enum):
 
 
 @dataclass(frozen=True)
+class ModelDescription:
+    """Which model it is, and what it was trained for; () where nobody says."""
+
+    name: str = ""
+    synthetic_weights: bool = False
+    """Whether nobody trained it, so that its answers mean nothing."""
+    tasks: tuple[str, ...] = ()
+    action_spaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelStatus:
     """A state, why it is so, and what there is to know for diagnostics."""
 
     state: ModelState
     reason: str = ""
     """Why LOADING, RESTARTING or FAILED; never empty for RESTARTING and FAILED."""
-    model: str = ""
-    """The engine's name, once READY."""
-    synthetic_weights: bool = False
+    model: ModelDescription = field(default_factory=ModelDescription)
+    """Empty until it was READY once."""
     pid: int | None = None
     suspended: bool = False
     """Whether the process is stopped (SIGSTOP, a debugger): it answers nothing until SIGCONT."""

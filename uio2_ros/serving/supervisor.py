@@ -26,7 +26,7 @@ from uio2_ros.serving.protocol import (
 )
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
-from uio2_ros.serving.status import ModelState
+from uio2_ros.serving.status import ModelDescription, ModelState
 from uio2_ros.serving.status_board import StatusBoard
 from uio2_ros.serving.wakeup import Wakeup
 from uio2_ros.serving.workload import Workload
@@ -118,19 +118,11 @@ class Supervisor(threading.Thread):
             self.wakeup.clear()
         return connection in ready
 
-    def ready(self, model: str, synthetic_weights: bool) -> None:
+    def ready(self, model: ModelDescription) -> None:
         """The child has loaded."""
         status = self.board.read()
         self.workload.accept()
-        self.board.write(
-            replace(
-                status,
-                state=ModelState.READY,
-                reason="",
-                model=model,
-                synthetic_weights=synthetic_weights,
-            )
-        )
+        self.board.write(replace(status, state=ModelState.READY, reason="", model=model))
 
     def _enter(self, state: ModelState, reason: str) -> None:
         """A state in which nothing is accepted."""
@@ -249,7 +241,7 @@ class Life:
             self._greet(link, message)
         elif isinstance(message, Loaded):
             self.loaded = True
-            self._supervisor.ready(message.model, message.synthetic_weights)
+            self._supervisor.ready(message.model)
         elif isinstance(message, LoadFailed):
             self.hopeless = not message.again
             self._fault = Fault(ErrorCode.MODEL_NOT_READY, message.message)

@@ -87,6 +87,8 @@ class Reply:
     tokens: tuple[int, ...]
     probabilities: tuple[float, ...]
     to_pixels: Callable[[npt.ArrayLike], npt.NDArray[np.float64]] | None = None
+    at_limit: bool = False
+    """Whether it has as many tokens as its grammar allows: a free text may have been cut."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def _writing(longest: Callable[[TaskSettings], int]) -> Callable[[Session], Aski
     def answer(session: Session) -> Asking[Answer]:
         grammar = session.grammar(free_text, longest=longest(session.settings))
         reply = yield from session.generate(session.prompt, grammar)
-        return Answer(text=reply.text)
+        return Answer(text=reply.text, truncated=reply.at_limit)
 
     return answer
 

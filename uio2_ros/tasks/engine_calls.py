@@ -24,6 +24,7 @@ from uio2_ros.inference.defaults import (
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.processing.example import Example
 from uio2_ros.robot.answer import Stage
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import MODALITIES
 from uio2_ros.tasks.job import Job, Order
@@ -32,6 +33,8 @@ from uio2_ros.tasks.padding import put_back
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine, Generation
 
+INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
+"""How a text ends, of whose last character not all bytes are generated yet."""
 _DRAWINGS = {
     Drawing.GUIDED: IMAGE_SAMPLING,
     Drawing.FAITHFUL: replace(IMAGE_SAMPLING, guidance_scale=None),
@@ -75,10 +78,32 @@ def score(engine: Engine, order: Order) -> None:
     """Carry out a ScoreCall."""
     assert isinstance(order.call, ScoreCall)
     assert order.example is not None
+    options = order.call.options
+    _check_lengths(engine, options)
     started = perf_counter()
-    losses = engine.score(order.example, order.call.options, reduction="mean")
+    losses = engine.score(
+        order.example,
+        options,
+        reduction="mean",
+        on_scored=lambda done: order.job.report(
+            Stage.GENERATING, f"{done} of {len(options)} options"
+        ),
+    )
     order.job.add(decode=perf_counter() - started)
     order.reply = tuple(-float(loss) for loss in losses)
+
+
+def _check_lengths(engine: Engine, options: Sequence[str]) -> None:
+    """InstructionError INVALID_REQUEST for an option that is longer than the model can write."""
+    longest = engine.target_length("text") - 1  # its end is a token, too
+    for number, option in enumerate(options, start=1):
+        count = len(engine.processor.tokenizer.encode(option))
+        if count > longest:
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST,
+                f"option {number} of {len(options)} has {count} tokens and may have {longest}; "
+                "shorten it",
+            )
 
 
 def generate(engine: Engine, orders: Sequence[Order]) -> None:
@@ -93,6 +118,7 @@ def generate(engine: Engine, orders: Sequence[Order]) -> None:
         sampling=sampling,
         negative=_negative(engine, sampling),
         on_token=partial(_report, orders, engine.target_length(modality)),
+        on_rendered=None if modality == "text" else partial(_report_rendered, orders),
     )
     for row, (order, generation) in enumerate(zip(orders, generations, strict=True)):
         order.reply = _reply(engine, order, generation, constraints, row)
@@ -145,6 +171,7 @@ def _reply(
         tokens=tokens,
         probabilities=tuple(constraints.probabilities(tokens, row)),
         to_pixels=None if info is None else partial(processor.to_pixels, image_info=info),
+        at_limit=isinstance(order.call, TextCall) and len(tokens) >= order.call.grammar.longest - 1,
     )
 
 
@@ -156,8 +183,15 @@ def _report(orders: Sequence[Order], whole: int, tokens: npt.NDArray[np.int64]) 
     for job, rows in _rows(orders).items():
         text = f"{tokens.shape[1]} of {whole} tokens"
         if isinstance(orders[rows[0]].call, TextCall):
-            text = job.session.symbols.vocabulary.decode(tokens[rows[0]].tolist()).strip()
+            written = job.session.symbols.vocabulary.decode(tokens[rows[0]].tolist())
+            text = written.rstrip(INCOMPLETE).strip()
         job.report(Stage.GENERATING, text, tokens.shape[1])
+
+
+def _report_rendered(orders: Sequence[Order], count: int) -> None:
+    """Tell each job that rows are made into what they stand for; cancellations are seen, too."""
+    for job in _rows(orders):
+        job.report(Stage.FINISHING, f"{count} of {len(orders)} rendered")
 
 
 def _add_timings(orders: Sequence[Order], generations: Sequence[Generation]) -> None:

@@ -27,7 +27,7 @@ def answer(session: Session) -> Asking[Answer]:
 
 def _with_locations(session: Session, reply: Reply) -> Answer:
     if reply.to_pixels is None:
-        return Answer(text=reply.text)
+        return Answer(text=reply.text, truncated=reply.at_limit)
     boxes: list[LocatedBox] = []
     points: list[LocatedPoint] = []
     for run in read_runs(session.symbols.vocabulary, reply.tokens, reply.probabilities):
@@ -38,6 +38,7 @@ def _with_locations(session: Session, reply: Reply) -> Answer:
     placed = place_points(points, reply)
     return Answer(
         text=reply.text,
+        truncated=reply.at_limit,
         detections=place_boxes(boxes, reply),
         keypoints=(PointSet("", None, placed),) if placed else (),
     )

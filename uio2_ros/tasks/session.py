@@ -14,6 +14,7 @@ import numpy.typing as npt
 from uio2_ros.decoding import Grammar, Symbols
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.box import Box
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.calls import (
@@ -66,7 +67,21 @@ class Session:
 
     def grammar(self, make: Callable[..., Grammar], **arguments: object) -> Grammar:
         """make(symbols, **arguments), compiled once and then remembered."""
-        grammar = self.compile_grammar(make, **arguments)
+        options = self.instruction.options
+        try:
+            grammar = self.compile_grammar(make, **arguments)
+        except ValueError as error:
+            if not options:
+                raise
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST, f"these options cannot be written: {error}"
+            ) from error
+        if options and grammar.longest > self.token_limit:
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST,
+                f"an answer with these {len(options)} options may need {grammar.longest} tokens "
+                f"and the model writes at most {self.token_limit}; shorten them",
+            )
         if grammar.longest > self.token_limit:
             raise ValueError(
                 f"task {self.instruction.task!r} may need {grammar.longest} tokens but the model "

@@ -17,7 +17,7 @@ def answer(session: Session) -> Asking[Answer]:
         return (yield from choose(session, prompt))
     grammar = session.grammar(free_text, longest=session.settings.answer_tokens)
     reply = yield from session.generate(prompt, grammar, region=session.instruction.region)
-    return Answer(text=reply.text)
+    return Answer(text=reply.text, truncated=reply.at_limit)
 
 
 TASK = Task(

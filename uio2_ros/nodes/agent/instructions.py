@@ -260,8 +260,8 @@ class Instructions:
         return replace(
             answer,
             task=answer.task or asked.request.task,
-            model=answer.model or status.model,
-            synthetic_weights=answer.synthetic_weights or status.synthetic_weights,
+            model=answer.model or status.model.name,
+            synthetic_weights=answer.synthetic_weights or status.model.synthetic_weights,
         ).timed(total=asked.age_s)
 
     def _stop_clock(self, asked: _Asked, message: InstructionResult) -> None:

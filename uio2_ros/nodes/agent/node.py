@@ -247,9 +247,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         status = self._wait_for_model(self._model, settings.load_timeout_s)
         if status.state is not ModelState.READY:
             raise RuntimeError(status.reason)
-        if status.synthetic_weights:
+        if status.model.synthetic_weights:
             self.get_logger().warning(
-                f"{status.model} has SYNTHETIC WEIGHTS: nobody trained them, its answers mean "
+                f"{status.model.name} has SYNTHETIC WEIGHTS: nobody trained them, its answers mean "
                 "nothing; give model:=<hub id or directory> tokenizer:=<file> for a real one"
             )
 
