@@ -65,3 +65,23 @@ def test_a_stand_in_is_built_only_without_the_original(layout: Layout, tmp_path:
     index.mkdir(parents=True)
     (index / "vision_msgs").touch()
     assert stand_ins(layout, environ) == []
+
+
+@pytest.mark.parametrize(
+    ("ros", "only_used"), [(WHEELS, True), (Ros("jazzy", Path("/opt/ros/jazzy"), "3.12"), False)]
+)
+def test_only_the_wheels_spare_the_type_supports_that_they_cannot_use(
+    with_venv: Layout, progress: Any, ros: Ros, only_used: bool
+) -> None:
+    ensure_interfaces(with_venv, ros, progress)
+    assert ("-DPYTHON_OVER_FASTDDS_ONLY=ON" in progress.command(TITLE)) is only_used
+
+
+def test_every_package_of_this_checkout_generates_by_the_shared_rule() -> None:
+    root = Path(__file__).parents[2]
+    rules = [root / "CMakeLists.txt", *(root / "compat").glob("*/CMakeLists.txt")]
+    assert len(rules) == 6
+    for rule in rules:
+        text = rule.read_text()
+        assert "compat/type_supports.cmake" in text or "../type_supports.cmake" in text
+        assert "rosidl_generate_interfaces(" not in text

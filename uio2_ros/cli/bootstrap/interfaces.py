@@ -42,7 +42,7 @@ def ensure_interfaces(layout: Layout, ros: Ros, progress: Progress) -> None:
         shutil.rmtree(layout.build, ignore_errors=True)
         shutil.rmtree(layout.install, ignore_errors=True)
     env = build_environment(os.environ, layout, ros)
-    progress.run("Building the message types", _colcon(layout, env), env, layout.root)
+    progress.run("Building the message types", _colcon(layout, ros, env), env, layout.root)
     write_stamp(layout.interfaces_stamp, wanted)
 
 
@@ -53,13 +53,15 @@ def stand_ins(layout: Layout, env: dict[str, str]) -> list[Path]:
     return [layout.root / "compat" / name for name in sorted(missing_packages(offered, prefixes))]
 
 
-def _colcon(layout: Layout, env: dict[str, str]) -> list[str | Path]:
+def _colcon(layout: Layout, ros: Ros, env: dict[str, str]) -> list[str | Path]:
     command: list[str | Path] = ["colcon", "--log-base", layout.colcon / "log", "build"]
     command += ["--base-paths", layout.root, *stand_ins(layout, env)]
     command += ["--build-base", layout.build, "--install-base", layout.install]
     command += ["--merge-install", "--symlink-install"]
     command += ["--event-handlers", "console_direct-", "console_cohesion+"]
     command += ["--cmake-args", "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release"]
+    if not ros.is_sourced:
+        command += ["-DPYTHON_OVER_FASTDDS_ONLY=ON"]
     return [*command, f"-DPython3_EXECUTABLE={layout.python}"]
 
 
