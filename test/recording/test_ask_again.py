@@ -17,7 +17,8 @@ from uio2_ros.msg import Asked
 
 from uio2_ros.cli import replay
 from uio2_ros.client import AgentClient
-from uio2_ros.recording.recording_file import Recording, RecordingWriter
+from uio2_ros.recording.recording_file import Recording
+from uio2_ros.recording.recording_writer import RecordingWriter
 
 pytestmark = pytest.mark.ros
 

@@ -111,10 +111,23 @@ def test_who_comes_late_still_gets_what_was_latched(robot: Robot, tmp_path: Path
     assert player.wait(20) == 130
 
 
+def test_a_recording_of_another_tool_is_played_but_for_what_is_not_of_ros() -> None:
+    path = str(Path(__file__).parent / "cases" / "beside_json.mcap")
+    player = start("replay", path, "--rate", "100")
+    told, warned = player.communicate(timeout=30)
+    assert (player.returncode, told) == (0, "240 messages of 3 topics\n"), warned
+    assert "/events is left out: its messages are 'json' and not cdr" in warned
+    player = start("replay", path, "/events")
+    _, warned = player.communicate(timeout=30)
+    assert player.returncode == 2
+    assert "/events is not recorded" in warned
+    assert "'json' and not cdr" in warned
+
+
 def test_problems_are_sentences(tmp_path: Path) -> None:
     (tmp_path / "a.mcap").write_bytes(b"something else entirely")
     for command, words, reason in (
-        ("replay", (str(tmp_path / "a.mcap"),), "no MCAP file"),
+        ("replay", (str(tmp_path / "a.mcap"),), "is no recording"),
         ("replay", (str(tmp_path / "none.mcap"),), "No such file"),
         ("replay", (str(tmp_path / "a.mcap"), "--rate", "0"), "no rate"),
         ("record", ("-o", str(tmp_path / "a.mcap")), "exists already"),

@@ -19,8 +19,11 @@ from uio2_ros.msg import InstructionResult
 
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.mcap_file import MAGIC
 from uio2_ros.recording.offered_qos import profile_of, to_yaml
-from uio2_ros.recording.recording_file import Recording, RecordingWriter, Topic
+from uio2_ros.recording.recorded import Topic
+from uio2_ros.recording.recording_file import Recording
+from uio2_ros.recording.recording_writer import RecordingWriter
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TYPE = "uio2_ros/msg/InstructionResult"
@@ -118,7 +121,8 @@ def test_a_recorder_that_is_killed_leaves_what_it_flushed(tmp_path: Path) -> Non
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from pathlib import Path
-from uio2_ros.recording.recording_file import RecordingWriter, Topic
+from uio2_ros.recording.recorded import Topic
+from uio2_ros.recording.recording_writer import RecordingWriter
 writer = RecordingWriter(Path({str(path)!r}))
 writer.add_topic(Topic("/t", "std_msgs/msg/String", "string data"))
 for number in range(5):
@@ -145,7 +149,8 @@ def test_a_file_that_is_cut_short_is_read_up_to_there(tmp_path: Path, cut: int) 
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(b"", "ends in its header"), (b"PNG and so on...", "invalid magic")]
+    ("content", "reason"),
+    [(b"", "begins with b''"), (b"PNG and so on...", "begins with b'PNG"), (MAGIC, "damaged")],
 )
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "a.mcap"

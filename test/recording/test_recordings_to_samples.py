@@ -283,7 +283,7 @@ def test_a_message_that_is_not_of_its_type_is_told(path: Path) -> None:
 
 def test_what_is_no_recording_is_told(path: Path) -> None:
     path.write_text("dear diary")
-    with pytest.raises(RecordingError, match="no MCAP file"):
+    with pytest.raises(RecordingError, match="is no recording"):
         samples(path)
 
 

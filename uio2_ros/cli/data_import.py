@@ -10,8 +10,9 @@ from typing import Any
 
 from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.data.sample_files import Storage
-from uio2_ros.data.shards import DataSet
+from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError
 from uio2_ros.data.writing import Amount, ShardSource
+from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
@@ -31,8 +32,16 @@ def main(argv: Sequence[str]) -> int:
         print(f"uio2 data import: {problem}", file=sys.stderr)
         return 1
     storage = Storage(asked.jpeg_quality or None)
+    is_new = not (asked.folder / DESCRIPTION).exists()
     data = DataSet.create(asked.folder, _record(asked, space, storage))
-    write_and_report(data, source, Amount(shards=shards), asked.workers, storage)
+    try:
+        write_and_report(data, source, Amount(shards=shards), asked.workers, storage)
+    except WritingError:
+        raise
+    except (DataSetError, RecordingError):
+        if is_new:  # what was asked for cannot be had; nothing shall be in the way of what is next
+            data.discard()
+        raise
     return 0
 
 
@@ -107,8 +116,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     lerobot.add_argument("source", type=Path, metavar="SRC", help="its folder")
     lerobot.add_argument("--camera", default="", help="default: the only one")
     lerobot.add_argument("--stride", type=int, default=1, help="every how many-th frame")
-    recording = kinds.add_parser("recording", help="MCAP files of ROS 2 topics, a shard each")
-    recording.add_argument("source", type=Path, nargs="+", metavar="FILE")
+    recording = kinds.add_parser("recording", help="recordings of ROS 2 topics, a shard each")
+    recording.add_argument("source", type=Path, nargs="+", metavar="FILE", help="MCAP, .db3 or bag")
     recording.add_argument("--instruction", default="", help="what was done; default: a String")
     for name, what in (
         ("image", "picture"),

@@ -17,7 +17,7 @@ from rclpy.signals import SignalHandlerOptions
 from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
-from uio2_ros.recording.recording_file import COMPRESSIONS, RecordingWriter
+from uio2_ros.recording.recording_writer import COMPRESSIONS, RecordingWriter
 
 REPORT_PERIOD_S = 0.5
 SPIN_S = 0.1

@@ -47,6 +47,8 @@ def _play(recording: Recording, arguments: argparse.Namespace, stop: threading.E
     node = rclpy.create_node("player", context=context, start_parameter_services=False)
     try:
         player = Player(node, recording, arguments.topics, clock=arguments.clock)
+        for warning in player.warnings:
+            print(f"uio2 replay: {warning}", file=sys.stderr)
         print(f"playing {', '.join(player.topics)}", file=sys.stderr)
         _await_listeners(player, stop)
         went_on = True
@@ -66,7 +68,6 @@ def _verify(recording: Recording, arguments: argparse.Namespace) -> int:
     from uio2_ros.recording.verification import Verdict, verify  # they load torch
     from uio2_ros.serving.runner import make_runner
 
-    recording.topics()  # reads the notes
     chosen = {name: getattr(arguments, name) for name in CHOICES}
     spec = spec_of(recording.notes.get(NOTE, {}), chosen)
     print(f"asking {spec.model} again", file=sys.stderr)

@@ -27,6 +27,10 @@ class DataSetError(ValueError):
     """A data set that cannot be read or written; the message names the file."""
 
 
+class WritingError(DataSetError):
+    """A data set that could not be written this time; what is there can be gone on with."""
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A folder of shards and the settings they were made with."""
@@ -73,6 +77,13 @@ class DataSet:
         """The complete shards, in order."""
         return tuple(sorted(self.folder.glob("shard-*.tar")))
 
+    def discard(self) -> None:
+        """Removes the shards and the description, and the folder if nothing else is in it."""
+        for path in (*self.shards, self.folder / DESCRIPTION):
+            path.unlink(missing_ok=True)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
     def samples(self) -> Iterator[Sample]:
         """All samples in order. Raises DataSetError or SampleError where one cannot be read."""
         return itertools.chain.from_iterable(map(read_shard, self.shards))
@@ -92,11 +103,12 @@ def write_shard(path: Path, samples: Iterable[Sample], storage: Storage | None =
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as problem:
-        part.unlink(missing_ok=True)
-        raise DataSetError(
+        raise WritingError(
             f"{path} cannot be written: {problem.strerror or problem}; make room or name another "
             "folder, and write again to go on"
         ) from problem
+    finally:
+        part.unlink(missing_ok=True)
     return count
 
 

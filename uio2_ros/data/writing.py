@@ -24,7 +24,7 @@ import cv2
 
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.sample_files import RECORD, Storage
-from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, write_shard
+from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError, write_shard
 from uio2_ros.processes.lifeline import die_with_parent
 
 POLL_S = 0.2
@@ -144,7 +144,7 @@ class _Crew:
             try:
                 return self._write_together(pool, news, counts, amount, workers)
             except BrokenProcessPool as problem:
-                raise DataSetError(
+                raise WritingError(
                     f"a process that wrote {self._job.data.folder} was ended (killed, or out of "
                     "memory); write with fewer workers, and what is there is gone on with"
                 ) from problem
@@ -231,7 +231,7 @@ def _alone(data: DataSet) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DataSetError(
+            raise WritingError(
                 f"another process is writing {data.folder}; wait for it, or name another folder"
             ) from None
         yield

@@ -11,11 +11,16 @@ from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from uio2_ros.messages.stamps import time_message
-from uio2_ros.recording.definitions import definition_of
+from uio2_ros.recording.definitions import (
+    definition_of,
+    layout_difference,
+    name_differences,
+)
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.offered_qos import profile_of
+from uio2_ros.recording.recorded import Topic
 from uio2_ros.recording.recorder import message_class
-from uio2_ros.recording.recording_file import Recording, Topic
+from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.time import NS_PER_S
 
 CLOCK = "/clock"
@@ -31,18 +36,27 @@ class Player:
     def __init__(
         self, node: Node, recording: Recording, topics: Collection[str] = (), *, clock: bool = False
     ) -> None:
-        """`topics` are full names; none: all. `clock` publishes /clock from the recorded times.
+        """`topics` are full names; none: all that can be published, the others are in `warnings`.
 
-        RecordingError for topics that are not recorded, and for types that are not installed or
-        have another definition here than in the recording.
+        `clock` publishes /clock from the recorded times. RecordingError for topics that are not
+        recorded or not of ROS 2, and for types that are not installed or laid out otherwise here.
         """
         self._node = node
         self._recording = recording
-        chosen = _choose(recording.topics(), topics)
-        self._publishers = {
-            name: node.create_publisher(_checked_class(topic), name, profile_of(topic.qos))
-            for name, topic in chosen.items()
-        }
+        self.warnings: list[str] = []
+        """What is not published, or may be understood otherwise than it was meant."""
+        self._publishers = {}
+        for name, topic in self._choose(topics).items():
+            try:
+                message_class, qos = self._checked_class(topic), profile_of(topic.qos)
+            except RecordingError as error:
+                if topics:
+                    raise
+                self.warnings.append(f"{name} is left out: {error}")
+                continue
+            self._publishers[name] = node.create_publisher(message_class, name, qos)
+        if not self._publishers:
+            raise RecordingError("; ".join(self.warnings))
         wants_clock = clock and CLOCK not in self._publishers
         self._clock = node.create_publisher(ClockMessage, CLOCK, 1) if wants_clock else None
         self.published = 0
@@ -80,6 +94,47 @@ class Player:
             self.published += 1
         return True
 
+    def _choose(self, wanted: Collection[str]) -> Mapping[str, Topic]:
+        recorded, unreadable = self._recording.topics(), self._recording.unreadable
+        if not recorded and not unreadable:
+            raise RecordingError("there is no message in this recording")
+        told = [f"{name} is left out: {why}" for name, why in sorted(unreadable.items())]
+        if not wanted:
+            self.warnings += told
+            return recorded
+        unknown = sorted(set(wanted) - set(recorded))
+        if unknown:
+            reasons = [f"; {name}: {unreadable[name]}" for name in unknown if name in unreadable]
+            raise RecordingError(
+                f"{', '.join(unknown)} is not recorded; recorded are "
+                f"{', '.join(sorted(recorded))}{''.join(reasons)}"
+            )
+        return {name: topic for name, topic in recorded.items() if name in wanted}
+
+    def _checked_class(self, topic: Topic) -> Any:
+        """The class of a topic's messages; RecordingError if it is none that fits."""
+        installed = message_class(topic.type_name)
+        if topic.definition is None:
+            self.warnings.append(
+                f"{topic.name}: this recording does not define {topic.type_name}; it is taken to "
+                "be as installed here"
+            )
+            return installed
+        texts = (topic.definition, definition_of(topic.type_name))
+        difference = layout_difference(topic.type_name, *texts)
+        if difference:
+            raise RecordingError(
+                f"{topic.name} was recorded with another layout of {topic.type_name} than the one "
+                f"installed here ({difference}); install that version, or leave the topic out"
+            )
+        renamed = name_differences(topic.type_name, *texts)
+        if renamed:
+            self.warnings.append(
+                f"{topic.name}: fields of {topic.type_name} were called otherwise when it was "
+                f"recorded ({', '.join(renamed)})"
+            )
+        return installed
+
     def wait_for_delivery(self, timeout_s: float) -> None:
         """Waits until reliable listeners have what was published, or until the time is over.
 
@@ -90,30 +145,3 @@ class Player:
         for publisher in self._publishers.values():
             left_s = max(0.0, end_s - time.monotonic())
             publisher.wait_for_all_acked(Duration(seconds=left_s))
-
-
-def _choose(recorded: Mapping[str, Topic], wanted: Collection[str]) -> Mapping[str, Topic]:
-    if not recorded:
-        raise RecordingError("there is no message in this recording")
-    unknown = sorted(set(wanted) - set(recorded))
-    if unknown:
-        raise RecordingError(
-            f"{', '.join(unknown)} is not recorded; recorded are {', '.join(sorted(recorded))}"
-        )
-    return {name: topic for name, topic in recorded.items() if not wanted or name in wanted}
-
-
-def _checked_class(topic: Topic) -> Any:
-    message_type = message_class(topic.type_name)
-    if _words(topic.definition) != _words(definition_of(topic.type_name)):
-        raise RecordingError(
-            f"{topic.name} was recorded with another definition of {topic.type_name} than the one "
-            "installed here; install that version, or leave the topic out"
-        )
-    return message_type
-
-
-def _words(definition: str) -> list[list[str]]:
-    """What counts of a definition: no comments, no space, no empty lines."""
-    lines = (line.split("#")[0].split() for line in definition.splitlines())
-    return [words for words in lines if words]

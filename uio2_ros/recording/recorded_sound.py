@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.messages.audio import chunk_to_sound, stamped_to_sound
-from uio2_ros.recording.recording_file import Recorded
+from uio2_ros.recording.recorded import Recorded
 from uio2_ros.robot.errors import InvalidInputError
 
 SOUNDS = {

@@ -15,7 +15,8 @@ from uio2_ros.recording.agent_notes import ASKED, NOTE, ask_parameters
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.offered_qos import to_yaml
-from uio2_ros.recording.recording_file import RecordingWriter, Topic
+from uio2_ros.recording.recorded import Topic
+from uio2_ros.recording.recording_writer import RecordingWriter
 
 DISCOVERY_PERIOD_S = 0.2
 FLUSH_PERIOD_S = 1.0

@@ -1,191 +1,146 @@
-"""MCAP files of ROS 2 messages, written so that a crash loses little, read even if cut short.
+"""Recordings to be read: MCAP and SQLite files, plain or compressed, or a bag of several. No ROS.
 
-Messages stay the CDR bytes that DDS carried. No rclpy.
+A file is known by its first bytes, not by its name.
 """
 
 from __future__ import annotations
 
-import errno
-import struct
+import heapq
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import IO
 
+import yaml
 import zstandard
-from mcap.exceptions import McapError
-from mcap.records import Channel, Message, Metadata, Schema
-from mcap.stream_reader import StreamReader
-from mcap.writer import CompressionType, Writer
 
-from uio2_ros import __version__
+from uio2_ros.recording import database_file, mcap_file
+from uio2_ros.recording.damage import reading
+from uio2_ros.recording.database_file import DatabaseFile
+from uio2_ros.recording.definitions import layout_difference
 from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.mcap_file import McapFile, ros1_refusal
+from uio2_ros.recording.recorded import ZSTD_MAGIC, Recorded, RecordedFile, Topic
 
-PROFILE = "ros2"
-LIBRARY = f"uio2_ros {__version__}"
-CHUNK_BYTES = 4 * 2**20
-COMPRESSIONS = {
-    "zstd": CompressionType.ZSTD,
-    "lz4": CompressionType.LZ4,
-    "none": CompressionType.NONE,
-}
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A topic of a recording. `qos` is the offered_qos_profiles of its publishers."""
-
-    name: str
-    type_name: str
-    definition: str = field(repr=False)
-    qos: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """One message: when it was received, and its CDR bytes."""
-
-    topic: Topic
-    time_ns: int
-    data: bytes = field(repr=False)
-
-
-class RecordingWriter:
-    """Writes one file. Not thread-safe. `flush` now and then, `close` at the end."""
-
-    def __init__(self, path: Path, compression: str = "zstd") -> None:
-        """RecordingError if the file exists or cannot be made."""
-        self.path = path
-        try:
-            self._file = path.open("xb")
-        except FileExistsError:
-            raise RecordingError(f"{path} exists already; name another file with -o") from None
-        except OSError as error:
-            raise RecordingError(f"{path} cannot be written: {error.strerror}") from error
-        self._writer = Writer(
-            self._file, chunk_size=CHUNK_BYTES, compression=COMPRESSIONS[compression]
-        )
-        self._channels: dict[str, int] = {}
-        self._sequences: dict[str, int] = {}
-        self.messages = 0
-        with _writing(path):
-            self._writer.start(profile=PROFILE, library=LIBRARY)
-            self.flush()
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the file so far, without what is not flushed."""
-        return self._file.tell()
-
-    def add_topic(self, topic: Topic) -> None:
-        """Declares a topic before its first message."""
-        schema = self._writer.register_schema(topic.type_name, "ros2msg", topic.definition.encode())
-        self._channels[topic.name] = self._writer.register_channel(
-            topic.name, "cdr", schema, {"offered_qos_profiles": topic.qos}
-        )
-        self._sequences[topic.name] = 0
-
-    def add(self, topic: str, data: bytes, *, received_ns: int, published_ns: int) -> None:
-        """Appends a message of a declared topic."""
-        with _writing(self.path):
-            self._writer.add_message(
-                self._channels[topic], received_ns, data, published_ns, self._sequences[topic]
-            )
-        self._sequences[topic] += 1
-        self.messages += 1
-
-    def add_note(self, name: str, values: Mapping[str, str]) -> None:
-        """Keeps something to know about the recording (MCAP metadata)."""
-        with _writing(self.path):
-            self._writer.add_metadata(name, dict(values))
-
-    def flush(self) -> None:
-        """What was added so far survives the end of this process."""
-        with _writing(self.path):
-            self._writer.flush()  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """Adds the index and ends the file."""
-        with _writing(self.path), self._file:
-            self._writer.finish()  # type: ignore[no-untyped-call]
+METADATA = "metadata.yaml"
+_ROS1_MAGIC = b"#ROSBAG"
+_LONGEST_MAGIC = 16
 
 
 class Recording:
-    """A file to be read, whole or up to where its recorder died."""
+    """A file or a bag (the folder of rosbag2) to be read, whole or up to where its recorder died.
+
+    Everything may raise RecordingError: files are looked through when something is asked of them.
+    """
 
     def __init__(self, path: Path) -> None:
-        """RecordingError if it is no MCAP file of ROS 2 messages."""
+        """RecordingError if it is no recording of ROS 2."""
         self.path = path
-        self.is_complete = False
-        """Whether it has an end; known once all messages are read."""
-        self.notes: dict[str, dict[str, str]] = {}
-        """Of the recorder; filled while reading."""
-        with _reading(path), path.open("rb") as file:
-            header = next(StreamReader(file).records)
-        profile = getattr(header, "profile", "")
-        if profile != PROFILE:
-            raise RecordingError(
-                f"{path} is an MCAP file of profile {profile!r}, expected {PROFILE!r}: a recording "
-                "of ROS 2 topics"
-            )
+        paths = _files_of_bag(path) if path.is_dir() else [path]
+        self._copies: list[IO[bytes]] = []
+        self._files = [_opened(part, self._copies) for part in paths]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has an end."""
+        return all(file.is_complete for file in self._files)
+
+    @property
+    def notes(self) -> dict[str, Mapping[str, str]]:
+        """Of the recorder."""
+        return {name: values for file in self._files for name, values in file.notes.items()}
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """Topics whose messages are not read, and why."""
+        return {name: why for file in self._files for name, why in file.unreadable.items()}
 
     def topics(self) -> dict[str, Topic]:
-        """By name; reads the whole file."""
-        return {message.topic.name: message.topic for message in self.messages()}
+        """Those that have messages, by name."""
+        return dict(self._topics)
 
     def messages(self) -> Iterator[Recorded]:
-        """In the order of their arrival."""
-        schemas: dict[int, Schema] = {}
-        topics: dict[int, Topic] = {}
-        self.is_complete = False
-        with _reading(self.path), self.path.open("rb") as file:
-            try:
-                for record in StreamReader(file).records:
-                    if isinstance(record, Schema):
-                        schemas[record.id] = record
-                    elif isinstance(record, Channel):
-                        topics[record.id] = _topic(record, schemas)
-                    elif isinstance(record, Metadata):
-                        self.notes[record.name] = dict(record.metadata)
-                    elif isinstance(record, Message):
-                        yield Recorded(topics[record.channel_id], record.log_time, record.data)
-            except (McapError, struct.error):
-                if file.tell() < self.path.stat().st_size:
-                    raise  # damaged, not cut short
-                return
-        self.is_complete = True
+        """In the order of the times at which they were received."""
+        streams = [file.messages() for file in self._files]
+        for message in heapq.merge(*streams, key=lambda message: message.time_ns):
+            yield replace(message, topic=self._topics[message.topic.name])
+
+    @cached_property
+    def _topics(self) -> dict[str, Topic]:
+        """One per name, though each file and each publisher may have told its own."""
+        found: dict[str, Topic] = {}
+        for file in self._files:
+            for name, topic in file.topics.items():
+                _expect_same_type(self.path, found.setdefault(name, topic), topic)
+        return found
 
 
-def _topic(channel: Channel, schemas: Mapping[int, Schema]) -> Topic:
-    schema = schemas.get(channel.schema_id)
-    if schema is None or channel.message_encoding != "cdr":
+def _expect_same_type(path: Path, first: Topic, other: Topic) -> None:
+    texts = (first.definition, other.definition)
+    differ = first.type_name != other.type_name
+    if not differ and None not in texts and texts[0] != texts[1]:
+        differ = bool(layout_difference(first.type_name, texts[0] or "", texts[1] or ""))
+    if differ:
         raise RecordingError(
-            f"{channel.topic} is recorded as {channel.message_encoding!r}; expected cdr with a type"
+            f"{path} has messages of {first.type_name} and other ones of {other.type_name} on "
+            f"{first.name}; read its files one by one"
         )
-    qos = channel.metadata.get("offered_qos_profiles", "")
-    return Topic(channel.topic, schema.name, schema.data.decode(), qos)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turns what the disk does not do into a RecordingError."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full" if full else error.strerror
+def _files_of_bag(folder: Path) -> list[Path]:
+    """The files that a bag's metadata names. RecordingError."""
+    metadata = folder / METADATA
+    if not metadata.is_file():
         raise RecordingError(
-            f"{path} cannot be written on: {reason}. What was written before can be read"
-        ) from error
+            f"{folder} is no bag: it has no {METADATA}; `ros2 bag reindex {folder}` writes it, or "
+            "name a file"
+        )
+    with reading(metadata):
+        told = yaml.safe_load(metadata.read_text(encoding="utf-8"))
+        names = told["rosbag2_bagfile_information"]["relative_file_paths"] if told else []
+        files = [folder / PurePath(name).name for name in names]  # old ones name the folder, too
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        raise RecordingError(
+            f"{metadata} names {', '.join(missing) or 'no file'}, which is not there; bring it "
+            f"back, or `ros2 bag reindex {folder}`"
+        )
+    return files
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turns what is no MCAP file into a RecordingError."""
-    try:
-        yield
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror}") from error
-    except (McapError, ValueError, LookupError, struct.error, zstandard.ZstdError) as error:
-        reason = str(error) or "it ends in its header"
-        raise RecordingError(f"{path} is no MCAP file, or is damaged: {reason}") from error
+def _opened(path: Path, copies: list[IO[bytes]]) -> RecordedFile:
+    """`copies` is given the temporary file that a compressed one is decompressed into."""
+    with reading(path), path.open("rb") as file:
+        magic = file.read(_LONGEST_MAGIC)
+    if not magic.startswith(ZSTD_MAGIC):
+        return _opened_plain(path, path, magic)
+    copies.append(_decompressed(path))
+    copies[-1].seek(0)
+    return _opened_plain(Path(copies[-1].name), path, copies[-1].read(_LONGEST_MAGIC))
+
+
+def _opened_plain(path: Path, named: Path, magic: bytes) -> RecordedFile:
+    if magic.startswith(mcap_file.MAGIC):
+        return McapFile(path, named)
+    if magic.startswith(database_file.MAGIC):
+        return DatabaseFile(path, named)
+    if magic.startswith(_ROS1_MAGIC):
+        raise RecordingError(ros1_refusal(named))
+    raise RecordingError(
+        f"{named} is no recording: it begins with {magic!r}; expected an MCAP file, a bag's .db3, "
+        "either of them compressed (.zstd), or the folder of a bag"
+    )
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    """The content of a file that rosbag2 compressed as a whole (mode FILE)."""
+    copy = tempfile.NamedTemporaryFile()  # noqa: SIM115, lives as long as the recording
+    with reading(path), path.open("rb") as packed:
+        unpacking = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+        with unpacking as plain:
+            shutil.copyfileobj(plain, copy)
+        copy.flush()
+    return copy

@@ -31,8 +31,10 @@ from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_r
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.recording.definitions import definition_of
+from uio2_ros.recording.recorded import Recorded, Topic
 from uio2_ros.recording.recorded_sound import SOUNDS, SoundTrack
-from uio2_ros.recording.recording_file import Recorded, Recording, Topic
+from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
@@ -76,6 +78,12 @@ class RecordingSettings:
     history_period_s: float = 1.0
     audio_s: float = 8.16
 
+    @property
+    def named_topics(self) -> list[str]:
+        """Those that were chosen by name."""
+        topics = (self.picture_topic, self.action_topic, self.audio_topic, self.camera_topic)
+        return [name for name in (*topics, self.words_topic) if name]
+
     def __post_init__(self) -> None:
         expect_continuous(self.action_space)
         for name in ("period_s", "history_period_s", "audio_s"):
@@ -87,11 +95,12 @@ class RecordingSettings:
 
 def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample]:
     """The samples of a file. Raises RecordingError or DataSetError."""
-    topics = _Topics.of(Recording(path), settings)
-    notes = _Notes.of(path, topics, settings)
+    recording = Recording(path)
+    topics = _Topics.of(recording, settings)
+    notes = _Notes.of(recording, topics, settings)
     history: list[Frame] = []
     due_ns = 0
-    for message, decoded in _decoded(path, [topics.picture.name]):
+    for message, decoded in _decoded(recording, [topics.picture.name]):
         now_ns = message.time_ns
         wanted = now_ns >= due_ns and notes.covers(now_ns)
         kept = not history or now_ns - history[-1].stamp_ns >= to_ns(settings.history_period_s)
@@ -141,8 +150,8 @@ class _Topics:
 
     @classmethod
     def of(cls, recording: Recording, settings: RecordingSettings) -> _Topics:
-        there = recording.topics()
-        path = recording.path
+        there, path = recording.topics(), recording.path
+        _expect_readable(recording, settings)
         wanted = _action_types(settings.action_space)
         picture = _choose(path, there, "picture", tuple(PICTURES), settings.picture_topic)
         action = _choose(path, there, "action", wanted, settings.action_topic)
@@ -183,6 +192,14 @@ def _action_types(space: ActionSpace) -> tuple[str, ...]:
     )
 
 
+def _expect_readable(recording: Recording, settings: RecordingSettings) -> None:
+    """DataSetError for a topic that was asked for and is not of ROS 2."""
+    for wanted in settings.named_topics:
+        why = recording.unreadable.get(f"/{wanted.lstrip('/')}")
+        if why is not None:
+            raise DataSetError(f"{recording.path}: {wanted} cannot be read: {why}")
+
+
 def _choose(
     path: Path, there: Mapping[str, Topic], what: str, types: Sequence[str], wanted: str
 ) -> Topic | None:
@@ -209,13 +226,14 @@ class _Notes:
     words: tuple[tuple[int, str], ...] = ()
 
     @classmethod
-    def of(cls, path: Path, topics: _Topics, settings: RecordingSettings) -> _Notes:
+    def of(cls, recording: Recording, topics: _Topics, settings: RecordingSettings) -> _Notes:
+        path = recording.path
         times: list[int] = []
         values: list[list[float]] = []
         cameras: list[CameraModel] = []
         track = SoundTrack()
         words: list[tuple[int, str]] = []
-        for message, decoded in _decoded(path, topics.small):
+        for message, decoded in _decoded(recording, topics.small):
             if message.topic == topics.action:
                 found = _action(decoded, settings.action_space, message.topic.type_name)
                 if found is not None:
@@ -228,6 +246,11 @@ class _Notes:
             else:
                 words.append((message.time_ns, str(decoded.data)))
         _expect_actions(path, topics.action, settings.action_space, values)
+        if len(times) > 1 and times[0] == times[-1]:
+            raise DataSetError(
+                f"{path} tells no times: all messages of {topics.action.name} are of the same "
+                "moment; record anew, with `ros2 bag record` or ./uio2 record"
+            )
         actions = np.array(values, np.float64)
         expect_in_range(actions, settings.action_space, str(path))
         return cls(
@@ -305,23 +328,26 @@ class _Notes:
         return np.where(held[:, None], self.actions[newest], 0.0)
 
 
-def _decoded(path: Path, names: Iterable[str]) -> Iterator[tuple[Recorded, Any]]:
+def _decoded(recording: Recording, names: Iterable[str]) -> Iterator[tuple[Recorded, Any]]:
     """The messages of some topics. Raises RecordingError."""
     factory, wanted = DecoderFactory(), set(names)
     decoders: dict[str, Any] = {}
-    for message in Recording(path).messages():
+    for message in recording.messages():
         topic = message.topic
         if topic.name not in wanted:
             continue
         if topic.name not in decoders:
             number = len(decoders) + 1  # what the factory remembers a decoder by
-            schema = Schema(number, topic.definition.encode(), "ros2msg", topic.type_name)
+            definition = topic.definition
+            if definition is None:
+                definition = definition_of(topic.type_name)
+            schema = Schema(number, definition.encode(), "ros2msg", topic.type_name)
             decoders[topic.name] = factory.decoder_for("cdr", schema)
         try:
             decoded = decoders[topic.name](message.data)
-        except (ValueError, IndexError, struct.error) as problem:
+        except (ValueError, LookupError, struct.error, OverflowError, MemoryError) as problem:
             raise DataSetError(
-                f"{path}: a message of {topic.name} is no {topic.type_name}: {problem}"
+                f"{recording.path}: a message of {topic.name} is no {topic.type_name}: {problem}"
             ) from problem
         yield message, decoded
 

@@ -24,7 +24,8 @@ from uio2_ros.msg import Timings as TimingsMessage
 from uio2_ros.nodes.agent.senses import decode_picture
 from uio2_ros.recording.agent_notes import ASKED
 from uio2_ros.recording.failures import RecordingError
-from uio2_ros.recording.recording_file import Recorded, Recording
+from uio2_ros.recording.recorded import Recorded
+from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Frame, Observation
