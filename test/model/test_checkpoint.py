@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from uio2_ros.model import UnifiedIO
-from uio2_ros.model.checkpoint import (
+from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.weights import (
     check_state_dict,
-    locate,
     read_state_dict,
     write_safetensors,
 )
@@ -165,6 +165,31 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path) -> None:
         locate(checkpoint_dir(tmp_path, {"model.safetensors.index.json": {"weights": {}}}))
 
 
+@pytest.mark.parametrize("names", [["../other/model.safetensors"], [3, "x"], []])
+def test_an_index_names_files_beside_it(names: list[Any], tmp_path: Path) -> None:
+    index = {"weight_map": {str(number): name for number, name in enumerate(names)}}
+    with pytest.raises(CheckpointError, match="is not an index of shards"):
+        locate(checkpoint_dir(tmp_path, {"model.safetensors.index.json": index}))
+
+
+@pytest.mark.parametrize("name", ["config.json", "pytorch_model.bin", "model.safetensors"])
+def test_a_pointer_of_git_lfs_is_named(name: str, tmp_path: Path) -> None:
+    folder = checkpoint_dir(tmp_path, {"pytorch_model.bin": STATE})
+    (folder / name).write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 12\n"
+    )
+    with pytest.raises(CheckpointError, match=rf"{name} is a git-lfs pointer.*run `git lfs pull`"):
+        locate(folder)
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = checkpoint_dir(tmp_path, {"pytorch_model.bin": STATE})
+    assert locate(f"~/{folder.relative_to(tmp_path)}").config == folder / "config.json"
+
+
 def test_a_directory_without_config_or_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"has no config\.json"):
         locate(tmp_path)
@@ -172,7 +197,7 @@ def test_a_directory_without_config_or_weights_is_refused(tmp_path: Path) -> Non
         locate(checkpoint_dir(tmp_path, {}))
 
 
-@pytest.mark.parametrize("source", ["no/such/directory", "nothing", "./missing"])
+@pytest.mark.parametrize("source", ["no/such/directory", "nothing", "./missing", ""])
 def test_what_is_neither_directory_nor_hub_id_is_refused(source: str) -> None:
     with pytest.raises(CheckpointError, match="expected a directory with config"):
         locate(source)

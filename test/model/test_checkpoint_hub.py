@@ -28,6 +28,7 @@ for line in sys.stdin:
     try:
         files = locate(source, **options)
         answer = {"config": str(files.config), "weights": [str(p) for p in files.weights]}
+        answer |= {"tokenizer": files.tokenizer and str(files.tokenizer)}
     except CheckpointError as error:
         answer = {"error": str(error)}
     print(json.dumps(answer), flush=True)
@@ -130,6 +131,27 @@ def test_shards_of_an_index_are_downloaded(hub: HubServer, locate: Locate) -> No
     names = [Path(path).name for path in locate()["weights"]]
     assert names == ["m-1.safetensors", "m-2.safetensors"]
     assert "pytorch_model.bin" not in {name for _, name, _ in hub.requests}
+
+
+def test_a_bundle_brings_its_tokenizer_and_card(hub: HubServer, locate: Locate) -> None:
+    assert locate()["tokenizer"] is None
+    described = {
+        "family": "unified_io_2",
+        "description": "",
+        "licence": "",
+        "trained_for": {"tasks": ["vqa"]},
+        "tokenizer": "pieces.model",
+    }
+    hub.files = {
+        **FILES,
+        "bundle.json": json.dumps(described).encode(),
+        "pieces.model": b"pieces",
+        "card.md": b"# A model",
+    }
+    hub.revisions = ("main", COMMIT[::-1], COMMIT)
+    folder = Path(locate(revision=COMMIT[::-1])["tokenizer"]).parent
+    assert (folder / "pieces.model").read_bytes() == b"pieces"
+    assert (folder / "card.md").read_bytes() == b"# A model"
 
 
 def test_token_and_revision_are_used(hub: HubServer, locate: Locate) -> None:

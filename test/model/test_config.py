@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from uio2_ros.model import ModelConfig
-from uio2_ros.model.families.unified_io_2.config import shipped_configs
+from uio2_ros.model.families.unified_io_2.config import VocabularyConfig, shipped_configs
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 OFFICIAL = ["tiny", "tiny_cosine", "large", "xl", "xxl"]
@@ -141,3 +141,16 @@ def test_cross_attention_follows_the_interval_and_includes_the_last_layer() -> N
     assert all(t5.cross_attends(layer) for layer in range(6))
     sparse = dataclasses.replace(t5, decoder_xattention_internval=4)
     assert [layer for layer in range(6) if sparse.cross_attends(layer)] == [0, 4, 5]
+
+
+def test_keys_that_libraries_add_are_passed_over() -> None:
+    data = {"model_type": "unified_io_2", "transformers_version": "5.0", **official("tiny")}
+    assert ModelConfig.load(data) == ModelConfig.load("tiny")
+
+
+def test_the_released_vocabulary_is_meant_unless_another_is_written() -> None:
+    data = official("tiny")
+    assert ModelConfig.load(data).vocabulary.text_pieces == 32000
+    config = ModelConfig.load({**data, "vocabulary": {"text_pieces": 800}})
+    assert config.vocabulary == VocabularyConfig(text_pieces=800)
+    assert ModelConfig.load(config.to_dict()) == config

@@ -7,14 +7,13 @@ the released models, and are written only when they differ from it.
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import types
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
+
+from uio2_ros.model.json_records import UNLESS_DEFAULT, read_record, write_record
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
 TARGET_MODALITIES = ("text", "image", "audio")
@@ -26,18 +25,16 @@ HUB_NAMES = {
     for suffix in ("", "-bfloat16")
 }
 """Repositories of released checkpoints, in newer and older documents, by their configuration."""
+BOOKKEEPING = frozenset(
+    {"_name_or_path", "architectures", "model_type", "torch_dtype", "transformers_version"}
+)
+"""Keys that libraries add to a `config.json` and that say nothing about shapes."""
 Size = tuple[int, int]  # (rows, columns): an image's height and width, a spectrogram's time and mel
-T = TypeVar("T")
 
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
-
-
-def _beyond_official(default: Any) -> Any:
-    """A field that the released config.json does not have."""
-    return field(default=default, metadata={"official": False})
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ class ResamplerConfig:
     attn_scaled_cosine: bool
     float32_attention_logits: bool
     clip_attn_logit: float | None
-    gelu: Literal["exact", "tanh"] = _beyond_official("exact")
+    gelu: Literal["exact", "tanh"] = field(default="exact", metadata=UNLESS_DEFAULT)
 
     def __post_init__(self) -> None:
         _check_heads("history", self.emb_dim, self.num_heads, self.head_dim)
@@ -207,7 +204,7 @@ class AudioViTConfig:
     float32_attention_logits: bool
     default_input_size: Size
     transpose_input: bool
-    num_pos: int = _beyond_official(514)
+    num_pos: int = field(default=514, metadata=UNLESS_DEFAULT)
 
     def __post_init__(self) -> None:
         _check_vit("audio_vit_cfg", self)
@@ -296,6 +293,32 @@ class SequenceLength:
 
 
 @dataclass(frozen=True)
+class VocabularyConfig:
+    """What the text vocabulary consists of, in the order of its ids (model.md section 1).
+
+    Rows of the embedding table beyond it are padding.
+    """
+
+    text_pieces: int = 32000
+    """Those of the SentencePiece file, start, end and unknown included."""
+    extra_ids: int = 1200
+    """Pieces `<extra_id_0>` and up, of which the last `location_bins` are locations."""
+    location_bins: int = 1000
+    history_markers: int = 8
+    """Pairs of pieces that mark a frame and a segment of the history."""
+
+    def __post_init__(self) -> None:
+        _require(
+            2 <= self.location_bins <= self.extra_ids,
+            f"vocabulary: location_bins {self.location_bins} must be 2 to extra_ids "
+            f"{self.extra_ids}",
+        )
+
+
+RELEASED_VOCABULARY = VocabularyConfig()
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything that fixes the shapes of a model, as its `config.json` says it."""
 
@@ -314,6 +337,7 @@ class ModelConfig:
     use_audio_vit: bool
     use_image_history_vit: bool
     use_audio_history_vit: bool
+    vocabulary: VocabularyConfig = field(default=RELEASED_VOCABULARY, metadata=UNLESS_DEFAULT)
 
     def __post_init__(self) -> None:
         _check_modalities("input_modalities", self.input_modalities, INPUT_MODALITIES)
@@ -346,22 +370,28 @@ class ModelConfig:
         if isinstance(source, ModelConfig):
             return source
         if isinstance(source, Mapping):
-            return _read(ModelConfig, source, "config")
+            return _read(source, "config")
         path = _config_path(source)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
-        return _read(ModelConfig, data, path.name)
+        return _read(data, path.name)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`: what was read, key for key."""
-        data: dict[str, Any] = _write(self)
+        data: dict[str, Any] = write_record(self)
         return data
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
         Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+
+
+def _read(data: Any, where: str) -> ModelConfig:
+    if isinstance(data, Mapping):
+        data = {key: value for key, value in data.items() if key not in BOOKKEEPING}
+    return read_record(ModelConfig, data, where)
 
 
 def shipped_configs() -> tuple[str, ...]:
@@ -382,69 +412,6 @@ def _config_path(source: str | Path) -> Path:
             "a config.json or a directory that holds one"
         )
     return path
-
-
-def _read(cls: type[T], data: Any, where: str) -> T:
-    """Build dataclass `cls` from a JSON object; `where` names the object in errors."""
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{where} must be an object, not {type(data).__name__}")
-    fields = {f.name: f for f in dataclasses.fields(typing.cast(Any, cls))}
-    unknown = sorted(set(data) - set(fields))
-    if unknown:
-        raise ValueError(f"{where} has unknown keys {', '.join(map(str, unknown))}")
-    optional = {name for name, f in fields.items() if f.default is not dataclasses.MISSING}
-    missing = sorted(set(fields) - set(data) - optional)
-    if missing:
-        raise ValueError(f"{where} lacks the keys {', '.join(missing)}")
-    kinds = typing.get_type_hints(cls)
-    return cls(**{key: _value(kinds[key], data[key], f"{where}.{key}") for key in data})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    """`value` as type `kind`; JSON has no tuples and writes whole floats as integers."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _read(typing.cast(type[Any], kind), value, where)
-    if origin is tuple and isinstance(value, (list, tuple)):
-        return _tuple(arguments, value, where)
-    if origin is Literal:
-        matches = value in arguments
-    elif origin in (types.UnionType, typing.Union):
-        matches = any(_is_a(argument, value) for argument in arguments)
-    else:
-        matches = _is_a(kind, value)
-    if not matches:
-        expected = kind.__name__ if isinstance(kind, type) else str(kind)
-        raise ValueError(f"{where} is {value!r}, expected {expected}")
-    return value
-
-
-def _tuple(arguments: tuple[Any, ...], value: Sequence[Any], where: str) -> tuple[Any, ...]:
-    if arguments[-1] is Ellipsis:
-        arguments = (arguments[0],) * len(value)
-    if len(arguments) != len(value):
-        raise ValueError(f"{where} is {value!r}, expected {len(arguments)} values")
-    return tuple(_value(kind, v, where) for kind, v in zip(arguments, value, strict=True))
-
-
-def _is_a(kind: Any, value: Any) -> bool:
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, kind)
-
-
-def _write(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {
-            f.name: _write(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.metadata.get("official", True) or getattr(value, f.name) != f.default
-        }
-    if isinstance(value, tuple):
-        return [_write(v) for v in value]
-    return value
 
 
 def _check_modalities(where: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -7,17 +7,14 @@ Letters of shapes: B batch, S encoder sequence, T decoder sequence, E model widt
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple, cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from uio2_ros.model import checkpoint
 from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES, ModelConfig
 from uio2_ros.model.families.unified_io_2.inputs import (
     HistoryEmbedder,
@@ -27,7 +24,6 @@ from uio2_ros.model.families.unified_io_2.inputs import (
     build_input_embedders,
     concatenate,
 )
-from uio2_ros.model.families.unified_io_2.official_names import official_name
 from uio2_ros.model.families.unified_io_2.targets import (
     TargetEmbedder,
     TargetTokens,
@@ -49,13 +45,8 @@ from uio2_ros.model.families.unified_io_2.transformer import (
     Memory,
     empty_cache,
 )
-from uio2_ros.model.quantization import check_quantization, quantize_linears
-from uio2_ros.model.skeleton import without_weights
-from uio2_ros.model.synthetic import synthetic_state_dict
+from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
 from uio2_ros.processing.example import Batch, PatchBatch
-
-VIT_PART, VQGAN_PART = ".vit.", ".vqgan."  # in names of parameters with a dtype of their own
-SHARD_BYTES = 5 * 10**9
 
 
 @dataclass(frozen=True)
@@ -75,13 +66,11 @@ class TargetLogits(NamedTuple):
     loss_mask: Tensor  # (B, T) bool
 
 
-class UnifiedIO(nn.Module):
+class UnifiedIO(UnifiedIOWeights):
     """The whole network. Weights are float32 and random until a checkpoint is loaded."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.quantization: str | None = None
+        super().__init__(config)
         t5 = config.t5_config
         self.text_token_embedder = nn.Embedding(t5.vocab_size, t5.emb_dim)
         if "image" in config.target_modalities:
@@ -92,202 +81,6 @@ class UnifiedIO(nn.Module):
         self.target_embedders = build_target_embedders(config)
         self.encoder = Encoder(t5)
         self.decoder = Decoder(t5)
-
-    @staticmethod
-    def from_config(config: ModelConfig | str | Path | Mapping[str, Any]) -> UnifiedIO:
-        """A model with random weights; `config` as for `ModelConfig.load`."""
-        return UnifiedIO(ModelConfig.load(config))
-
-    @staticmethod
-    def synthetic(config: ModelConfig | str | Path | Mapping[str, Any] = "tiny") -> UnifiedIO:
-        """A model with the deterministic weights of `model.synthetic`, ready for inference."""
-        with without_weights():
-            model = UnifiedIO.from_config(config)
-        model.load_official_state_dict(synthetic_state_dict(model.official_shapes()))
-        return model.eval()
-
-    @staticmethod
-    def from_pretrained(
-        id_or_dir: str | os.PathLike[str],
-        *,
-        device: torch.device | str = "cpu",
-        dtype: torch.dtype | None = None,
-        revision: str | None = None,
-        token: str | None = None,
-        cache_dir: str | Path | None = None,
-        input_modalities: Sequence[str] | None = None,
-        target_modalities: Sequence[str] | None = None,
-        quantize: str | None = None,
-    ) -> UnifiedIO:
-        """A released model, from a directory in the hub's layout or a hub id, ready for inference.
-
-        With `input_modalities` or `target_modalities`, only what they need is loaded, see
-        `set_modalities`. Weights keep the dtypes they are stored in, or are cast to `dtype` except
-        for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file, not read:
-        those that keep device and dtype are the file's own pages, the others are moved one by one.
-        So memory never holds weights twice, and the file must not change while the model is in use.
-        With `quantize`, as for the method, they are quantised on the way.
-
-        Raises CheckpointError for a configuration or files that cannot be read and for tensors
-        that are unknown, missing or mis-shaped, ValueError for a `quantize` that does not exist.
-        """
-        check_quantization(quantize)
-        files = checkpoint.locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
-        with without_weights():
-            model = UnifiedIO(checkpoint.read_config(files.config))
-        state = checkpoint.read_state_dict(files.weights)
-        checkpoint.check_state_dict(state, model.official_shapes())
-        kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
-        state = {name: state[name] for name in kept}
-        if quantize is None:
-            model._take_over(state, device, dtype)
-        else:
-            model._take_over(state, "cpu", None)
-            del state
-            model.quantize(quantize)._leave_file(dtype).to(device)
-        return model.eval()
-
-    def save_pretrained(
-        self, directory: str | os.PathLike[str], *, max_shard_bytes: int = SHARD_BYTES
-    ) -> None:
-        """Write `config.json` and safetensors, the hub's layout.
-
-        Weights of more than `max_shard_bytes` are written as shards of at most that, with an
-        index. Raises ValueError for a limit below 1 and for a quantised model.
-        """
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.config.save(folder / checkpoint.CONFIG_FILE)
-        checkpoint.write_safetensors(self.official_state_dict(), folder, max_shard_bytes)
-
-    # ---- weights ----
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.text_token_embedder.weight.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """That of the transformer; the ViTs and VQGANs may differ."""
-        return self.text_token_embedder.weight.dtype
-
-    def official_state_dict(self) -> dict[str, Tensor]:
-        """Every tensor under the name it has in the released checkpoints.
-
-        ValueError for a quantised model, whose tensors have no such names.
-        """
-        self._check_official()
-        return {official_name(name): tensor for name, tensor in self.state_dict().items()}
-
-    def official_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Official name -> shape, what a checkpoint must hold."""
-        self._check_official()
-        return {official_name(name): tuple(p.shape) for name, p in self.named_parameters()}
-
-    def _check_official(self) -> None:
-        if self.quantization is not None:
-            raise ValueError(
-                f"the model is quantised to {self.quantization}: save or load weights before that"
-            )
-
-    def load_official_state_dict(
-        self,
-        state: Mapping[str, Tensor],
-        *,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Take over the tensors of a checkpoint (no copy where device and dtype already fit).
-
-        CheckpointError lists tensors that are unknown, missing or mis-shaped; then nothing is
-        loaded.
-        """
-        checkpoint.check_state_dict(state, self.official_shapes())
-        self._take_over(state, device, dtype)
-
-    def _take_over(
-        self,
-        state: Mapping[str, Tensor],
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-    ) -> None:
-        """Make the tensors of a checkpoint that was checked the parameters."""
-        current = None if self.device.type == "meta" else self.device
-        target = torch.device(device) if device is not None else current
-        for path, module in self.named_modules():
-            for leaf, parameter in module.named_parameters(recurse=False):
-                name = f"{path}.{leaf}" if path else leaf
-                wanted = None if dtype is None else _dtype_of(name, dtype)
-                placed = state[official_name(name)].to(target).to(wanted)
-                setattr(module, leaf, nn.Parameter(placed, parameter.requires_grad))
-        if target is not None and any(buffer.device != target for buffer in self.buffers()):
-            self.to(target)
-
-    def to_dtype(
-        self,
-        dtype: torch.dtype,
-        vit_dtype: torch.dtype = torch.float32,
-        vqgan_dtype: torch.dtype = torch.float32,
-    ) -> UnifiedIO:
-        """Cast the weights in place: the ViTs, the VQGANs and all else.
-
-        `.to(dtype)` would cast the rotary tables as well. Raises ValueError for a dtype that is
-        not floating-point.
-        """
-        for one in (dtype, vit_dtype, vqgan_dtype):
-            if not one.is_floating_point:
-                raise ValueError(f"weights cannot be {one}: give floating-point dtypes")
-        for name, parameter in self.named_parameters():
-            wanted = _dtype_of(name, dtype, vit_dtype, vqgan_dtype)
-            parameter.data = parameter.data.to(wanted)
-        return self
-
-    def quantize(self, kind: str) -> UnifiedIO:
-        """Hold the linear layers of encoder and decoder as "int8", in place, for inference.
-
-        They take a quarter of their float32 memory and are computed in the dtype of what they
-        read. Raises ValueError for another kind and for a model that is quantised already.
-        """
-        check_quantization(kind)
-        if self.quantization is not None:
-            raise ValueError(f"the model is quantised to {self.quantization} already")
-        quantize_linears(self.encoder)
-        quantize_linears(self.decoder)
-        self.quantization = kind
-        return self
-
-    def _leave_file(self, dtype: torch.dtype | None) -> UnifiedIO:
-        """Cast the parameters as `to_dtype` does, or copy them, so that no page is a file's."""
-        for name, parameter in self.named_parameters():
-            wanted = parameter.dtype if dtype is None else _dtype_of(name, dtype)
-            parameter.data = parameter.data.to(wanted, copy=True)
-        return self
-
-    def set_modalities(
-        self,
-        input_modalities: Sequence[str] | None = None,
-        target_modalities: Sequence[str] | None = None,
-    ) -> UnifiedIO:
-        """Keep what these modalities need and drop all other parameters, in place.
-
-        None keeps all there are. The configuration follows, so that the smaller model can be saved.
-        Raises ValueError for modalities that the model does not have, for inputs without text and
-        for a history without the modality whose ViT it shares.
-        """
-        config = self.config
-        self.config = replace(
-            config,
-            input_modalities=_kept("input", input_modalities, config.input_modalities),
-            target_modalities=_kept("target", target_modalities, config.target_modalities),
-        )
-        for name in set(config.input_modalities) - set(self.config.input_modalities):
-            del self.input_embedders[name]
-        for name in set(config.target_modalities) - set(self.config.target_modalities):
-            del self.target_embedders[name]
-            if name != "text":  # prompts need its table
-                delattr(self, f"{name}_token_embedder")
-        return self
 
     # ---- inputs ----
 
@@ -525,28 +318,3 @@ class UnifiedIO(nn.Module):
 def _key_mask(mask: Tensor) -> Tensor | None:
     """(B, S) -> (B, 1, 1, S) for attention; None when nothing is masked, which is faster."""
     return None if bool(mask.all()) else mask[:, None, None]
-
-
-def _dtype_of(
-    name: str,
-    dtype: torch.dtype,
-    vit_dtype: torch.dtype = torch.float32,
-    vqgan_dtype: torch.dtype = torch.float32,
-) -> torch.dtype:
-    """The dtype of the parameter called `name`."""
-    if VIT_PART in name:
-        return vit_dtype
-    return vqgan_dtype if VQGAN_PART in name else dtype
-
-
-def _kept(kind: str, wanted: Sequence[str] | None, present: tuple[str, ...]) -> tuple[str, ...]:
-    """The present modalities that are wanted, in their order."""
-    if wanted is None:
-        return present
-    unknown = sorted(set(wanted) - set(present))
-    if unknown or isinstance(wanted, str):
-        raise ValueError(
-            f"{kind}_modalities must be some of {', '.join(present)}, which this model has, got "
-            f"{wanted if isinstance(wanted, str) else ', '.join(wanted)}"
-        )
-    return tuple(name for name in present if name in wanted)

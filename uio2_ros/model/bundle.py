@@ -1,0 +1,73 @@
+"""A bundle: one directory with a model, its tokenizer, and what it was trained for. No torch.
+
+`bundle.json` holds a `Bundle`; docs/bundles.md has the layout.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from uio2_ros.model.json_records import read_record, write_record
+from uio2_ros.robot.errors import CheckpointError
+
+BUNDLE_FILE = "bundle.json"
+TOKENIZER_FILE = "tokenizer.model"
+CARD_FILE = "card.md"
+SHIPPED_BUNDLES = Path(__file__).parents[1] / "bundles"
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera whose pictures were trained on; its size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class TrainedFor:
+    """Tasks and action spaces by their names, and cameras."""
+
+    tasks: tuple[str, ...]
+    action_spaces: tuple[str, ...] = ()
+    cameras: tuple[Camera, ...] = ()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `bundle.json` says about the model beside it."""
+
+    family: str
+    """As in `model.families`."""
+    description: str
+    licence: str
+    trained_for: TrainedFor
+    tokenizer: str = TOKENIZER_FILE
+    """The SentencePiece file in the bundle."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """What it reached, by the name of what was measured."""
+
+    def __post_init__(self) -> None:
+        if Path(self.tokenizer).name != self.tokenizer:
+            raise ValueError(f"tokenizer {self.tokenizer!r} must be a file in the bundle itself")
+
+    @staticmethod
+    def read(path: Path) -> Bundle:
+        """The content of a `bundle.json`; CheckpointError, naming the file, for an unusable one."""
+        try:
+            return read_record(Bundle, json.loads(path.read_text(encoding="utf-8")), path.name)
+        except (ValueError, OSError) as error:
+            raise CheckpointError(f"{path} is no usable description: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_text(json.dumps(write_record(self), indent=1) + "\n", encoding="utf-8")
+
+
+def shipped_bundles() -> tuple[str, ...]:
+    """The names of the bundles inside this package."""
+    return tuple(sorted(path.parent.name for path in SHIPPED_BUNDLES.glob(f"*/{BUNDLE_FILE}")))

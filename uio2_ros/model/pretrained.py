@@ -1,0 +1,174 @@
+"""What the networks of all families do with weights: load, save, cast and quantise them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from uio2_ros.model.checkpoint import CONFIG_FILE
+from uio2_ros.model.quantization import check_quantization, quantize_linears
+from uio2_ros.model.weights import check_state_dict, write_safetensors
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+SHARD_BYTES = 5 * 10**9
+
+
+class Config(Protocol):
+    """The configuration of a network."""
+
+    def save(self, path: Path, /) -> None:
+        """Write `config.json`."""
+
+
+class PretrainedModel(nn.Module):
+    """A network with weights that have official names and are float32 until loaded or cast.
+
+    A family derives its network from this and says what its tensors are called (`official_name`),
+    which of them keep a dtype of their own (`dtype_of`), and which parts have linear layers to
+    quantise (`quantized_parts`).
+    """
+
+    quantized_parts: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config: Any = config
+        self.quantization: str | None = None
+
+    @staticmethod
+    def official_name(name: str) -> str:
+        """The name in checkpoints of the tensor that the network calls `name`."""
+        return name
+
+    @staticmethod
+    def dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
+        """The dtype of the parameter `name` in a model cast to `dtype`."""
+        del name
+        return dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the transformer; other parts may differ."""
+        return next(self.parameters()).dtype
+
+    # ---- names ----
+
+    def official_state_dict(self) -> dict[str, Tensor]:
+        """Every tensor under the name it has in the released checkpoints.
+
+        ValueError for a quantised model, whose tensors have no such names.
+        """
+        self._check_official()
+        return {self.official_name(name): tensor for name, tensor in self.state_dict().items()}
+
+    def official_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Official name -> shape, what a checkpoint must hold."""
+        self._check_official()
+        return {self.official_name(name): tuple(p.shape) for name, p in self.named_parameters()}
+
+    def _check_official(self) -> None:
+        if self.quantization is not None:
+            raise ValueError(
+                f"the model is quantised to {self.quantization}: save or load weights before that"
+            )
+
+    # ---- loading and saving ----
+
+    def save_pretrained(
+        self, directory: str | os.PathLike[str], *, max_shard_bytes: int = SHARD_BYTES
+    ) -> None:
+        """Write `config.json` and safetensors, the hub's layout.
+
+        Weights of more than `max_shard_bytes` are written as shards of at most that, with an
+        index. Raises ValueError for a limit below 1 and for a quantised model.
+        """
+        state = self.official_state_dict()
+        folder = Path(directory).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.config.save(folder / CONFIG_FILE)
+        write_safetensors(state, folder, max_shard_bytes)
+
+    def load_official_state_dict(
+        self,
+        state: Mapping[str, Tensor],
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Take over the tensors of a checkpoint (no copy where device and dtype already fit).
+
+        CheckpointError lists tensors that are unknown, missing or mis-shaped; then nothing is
+        loaded.
+        """
+        check_state_dict(state, self.official_shapes())
+        self.take_over(state, device, dtype)
+
+    def take_over(
+        self,
+        state: Mapping[str, Tensor],
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+        quantize: str | None = None,
+    ) -> None:
+        """Make the tensors of a checkpoint that was checked the parameters, cast and quantised.
+
+        Tensors are moved one by one, so that memory never holds the weights twice.
+        """
+        if quantize is None:
+            self._place(state, device, dtype)
+        else:
+            self._place(state, "cpu", None)
+            self.quantize(quantize)
+            self._leave_file(dtype)
+            self.to(device)
+
+    def _place(
+        self,
+        state: Mapping[str, Tensor],
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        current = None if self.device.type == "meta" else self.device
+        target = torch.device(device) if device is not None else current
+        for path, module in self.named_modules():
+            for leaf, parameter in module.named_parameters(recurse=False):
+                name = f"{path}.{leaf}" if path else leaf
+                wanted = None if dtype is None else self.dtype_of(name, dtype)
+                placed = state[self.official_name(name)].to(target).to(wanted)
+                setattr(module, leaf, nn.Parameter(placed, parameter.requires_grad))
+        if target is not None and any(buffer.device != target for buffer in self.buffers()):
+            self.to(target)
+
+    def _leave_file(self, dtype: torch.dtype | None) -> None:
+        """Cast the parameters, or copy them, so that no page is a file's."""
+        for name, parameter in self.named_parameters():
+            wanted = parameter.dtype if dtype is None else self.dtype_of(name, dtype)
+            parameter.data = parameter.data.to(wanted, copy=True)
+
+    # ---- dtypes ----
+
+    def quantize(self, kind: str) -> Self:
+        """Hold the linear layers of the transformer as "int8", in place, for inference.
+
+        They take a quarter of their float32 memory and are computed in the dtype of what they
+        read. Raises ValueError for another kind and for a model that is quantised already.
+        """
+        check_quantization(kind)
+        if self.quantization is not None:
+            raise ValueError(f"the model is quantised to {self.quantization} already")
+        for part in self.quantized_parts:
+            quantize_linears(self.get_submodule(part))
+        self.quantization = kind
+        return self
