@@ -22,6 +22,9 @@ COMMANDS = {
     ),
     "record": Command("record topics to an MCAP file", "uio2_ros.cli.record"),
     "replay": Command("publish a recording, or ask its instructions again", "uio2_ros.cli.replay"),
+    "convert": Command(
+        "turn a checkpoint trained in JAX into one that loads directly", "uio2_ros.cli.convert"
+    ),
     "data": Command("write, import, count and show data sets to train on", "uio2_ros.cli.data"),
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),

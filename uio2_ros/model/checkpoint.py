@@ -40,12 +40,17 @@ Source = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """A model's files; tokenizer and description where they lie beside the weights."""
+    """A model's files; tokenizer and description where they lie beside the weights.
 
-    config: Path
+    `weights` of a checkpoint as JAX wrote it (`is_jax`) are the one path that `model.t5x` opens;
+    its configuration may be missing, since the arrays tell the released sizes apart.
+    """
+
+    config: Path | None
     weights: tuple[Path, ...]
     tokenizer: Path | None = None
     bundle: Bundle | None = None
+    is_jax: bool = False
 
 
 def locate(
@@ -61,6 +66,8 @@ def locate(
     Raises CheckpointError that says what is missing and what to do.
     """
     folder = Path(id_or_dir).expanduser()
+    if str(id_or_dir) and folder.exists() and _is_jax(folder):
+        return _jax_files(folder)
     if folder.is_dir() and str(id_or_dir):
         return _choose_files(folder)
     if isinstance(id_or_dir, str) and id_or_dir in shipped_bundles():
@@ -70,7 +77,26 @@ def locate(
     known = "".join(f" {name}," for name in shipped_bundles())
     raise CheckpointError(
         f"no checkpoint {str(id_or_dir)!r}: expected a directory with {CONFIG_FILE} and weights,"
-        f"{known} or a hub id such as allenai/uio2-large"
+        f"{known} a T5X folder, an .npz, or a hub id such as allenai/uio2-large"
+    )
+
+
+def _is_jax(path: Path) -> bool:
+    if path.is_dir() and any((path / name).is_file() for name in WEIGHT_FILES):
+        return False
+    from uio2_ros.model.t5x import is_jax_checkpoint  # torch, which the callers that load have
+
+    return is_jax_checkpoint(path)
+
+
+def _jax_files(path: Path) -> CheckpointFiles:
+    folder = path if path.is_dir() else path.parent
+    config, tokenizer = folder / CONFIG_FILE, folder / TOKENIZER_FILE
+    return CheckpointFiles(
+        config if config.is_file() else None,
+        (path,),
+        tokenizer if tokenizer.is_file() else None,
+        is_jax=True,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,37 +79,49 @@ def write_safetensors(state: Mapping[str, Tensor], folder: Path, max_shard_bytes
     """
     from safetensors.torch import save_file
 
-    shards = _split(state, max_shard_bytes)
-    if len(shards) == 1:
-        names = ["model.safetensors"]
-        (folder / SAFETENSORS_INDEX).unlink(missing_ok=True)  # readers would prefer an older one
-    else:
-        count = len(shards)
-        names = [f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)]
+    sizes = {name: tensor.nbytes for name, tensor in state.items()}
+    shards = split(sizes, max_shard_bytes)
+    names = shard_names(len(shards))
     for name, shard in zip(names, shards, strict=True):
         tensors = {tensor: state[tensor].detach().contiguous() for tensor in shard}
         save_file(tensors, folder / name, {"format": "pt"})
-    if len(shards) > 1:
-        index = {
-            "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
-            "weight_map": {t: n for n, shard in zip(names, shards, strict=True) for t in shard},
-        }
-        text = json.dumps(index, indent=2, sort_keys=True) + "\n"
-        (folder / SAFETENSORS_INDEX).write_text(text, encoding="utf-8")
+    write_index(folder, names, shards, sum(sizes.values()))
 
 
-def _split(state: Mapping[str, Tensor], max_bytes: int) -> list[list[str]]:
-    """The names of the tensors in their order, cut where a shard is full."""
+def shard_names(count: int) -> list[str]:
+    """The names of as many safetensors files as make one checkpoint."""
+    if count == 1:
+        return ["model.safetensors"]
+    return [f"model-{n:05}-of-{count:05}.safetensors" for n in range(1, count + 1)]
+
+
+def write_index(
+    folder: Path, names: Sequence[str], shards: Sequence[Sequence[str]], total_bytes: int
+) -> None:
+    """Write the index of shards; beside a single file an older index goes: readers prefer it."""
+    path = folder / SAFETENSORS_INDEX
+    if len(shards) == 1:
+        path.unlink(missing_ok=True)
+        return
+    index = {
+        "metadata": {"total_size": total_bytes},
+        "weight_map": {t: n for n, shard in zip(names, shards, strict=True) for t in shard},
+    }
+    path.write_text(json.dumps(index, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def split(sizes: Mapping[str, int], max_bytes: int) -> list[list[str]]:
+    """The names of tensors of these sizes in their order, cut where a shard is full."""
     if max_bytes < 1:
         raise ValueError(f"max_shard_bytes must be >= 1, got {max_bytes}")
     shards: list[list[str]] = [[]]
     filled = 0
-    for name, tensor in state.items():
-        if shards[-1] and filled + tensor.nbytes > max_bytes:
+    for name, size in sizes.items():
+        if shards[-1] and filled + size > max_bytes:
             shards.append([])
             filled = 0
         shards[-1].append(name)
-        filled += tensor.nbytes
+        filled += size
     return shards
 
 
@@ -118,27 +130,35 @@ def _split(state: Mapping[str, Tensor], max_bytes: int) -> list[list[str]]:
 
 def check_state_dict(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
     """CheckpointError, listing what differs, unless `state` has the tensors of `shapes`."""
+    others = [
+        name for name, tensor in state.items() if name in shapes and not tensor.is_floating_point()
+    ]
+    check_shapes({name: tuple(tensor.shape) for name, tensor in state.items()}, shapes, others)
+
+
+def check_shapes(
+    found: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, tuple[int, ...]],
+    not_floating_point: Sequence[str] = (),
+) -> None:
+    """CheckpointError, listing what differs, unless tensors have the names and shapes expected."""
     problems = {
-        "unknown": sorted(set(state) - set(shapes)),
-        "missing": sorted(set(shapes) - set(state)),
+        "unknown": sorted(set(found) - set(expected)),
+        "missing": sorted(set(expected) - set(found)),
         "mis-shaped": [
-            f"{name} {tuple(state[name].shape)} instead of {shape}"
-            for name, shape in shapes.items()
-            if name in state and tuple(state[name].shape) != shape
+            f"{name} {found[name]} instead of {shape}"
+            for name, shape in expected.items()
+            if name in found and found[name] != shape
         ],
-        "not floating-point": [
-            name
-            for name, tensor in state.items()
-            if name in shapes and not tensor.is_floating_point()
-        ],
+        "not floating-point": not_floating_point,
     }
-    found = [f"{len(v)} {kind}: {_listed(v)}" for kind, v in problems.items() if v]
-    if found:
+    listed = [f"{len(v)} {kind}: {_listed(v)}" for kind, v in problems.items() if v]
+    if listed:
         raise CheckpointError(
-            "the checkpoint does not fit the model's configuration; tensors " + "; ".join(found)
+            "the checkpoint does not fit the model's configuration; tensors " + "; ".join(listed)
         )
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: Sequence[str]) -> str:
     more = len(names) - LISTED_NAMES
     return ", ".join(names[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from uio2_ros.model.checkpoint import CheckpointFiles, locate
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.jax_checkpoint import (
+    Tensors,
+    config_of,
+    place_arrays,
+    tensor_shapes,
+)
 from uio2_ros.model.families.unified_io_2.official_names import official_name
 from uio2_ros.model.pretrained import PretrainedModel
 from uio2_ros.model.quantization import check_quantization
 from uio2_ros.model.skeleton import without_weights
 from uio2_ros.model.synthetic import synthetic_state_dict
-from uio2_ros.model.weights import check_state_dict, read_state_dict
+from uio2_ros.model.t5x import open_checkpoint
+from uio2_ros.model.weights import check_shapes, check_state_dict, read_state_dict
 from uio2_ros.robot.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -67,6 +75,8 @@ class UnifiedIOWeights(PretrainedModel):
     ) -> Self:
         """A model from a directory in the hub's layout, a shipped bundle or a hub id.
 
+        A T5X folder or a flat .npz of the JAX network is read as well, into memory.
+
         With `input_modalities` or `target_modalities`, only what they need is loaded, see
         `set_modalities`. Weights keep the dtypes they are stored in, or are cast to `dtype` except
         for the ViTs and VQGANs, which then are float32. Tensors are mapped from the file, not read:
@@ -100,12 +110,25 @@ class UnifiedIOWeights(PretrainedModel):
         """As `from_pretrained`, from files that were located."""
         check_quantization(quantize)
         with without_weights():
-            model = cls(_read_config(files.config))
+            model, state = cls._from_jax(files) if files.is_jax else cls._from_torch(files)
+        kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
+        model.take_over({name: state[name] for name in kept}, device, dtype, quantize)
+        return model.eval()
+
+    @classmethod
+    def _from_torch(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
+        assert files.config is not None
+        model = cls(_read_config(files.config))
         state = read_state_dict(files.weights)
         check_state_dict(state, model.official_shapes())
-        kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
-        model.take_over({name: state.pop(name) for name in kept}, device, dtype, quantize)
-        return model.eval()
+        return model, state
+
+    @classmethod
+    def _from_jax(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
+        arrays = place_arrays(open_checkpoint(files.weights[0]))
+        model = cls(config_of(files.weights[0], arrays))
+        check_shapes(tensor_shapes(arrays), model.official_shapes())
+        return model, Tensors(arrays)
 
     @staticmethod
     def dtype_of(
