@@ -45,6 +45,7 @@ class ScriptedEngine:
     negatives: list[Sequence[Example] | None] = field(default_factory=list)
     frames: dict[int, Any] = field(default_factory=dict)
     name: str = "scripted"
+    family: str = "unified_io_2"
     synthetic_weights: bool = True
 
     def target_length(self, modality: str) -> int:

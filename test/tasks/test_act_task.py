@@ -104,7 +104,8 @@ def test_a_reply_that_is_no_chunk_is_a_parse_failure(
     arm, engine, observation, locations, bins, monkeypatch
 ):
     monkeypatch.setattr(
-        "uio2_ros.tasks.act.action_steps", lambda symbols, **_: free_form(symbols, longest=12)
+        "uio2_ros.tasks.builtin.act.action_steps",
+        lambda symbols, **_: free_form(symbols, longest=12),
     )
     engine.script = [locations(*bins)]
     with pytest.raises(InstructionError) as problem:

@@ -8,7 +8,7 @@ from uio2_ros.decoding import CuboidCodec, free_form
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import Frame, Instruction
-from uio2_ros.tasks.cuboids import PROMPT
+from uio2_ros.tasks.builtin.cuboids import TASK
 
 CAMERA = CameraModel(640, 480, fx=600.0, fy=600.0, cx=320.0, cy=240.0)
 CODEC = CuboidCodec()
@@ -44,7 +44,7 @@ def failure(runner, observation, **fields):
 def test_objects_are_boxes_in_metres_of_the_optical_frame(runner, engine, seen, locations):
     engine.script = [f"{locations(*MIDDLE)} low table {locations(*LEFT)} mug"]
     answer = run(runner, seen)
-    assert engine.prompts == [PROMPT]
+    assert engine.prompts == [TASK.prompt().text]
     assert answer.text == "low table, mug"
     table, mug = answer.cuboids
     # virtual depth 0.005 of 1000 m, times f / H = 600 / 480
@@ -151,7 +151,7 @@ def test_impossible_intrinsics_are_none(runner, seen, wrong):
 def test_tokens_of_no_box_are_a_parse_failure(runner, engine, seen, locations, bins, monkeypatch):
     """What the grammar does not allow, if it came all the same."""
     monkeypatch.setattr(
-        "uio2_ros.tasks.cuboids.labelled_cuboids",
+        "uio2_ros.tasks.builtin.cuboids.labelled_cuboids",
         lambda symbols, **_: free_form(symbols, longest=30),
     )
     engine.script = [f"{locations(*bins)} mug"]

@@ -171,7 +171,9 @@ def test_as_many_instances_are_segmented_as_the_settings_allow(
 def test_segmenting_what_is_not_there_finds_nothing(runner, engine, observation):
     engine.script = ["", ""]
     answer = runner.run(Instruction("unicorn", "segment"), observation)
-    assert (answer.pictures, answer.text) == ((), "nothing found")
+    assert (answer.detections, answer.text) == ((), "nothing found")
+    (mask,) = answer.pictures
+    assert (mask.label, mask.score, mask.pixels.any()) == ("unicorn", 0.0, False)
     mask = runner.segment(observation.image, "unicorn")
     assert (mask.pixels.shape, mask.pixels.any(), mask.score) == ((480, 640), False, 0.0)
 

@@ -84,7 +84,7 @@ def test_coco_objects_have_their_usual_names(runner, engine, observation, locati
 
 
 def test_there_are_80_coco_classes():
-    from uio2_ros.tasks.coco_detect import CLASSES, WRITTEN
+    from uio2_ros.tasks.builtin.coco_detect import CLASSES, WRITTEN
 
     assert len(set(CLASSES)) == len(WRITTEN) == 80
 

@@ -13,9 +13,12 @@ from uio2_ros.tasks import (
     Frame,
     Instruction,
     Observation,
+    Prompt,
     Stage,
     Task,
 )
+
+PROMPTS = {"unified_io_2": Prompt("Hello.")}
 
 
 def test_different_tasks_share_one_engine_batch(runner, engine, observation, locations):
@@ -207,8 +210,8 @@ def test_a_task_that_is_written_wrongly_is_told_how(
     runner, engine, observation, monkeypatch, answer, problem
 ):
     engine.sounds = [np.zeros(16, np.float32)]
-    task = Task("hello", "Greets.", "Hello.", ("text",), answer)
-    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", lambda _name: task)
+    task = Task("hello", "Greets.", PROMPTS, ("text",), answer)
+    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", lambda _name, _family: task)
     with pytest.raises(TypeError, match=f"task 'hello' {problem}"):
         runner.run(Instruction("hello", "hello"), observation)
 
@@ -221,8 +224,8 @@ def test_a_mistake_in_a_task_does_not_spoil_the_others(
         return Answer(text={}["missing"])
 
     engine.script, engine.sounds = ["a mug"], [np.zeros(16, np.float32)]
-    tasks = {"broken": Task("broken", "Fails.", "Hello.", ("text",), broken), **TASKS}
-    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", tasks.__getitem__)
+    tasks = {"broken": Task("broken", "Fails.", PROMPTS, ("text",), broken), **TASKS}
+    monkeypatch.setattr("uio2_ros.tasks.runner.task_named", lambda name, _family: tasks[name])
     failed, caption = runner.run_batch(
         [(Instruction("hello", "broken"), observation), (Instruction("", "caption"), observation)]
     )

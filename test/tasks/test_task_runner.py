@@ -9,7 +9,7 @@ from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, Stage
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.task import Use
+from uio2_ros.tasks.task import Argument
 
 
 def failure(runner, instruction, observation):
@@ -154,7 +154,7 @@ def test_unknown_task_names_the_known_ones(runner, observation):
     error = failure(runner, Instruction("mug", "levitate"), observation)
     assert error.code is ErrorCode.UNKNOWN_TASK
     assert "'levitate'" in error.message
-    assert "refexp, localize" in error.message
+    assert "plan, refexp, score" in error.message
 
 
 @pytest.mark.parametrize("task", ["", "refexp", "localize", "vqa", "score", "plan", "navigate"])
@@ -247,7 +247,9 @@ def test_requests_that_do_not_fit_their_task_say_why(runner, observation, instru
 
 
 def test_a_task_may_require_a_region(observation):
-    task = replace(TASKS["categorize"], region=Use.REQUIRED)
+    task = replace(
+        TASKS["categorize"], arguments=(Argument("region", "what it is asked of", "region"),)
+    )
     with pytest.raises(InstructionError, match="needs a region of the picture"):
         admit(task, Instruction("", "categorize"), observation, {})
 
@@ -344,7 +346,7 @@ def test_methods_give_the_interesting_part(runner, engine, observation, location
     camera = CameraModel(640, 480, 500.0, 500.0, 320.0, 240.0)
     assert runner.cuboids(picture, camera) == ()
     assert runner.ask(picture, "Hello?").text == "hello"
-    assert runner.score(picture, "It is", ("full", "empty")) == (-4.0, -5.0)
+    assert runner.score(picture, "It is", ("full", "empty")) == {"full": -4.0, "empty": -5.0}
     assert runner.categorize(picture, ("plate", "mug")) == "mug"
 
 

@@ -129,9 +129,9 @@ def _choose_task(arguments: argparse.Namespace) -> Suggestion:
         return Suggestion(arguments.task, whole, "as asked")
     suggestion = suggest(whole)
     task = TASKS[suggestion.task]
-    if arguments.option and task.options is Use.NONE:
+    if arguments.option and task.use_of("options") is Use.NONE:
         return Suggestion("", whole, "it comes with options")
-    if arguments.region is not None and task.region is Use.NONE:
+    if arguments.region is not None and task.use_of("region") is Use.NONE:
         return Suggestion("", whole, "it comes with a region")
     return suggestion
 

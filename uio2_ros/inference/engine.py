@@ -261,6 +261,11 @@ class Engine:
         """The encoder's output for one example; padding takes no place in it."""
         return self._encode([example])
 
+    @property
+    def family(self) -> str:
+        """The family of its model, which decides what it can be asked and how."""
+        return self.model.config.family
+
     def holds_frame(self, key: int | None) -> bool:
         """Whether an example may name this image-history frame without bringing it."""
         return key is not None and self._frames.get(key) is not None

@@ -14,12 +14,14 @@ from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.tasks.calls import Asking, Reply
-from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named
+from uio2_ros.tasks.model_calls import Asking, Reply
+from uio2_ros.tasks.phrases import Phrase
+from uio2_ros.tasks.registry import TASKS, describe_tasks, task_named, tasks_of
 from uio2_ros.tasks.routing import Suggestion, suggest, suggest_task
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
-from uio2_ros.tasks.task import Task, TaskInfo, Use, parse_failed
+from uio2_ros.tasks.targets import LabelledCall, TargetError
+from uio2_ros.tasks.task import Argument, Prompt, Task, TaskInfo, Use, parse_failed
 
 if TYPE_CHECKING:
     from uio2_ros.tasks.runner import TaskRunner
@@ -29,15 +31,20 @@ __all__ = [
     "ActionSpace",
     "ActionSpaceError",
     "Answer",
+    "Argument",
     "Asking",
     "Box",
     "Frame",
     "Instruction",
+    "LabelledCall",
     "Observation",
+    "Phrase",
+    "Prompt",
     "Reply",
     "Session",
     "Stage",
     "Suggestion",
+    "TargetError",
     "Task",
     "TaskInfo",
     "TaskRunner",
@@ -50,6 +57,7 @@ __all__ = [
     "suggest",
     "suggest_task",
     "task_named",
+    "tasks_of",
 ]
 
 

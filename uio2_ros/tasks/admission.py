@@ -27,7 +27,7 @@ def admit(
     """
     _check_text(task, instruction)
     _check_options(task, instruction)
-    _check_senses(task, observation)
+    _check_observation(task, observation)
     _check_region(task, instruction, observation.image)
     return _action_space(task, instruction, spaces)
 
@@ -41,21 +41,21 @@ def _title(task: Task) -> str:
 
 
 def _check_text(task: Task, instruction: Instruction) -> None:
-    if task.needs_text and not instruction.instruction.strip():
+    if task.use_of("instruction") is Use.REQUIRED and not instruction.instruction.strip():
         raise _invalid(f"the instruction is empty; {_title(task)} needs one: {task.description}")
 
 
 def _check_options(task: Task, instruction: Instruction) -> None:
-    if task.options is Use.NONE and instruction.options:
+    if task.use_of("options") is Use.NONE and instruction.options:
         raise _invalid(f"{_title(task)} takes no options; leave them out, or use task 'score'")
-    if task.options is Use.REQUIRED and not instruction.options:
+    if task.use_of("options") is Use.REQUIRED and not instruction.options:
         raise _invalid(f"{_title(task)} needs options to choose from; give at least one")
     for number, option in enumerate(instruction.options, start=1):
         if not option.strip():
             raise _invalid(f"option {number} of {len(instruction.options)} is empty; leave it out")
 
 
-def _check_senses(task: Task, observation: Observation) -> None:
+def _check_observation(task: Task, observation: Observation) -> None:
     heard = observation.audio is not None and observation.audio.size > 0
     if task.image is Use.REQUIRED and observation.image is None:
         raise _no_input(task, "a picture", "the camera publishes")
@@ -63,8 +63,8 @@ def _check_senses(task: Task, observation: Observation) -> None:
         raise _no_input(task, "earlier pictures beside the newest", "the image history has filled")
     if task.audio is Use.REQUIRED and not heard:
         raise _no_input(task, "sound", "the microphone publishes")
-    senseless = task.image is task.history is task.audio is Use.NONE
-    if not senseless and observation.image is None and not observation.history and not heard:
+    sees_nothing = task.image is task.history is task.audio is Use.NONE
+    if not sees_nothing and observation.image is None and not observation.history and not heard:
         raise _no_input(task, "a picture or sound", "the camera or the microphone publishes")
 
 
@@ -78,14 +78,14 @@ def _no_input(task: Task, missing: str, remedy: str) -> InstructionError:
 def _check_region(task: Task, instruction: Instruction, image: Frame | None) -> None:
     region = instruction.region
     if region is None:
-        if task.region is Use.REQUIRED:
+        if task.use_of("region") is Use.REQUIRED:
             raise _invalid(f"{_title(task)} needs a region of the picture; give one in pixels")
         if BOX in instruction.instruction:
             raise _invalid(f"the instruction says {BOX} but there is no region; give one in pixels")
         return
-    if task.region is Use.NONE:
+    if task.use_of("region") is Use.NONE:
         raise _invalid(f"{_title(task)} takes no region; leave it out")
-    if task.needs_text and BOX not in instruction.instruction:
+    if task.use_of("instruction") is Use.REQUIRED and BOX not in instruction.instruction:
         raise _invalid(f"a region is given but the instruction does not say where: write {BOX}")
     if image is None:
         raise _no_input(task, "the picture that the region lies in", "the camera publishes")

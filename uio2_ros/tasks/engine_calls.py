@@ -25,10 +25,17 @@ from uio2_ros.inference.sampling import Sampling
 from uio2_ros.processing.example import Example
 from uio2_ros.robot.answer import Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.calls import Drawing, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import MODALITIES
-from uio2_ros.tasks.job import Job, Order
+from uio2_ros.tasks.model_calls import (
+    Drawing,
+    PictureCall,
+    PictureReply,
+    Reply,
+    ScoreCall,
+    TextCall,
+)
 from uio2_ros.tasks.padding import put_back
+from uio2_ros.tasks.running_task import PendingCall, RunningTask
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine, Generation
@@ -74,23 +81,23 @@ class RowConstraints:
         return self._constraints[alike].probabilities(tokens, self._rows[alike].index(row))
 
 
-def score(engine: Engine, order: Order) -> None:
+def score(engine: Engine, pending: PendingCall) -> None:
     """Carry out a ScoreCall."""
-    assert isinstance(order.call, ScoreCall)
-    assert order.example is not None
-    options = order.call.options
+    assert isinstance(pending.call, ScoreCall)
+    assert pending.example is not None
+    options = pending.call.options
     _check_lengths(engine, options)
     started = perf_counter()
     losses = engine.score(
-        order.example,
+        pending.example,
         options,
         reduction="mean",
-        on_scored=lambda done: order.job.report(
+        on_scored=lambda done: pending.running.report(
             Stage.GENERATING, f"{done} of {len(options)} options"
         ),
     )
-    order.job.add(decode=perf_counter() - started)
-    order.reply = tuple(-float(loss) for loss in losses)
+    pending.running.add(decode=perf_counter() - started)
+    pending.reply = tuple(-float(loss) for loss in losses)
 
 
 def _check_lengths(engine: Engine, options: Sequence[str]) -> None:
@@ -106,34 +113,38 @@ def _check_lengths(engine: Engine, options: Sequence[str]) -> None:
             )
 
 
-def generate(engine: Engine, orders: Sequence[Order]) -> None:
+def generate(engine: Engine, calls: Sequence[PendingCall]) -> None:
     """Carry out calls that agree in modality and sampling as one batch."""
-    call = orders[0].call
-    constraints = RowConstraints([o.call for o in orders if isinstance(o.call, TextCall)])
-    sampling = _sampling(orders, constraints)
+    call = calls[0].call
+    constraints = RowConstraints(
+        [pending.call for pending in calls if isinstance(pending.call, TextCall)]
+    )
+    sampling = _sampling(calls, constraints)
     modality = MODALITIES[type(call)]
     generations = engine.generate(
-        [order.example for order in orders if order.example is not None],
+        [pending.example for pending in calls if pending.example is not None],
         modality=modality,
         sampling=sampling,
         negative=_negative(engine, sampling),
-        on_token=partial(_report, orders, engine.target_length(modality)),
-        on_rendered=None if modality == "text" else partial(_report_rendered, orders),
+        on_token=partial(_report, calls, engine.target_length(modality)),
+        on_rendered=None if modality == "text" else partial(_report_rendered, calls),
     )
-    for row, (order, generation) in enumerate(zip(orders, generations, strict=True)):
-        order.reply = _reply(engine, order, generation, constraints, row)
-    _add_timings(orders, generations)
+    for row, (pending, generation) in enumerate(zip(calls, generations, strict=True)):
+        pending.reply = _reply(engine, pending, generation, constraints, row)
+    _add_timings(calls, generations)
 
 
-def _sampling(orders: Sequence[Order], constraints: RowConstraints) -> Sampling:
-    call, settings = orders[0].call, orders[0].job.session.settings
-    seeds = tuple(order.job.session.instruction.seed for order in orders)
+def _sampling(calls: Sequence[PendingCall], constraints: RowConstraints) -> Sampling:
+    call, settings = calls[0].call, calls[0].running.session.settings
+    seeds = tuple(pending.running.session.instruction.seed for pending in calls)
     if isinstance(call, PictureCall):
         return replace(_DRAWINGS[call.drawing], seed=seeds)
     if not isinstance(call, TextCall):
         return replace(AUDIO_SAMPLING, seed=seeds)
     greedy = Sampling(
-        max_new_tokens=max(o.call.grammar.longest for o in orders if isinstance(o.call, TextCall)),
+        max_new_tokens=max(
+            pending.call.grammar.longest for pending in calls if isinstance(pending.call, TextCall)
+        ),
         logits_processors=constraints.processors(),
     )
     if not any(seeds):
@@ -151,13 +162,13 @@ def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
 
 def _reply(
     engine: Engine,
-    order: Order,
+    pending: PendingCall,
     generation: Generation,
     constraints: RowConstraints,
     row: int,
 ) -> Reply | PictureReply | npt.NDArray[np.float32]:
-    assert order.example is not None
-    processor, info = engine.processor, order.example.image_info
+    assert pending.example is not None
+    processor, info = engine.processor, pending.example.image_info
     if generation.image is not None:
         if info is None:
             return PictureReply(generation.image)
@@ -167,47 +178,48 @@ def _reply(
         return generation.audio
     tokens = tuple(int(token) for token in generation.tokens)
     return Reply(
-        text=order.job.session.symbols.vocabulary.decode(tokens).strip(),
+        text=pending.running.session.symbols.vocabulary.decode(tokens).strip(),
         tokens=tokens,
         probabilities=tuple(constraints.probabilities(tokens, row)),
         to_pixels=None if info is None else partial(processor.to_pixels, image_info=info),
-        at_limit=isinstance(order.call, TextCall) and len(tokens) >= order.call.grammar.longest - 1,
+        at_limit=isinstance(pending.call, TextCall)
+        and len(tokens) >= pending.call.grammar.longest - 1,
     )
 
 
-def _report(orders: Sequence[Order], whole: int, tokens: npt.NDArray[np.int64]) -> None:
-    """Tell each job how far the first of its rows is; tokens (B, n) without the start token.
+def _report(calls: Sequence[PendingCall], whole: int, tokens: npt.NDArray[np.int64]) -> None:
+    """Tell each task how far the first of its rows is; tokens (B, n) without the start token.
 
     A picture or sound, of `whole` tokens, has no text so far but how much of it there is.
     """
-    for job, rows in _rows(orders).items():
+    for running, rows in _rows(calls).items():
         text = f"{tokens.shape[1]} of {whole} tokens"
-        if isinstance(orders[rows[0]].call, TextCall):
-            written = job.session.symbols.vocabulary.decode(tokens[rows[0]].tolist())
+        if isinstance(calls[rows[0]].call, TextCall):
+            written = running.session.symbols.vocabulary.decode(tokens[rows[0]].tolist())
             text = written.rstrip(INCOMPLETE).strip()
-        job.report(Stage.GENERATING, text, tokens.shape[1])
+        running.report(Stage.GENERATING, text, tokens.shape[1])
 
 
-def _report_rendered(orders: Sequence[Order], count: int) -> None:
-    """Tell each job that rows are made into what they stand for; cancellations are seen, too."""
-    for job in _rows(orders):
-        job.report(Stage.FINISHING, f"{count} of {len(orders)} rendered")
+def _report_rendered(calls: Sequence[PendingCall], count: int) -> None:
+    """Tell each task that rows are made into what they stand for; cancellations are seen, too."""
+    for running in _rows(calls):
+        running.report(Stage.FINISHING, f"{count} of {len(calls)} rendered")
 
 
-def _add_timings(orders: Sequence[Order], generations: Sequence[Generation]) -> None:
+def _add_timings(calls: Sequence[PendingCall], generations: Sequence[Generation]) -> None:
     spent = generations[0].timings
-    for job, rows in _rows(orders).items():
-        job.add(
+    for running, rows in _rows(calls).items():
+        running.add(
             encode=spent.encode,
-            first_token=0.0 if job.timings.first_token else spent.first_token,
+            first_token=0.0 if running.timings.first_token else spent.first_token,
             decode=spent.decode,
             postprocess=spent.render,
             tokens=sum(len(generations[row].tokens) for row in rows),
         )
 
 
-def _rows(orders: Sequence[Order]) -> dict[Job, list[int]]:
-    rows: dict[Job, list[int]] = {}
-    for row, order in enumerate(orders):
-        rows.setdefault(order.job, []).append(row)
+def _rows(calls: Sequence[PendingCall]) -> dict[RunningTask, list[int]]:
+    rows: dict[RunningTask, list[int]] = {}
+    for row, pending in enumerate(calls):
+        rows.setdefault(pending.running, []).append(row)
     return rows

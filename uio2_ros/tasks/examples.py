@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,23 +14,14 @@ from uio2_ros.processing.geometry import ImageInfo, to_canvas
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
-from uio2_ros.tasks.calls import Call, PictureCall, ScoreCall, SoundCall, TextCall
+from uio2_ros.tasks.model_calls import ModelCall, PictureCall, ScoreCall, SoundCall, TextCall
 from uio2_ros.tasks.task import Task, Use
 
 if TYPE_CHECKING:
     from uio2_ros.processing import Processor
 
 
-class Prepares(Protocol):
-    """What examples are made with: an engine, or in training a processor alone."""
-
-    @property
-    def processor(self) -> Processor: ...
-    def holds_frame(self, key: int | None) -> bool:
-        """Whether the frame of a key needs not be given again."""
-
-
-MODALITIES: dict[type[Call], str] = {
+MODALITIES: dict[type[ModelCall], str] = {
     TextCall: "text",
     ScoreCall: "text",
     PictureCall: "image",
@@ -37,31 +29,36 @@ MODALITIES: dict[type[Call], str] = {
 }
 
 
-def make_example(engine: Prepares, task: Task, seen: Observation, call: Call) -> Example:
-    """The prompt with the senses that the task makes use of.
+def make_example(
+    processor: Processor,
+    task: Task,
+    seen: Observation,
+    call: ModelCall,
+    holds_frame: Callable[[int | None], bool] = lambda _key: False,
+) -> Example:
+    """The prompt with what of the observation the task makes use of.
 
+    holds_frame: whether the frame of a key needs not be given again, see `Engine.holds_frame`.
     Raises InstructionError for what does not fit the model, InvalidInputError for broken input.
     """
     history = () if task.history is Use.NONE else seen.history
     image = None if task.image is Use.NONE else seen.image
-    hearing = task.audio is not Use.NONE and seen.audio is not None and seen.audio.size > 0
+    hears = task.audio is not Use.NONE and seen.audio is not None and seen.audio.size > 0
     region = None if isinstance(call, SoundCall) else call.region
-    example = engine.processor(
+    example = processor(
         text=call.prompt,
         image=None if image is None else image.pixels,
-        image_history=[
-            None if engine.holds_frame(frame.key) else frame.pixels for frame in history
-        ],
+        image_history=[None if holds_frame(frame.key) else frame.pixels for frame in history],
         image_history_keys=[frame.key for frame in history],
-        audio=seen.audio if hearing else None,
+        audio=seen.audio if hears else None,
         audio_rate=seen.audio_rate,
         audio_until_now=True,
         region=None if region is None else (region.x1, region.y1, region.x2, region.y2),
         target=MODALITIES[type(call)],
     )
-    _check_length(engine.processor, example)
+    _check_length(processor, example)
     if isinstance(call, PictureCall) and call.blank is not None:
-        example = blanked(engine.processor, example, call.blank)
+        example = blanked(processor, example, call.blank)
     return example
 
 

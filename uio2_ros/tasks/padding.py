@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.processing.geometry import ImageInfo
-from uio2_ros.tasks.calls import Floats
+from uio2_ros.tasks.model_calls import Floats
 
 if TYPE_CHECKING:
     from uio2_ros.processing import Processor

@@ -1,5 +1,6 @@
 """All tasks by name, those of this package and those that others bring. Imports no torch.
 
+The tasks of this package are those of the files in `builtin/`.
 Another package brings tasks by entry points of the group `uio2_ros.tasks`, each of which names a
 `Task`, for instance in its pyproject.toml:
 
@@ -15,36 +16,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pkgutil import iter_modules
 from types import MappingProxyType
 
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.tasks.task import Task, TaskInfo
+from uio2_ros.tasks import builtin
+from uio2_ros.tasks.task import DEFAULT_FAMILY, Task, TaskInfo
 
 GROUP = "uio2_ros.tasks"
-
-_FILES = (
-    "free_form",
-    "refexp",
-    "localize",
-    "detect",
-    "coco_detect",
-    "cuboids",
-    "keypoints",
-    "segment",
-    "depth",
-    "normals",
-    "vqa",
-    "captions",
-    "categorize",
-    "options",
-    "manipulation",
-    "act",
-    "navigate",
-    "pictures",
-    "inpaint",
-    "generate_audio",
-)
-"""The files of this folder whose tasks there are, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +40,7 @@ def registry(brought: Iterable[EntryPoint]) -> Registry:
     An entry point that cannot be loaded, gives no task or takes a name that is taken is left out
     and named in `problems`; a warning tells of it.
     """
-    tasks = {task.name: task for name in _FILES for task in _tasks_of(name)}
+    tasks = {task.name: task for task in own_tasks()}
     problems: dict[str, str] = {}
     for entry in brought:
         problem = _add(entry, tasks)
@@ -71,10 +50,15 @@ def registry(brought: Iterable[EntryPoint]) -> Registry:
     return Registry(MappingProxyType(tasks), MappingProxyType(problems))
 
 
-def _tasks_of(name: str) -> Iterator[Task]:
-    for value in vars(import_module(f"uio2_ros.tasks.{name}")).values():
-        if isinstance(value, Task):
-            yield value
+def own_tasks() -> tuple[Task, ...]:
+    """The tasks of this package, by name."""
+    found = [
+        value
+        for file in iter_modules(builtin.__path__, f"{builtin.__name__}.")
+        for value in vars(import_module(file.name)).values()
+        if isinstance(value, Task)
+    ]
+    return tuple(sorted(found, key=lambda task: task.name))
 
 
 def _add(entry: EntryPoint, tasks: dict[str, Task]) -> str:
@@ -113,19 +97,31 @@ class _Installed(Mapping[str, Task]):
 TASKS: Mapping[str, Task] = _Installed()
 
 
-def task_named(name: str) -> Task:
+def tasks_of(family: str) -> dict[str, Task]:
+    """The tasks that models of a family have."""
+    return {name: task for name, task in TASKS.items() if family in task.prompts}
+
+
+def task_named(name: str, family: str = DEFAULT_FAMILY) -> Task:
     """The task. Raises InstructionError UNKNOWN_TASK, with the names there are, for any other."""
-    if name in TASKS:
-        return TASKS[name]
+    tasks = tasks_of(family)
+    if name in tasks:
+        return tasks[name]
     problems = _installed().problems
-    if name in problems:
-        reason = problems[name] + "; repair or remove that package"
+    known = ", ".join(known for known in tasks if known) + (
+        ', or "" for free form' if "" in tasks else ""
+    )
+    if name in TASKS:
+        problem = (
+            f"models of the family {family!r} do not have task {name!r}; expected one of {known}"
+        )
+    elif name in problems:
+        problem = f"no task is called {name!r}; {problems[name]}; repair or remove that package"
     else:
-        known = ", ".join(known for known in TASKS if known)
-        reason = f'expected one of {known}, or "" for free form'
-    raise InstructionError(ErrorCode.UNKNOWN_TASK, f"no task is called {name!r}; {reason}")
+        problem = f"no task is called {name!r}; expected one of {known}"
+    raise InstructionError(ErrorCode.UNKNOWN_TASK, problem)
 
 
-def describe_tasks() -> tuple[TaskInfo, ...]:
-    """What `~/list_tasks` tells: every task, free form first."""
-    return tuple(TaskInfo.of(task) for task in TASKS.values())
+def describe_tasks(family: str = DEFAULT_FAMILY) -> tuple[TaskInfo, ...]:
+    """What `~/list_tasks` tells: every task that models of a family have, free form first."""
+    return tuple(TaskInfo.of(task, family) for task in tasks_of(family).values())

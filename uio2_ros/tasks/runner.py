@@ -17,12 +17,12 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.batch import run_together
-from uio2_ros.tasks.job import Job, OnProgress
 from uio2_ros.tasks.registry import task_named
+from uio2_ros.tasks.runner_methods import RunnerMethods
+from uio2_ros.tasks.running_task import OnProgress, RunningTask
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
 from uio2_ros.tasks.task import Task
-from uio2_ros.tasks.task_methods import TaskMethods
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine
@@ -34,12 +34,12 @@ _REMEMBERED_GRAMMARS = 32
 logger = logging.getLogger(__name__)
 
 
-class TaskRunner(TaskMethods):
+class TaskRunner(RunnerMethods):
     """Runs instructions on one engine, one at a time or in batches. Not thread-safe.
 
     action_spaces default to those of `config/action_spaces`. `run` and `run_batch` are the whole
-    interface; the methods named after tasks are short ways to it that give the interesting part of
-    the answer.
+    interface; the methods named after tasks are short ways to it that give the part of the answer
+    that matters (`runner_methods.pyi`).
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class TaskRunner(TaskMethods):
         answered, and whatever else goes wrong in the model as it is.
         """
         started = perf_counter()
-        job = self._job(instruction, observation, on_progress or _nobody_listens)
-        run_together(self.engine, [job], self.settings.max_batch)
-        if job.error is not None:
-            raise job.error
-        return self._finished(job, started)
+        running = self._start(instruction, observation, on_progress or _nobody_listens)
+        run_together(self.engine, [running], self.settings.max_batch)
+        if running.error is not None:
+            raise running.error
+        return self._finished(running, started)
 
     def run_batch(
         self,
@@ -88,22 +88,26 @@ class TaskRunner(TaskMethods):
         """
         started = perf_counter()
         report = on_progress or _nobody_listens_to_any
-        jobs = [
-            self._job_or_refusal(instruction, observation, partial(report, number))
+        begun = [
+            self._start_or_refuse(instruction, observation, partial(report, number))
             for number, (instruction, observation) in enumerate(requests)
         ]
-        admitted = [job for job in jobs if isinstance(job, Job)]
+        admitted = [running for running in begun if isinstance(running, RunningTask)]
         run_together(self.engine, admitted, self.settings.max_batch)
-        return tuple(self._finished(job, started) if isinstance(job, Job) else job for job in jobs)
+        return tuple(
+            self._finished(one, started) if isinstance(one, RunningTask) else one for one in begun
+        )
 
-    def _job(
+    def _start(
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress
-    ) -> Job:
+    ) -> RunningTask:
         """The work on an instruction that was admitted."""
-        task = task_named(instruction.task)
+        family = self.engine.family
+        task = task_named(instruction.task, family)
         space = admit(task, instruction, observation, self.action_spaces)
         session = Session(
-            template=task.template(instruction.prompt_variant),
+            family=family,
+            template=task.template(instruction, family),
             instruction=instruction,
             observation=observation,
             settings=self.settings,
@@ -112,26 +116,26 @@ class TaskRunner(TaskMethods):
             compile_grammar=self._compile,
             action_space=space,
         )
-        return Job(task, session, on_progress)
+        return RunningTask(task, session, on_progress)
 
-    def _job_or_refusal(
+    def _start_or_refuse(
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress
-    ) -> Job | Answer:
+    ) -> RunningTask | Answer:
         try:
-            return self._job(instruction, observation, on_progress)
+            return self._start(instruction, observation, on_progress)
         except InstructionError as error:
             return Answer.failed(error.code, error.message, instruction.task)
 
-    def _finished(self, job: Job, started: float) -> Answer:
+    def _finished(self, running: RunningTask, started: float) -> Answer:
         """The answer, with what made it and how long it took since `started` (perf_counter)."""
-        answer = job.answer
+        answer = running.answer
         if answer is None:
-            assert job.error is not None, "a finished job has an answer or an error"
-            answer = _failure(job.task, job.error)
+            assert running.error is not None, "a finished task has an answer or an error"
+            answer = _failure(running.task, running.error)
         return replace(
             answer,
-            task=job.task.name,
-            timings=replace(job.timings, total=perf_counter() - started),
+            task=running.task.name,
+            timings=replace(running.timings, total=perf_counter() - started),
             model=self.engine.name,
             synthetic_weights=self.engine.synthetic_weights,
         )

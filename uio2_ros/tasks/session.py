@@ -17,7 +17,7 @@ from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
-from uio2_ros.tasks.calls import (
+from uio2_ros.tasks.model_calls import (
     Asking,
     Drawing,
     PictureCall,
@@ -34,11 +34,12 @@ from uio2_ros.tasks.settings import TaskSettings
 class Session:
     """What a task knows while it answers one instruction.
 
-    template: the task's prompt, or the paraphrase of it that was asked for.
-    token_limit: tokens the model can write at most, the end token included. compile_grammar
-    remembers grammars between instructions.
+    family: of the model's prompts. template: the task's prompt, or the paraphrase of it that was
+    asked for. token_limit: tokens the model can write at most, the end token included.
+    compile_grammar remembers grammars between instructions.
     """
 
+    family: str
     template: str
     instruction: Instruction
     observation: Observation

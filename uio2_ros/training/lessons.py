@@ -19,23 +19,28 @@ import numpy.typing as npt
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.decoding import Grammar, Symbols
 from uio2_ros.processing import Example, Processor
-from uio2_ros.processing.geometry import ImageInfo
+from uio2_ros.processing.geometry import ImageInfo, to_canvas
 from uio2_ros.processing.image import dense_target
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import InstructionError, InvalidInputError
 from uio2_ros.robot.observation import Observation
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.calls import Call, PictureCall, PictureReply, Reply, ScoreCall, TextCall
 from uio2_ros.tasks.examples import make_example
+from uio2_ros.tasks.model_calls import (
+    ModelCall,
+    PictureCall,
+    PictureReply,
+    Reply,
+    ScoreCall,
+    TextCall,
+)
 from uio2_ros.tasks.padding import put_back
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
-from uio2_ros.tasks.task import Task
-from uio2_ros.training.target_pictures import TargetPicture
-from uio2_ros.training.target_texts import TargetError
-from uio2_ros.training.targets import TEACHERS, Question, Target
+from uio2_ros.tasks.targets import LabelledCall, Target, TargetError, TargetPicture
+from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
 
 _REMEMBERED_GRAMMARS = 128
 _T = TypeVar("_T")
@@ -58,27 +63,16 @@ class Lesson:
     key: str
     number: int
     labelled: LabelledTask
-    call: Call
+    call: ModelCall
     target: Target
     example: Example
     decoded: Answer
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A processor without an engine: no frame is encoded in advance."""
-
-    processor: Processor
-
-    def holds_frame(self, key: int | None) -> bool:  # noqa: ARG002
-        return False
-
-
 class Teacher:
     """Makes lessons for the model of a processor. Not thread-safe.
 
-    action_spaces are those that instructions may name. teachers: the inverse of each task's
-    decoder, see `targets.TEACHERS`.
+    action_spaces are those that instructions may name.
     """
 
     def __init__(
@@ -86,12 +80,10 @@ class Teacher:
         processor: Processor,
         action_spaces: Mapping[str, ActionSpace],
         settings: TaskSettings | None = None,
-        teachers: Mapping[str, Callable[[Question], Target]] = TEACHERS,
     ) -> None:
         self.processor = processor
         self._spaces = action_spaces
         self._settings = settings or TaskSettings()
-        self._teachers = teachers
         symbols = Symbols.of(processor.tokenizer)
         self._symbols = symbols
         self._compile = lru_cache(_REMEMBERED_GRAMMARS)(partial(_compile, symbols))
@@ -112,10 +104,7 @@ class Teacher:
         labelled = sample.tasks[number]
         name = labelled.instruction.task
         try:
-            task = task_named(name)
-            if name not in self._teachers:
-                raise TargetError("nobody told how it is taught; add it to the teachers")
-            return tuple(self._taught(sample, number, task, variant))
+            return tuple(self._taught(sample, number, task_named(name), variant))
         except (InstructionError, InvalidInputError, TargetError, ValueError) as problem:
             reason = problem.message if isinstance(problem, InstructionError) else problem
             raise LessonError(f"sample {sample.key}, task {name!r} ({number}): {reason}") from (
@@ -126,7 +115,7 @@ class Teacher:
         labelled = sample.tasks[number]
         session = self._session(task, labelled, sample.observation, variant)
         asking = task.answer(session)
-        made: list[tuple[Call, Target, Example]] = []
+        made: list[tuple[ModelCall, Target, Example]] = []
         calls = next(asking)
         while True:
             replies = []
@@ -146,11 +135,12 @@ class Teacher:
     def _session(
         self, task: Task, labelled: LabelledTask, seen: Observation, variant: int
     ) -> Session:
-        asked = variant % (1 + len(task.variants))
+        asked = variant % (1 + len(task.prompt().variants))
         instruction = replace(labelled.instruction, prompt_variant=asked)
         space = admit(task, instruction, seen, self._spaces)
         return Session(
-            template=task.template(asked),
+            family=DEFAULT_FAMILY,
+            template=task.template(instruction),
             instruction=instruction,
             observation=seen,
             settings=self._settings,
@@ -161,23 +151,36 @@ class Teacher:
         )
 
     def _reply(
-        self, task: Task, session: Session, call: Call, answer: Answer
+        self, task: Task, session: Session, call: ModelCall, answer: Answer
     ) -> tuple[Target, Example, object]:
         """What is to be replied, the example that teaches it, and the reply itself."""
-        example = make_example(_Prepared(self.processor), task, session.observation, call)
-        question = Question(session, call, example, self.processor, answer)
-        target = self._teachers[task.name](question)
+        example = make_example(self.processor, task, session.observation, call)
+        target = task.target(self._labelled(session, call, example, answer))
         if isinstance(call, (TextCall, ScoreCall)):
-            return self._text(call, question, _expect(target, str))
+            return self._text(call, example, _expect(target, str))
         if isinstance(call, PictureCall):
-            return self._picture(call, question, _expect(target, TargetPicture))
+            return self._picture(call, example, _expect(target, TargetPicture))
         sound = _expect(target, np.ndarray)
         return sound, self.processor.with_targets(example, audio=sound), sound
 
+    def _labelled(
+        self, session: Session, call: ModelCall, example: Example, answer: Answer
+    ) -> LabelledCall:
+        if example.image_info is None:
+            return LabelledCall(session, call, answer)
+        info, canvas = ImageInfo.from_array(example.image_info), self.processor.config.image.size
+        return LabelledCall(
+            session,
+            call,
+            answer,
+            to_canvas=partial(to_canvas, info=info, canvas=canvas),
+            to_pixels=partial(self.processor.to_pixels, image_info=example.image_info),
+        )
+
     def _text(
-        self, call: TextCall | ScoreCall, question: Question, text: str
+        self, call: TextCall | ScoreCall, example: Example, text: str
     ) -> tuple[Target, Example, object]:
-        example = self.processor.with_targets(question.example, text)
+        example = self.processor.with_targets(example, text)
         if isinstance(call, ScoreCall):
             if text not in call.options:
                 raise TargetError(f"the answer {text!r} is none of the options {call.options}")
@@ -207,9 +210,9 @@ class Teacher:
             state = grammar.advance(state, token)
 
     def _picture(
-        self, call: PictureCall, question: Question, target: TargetPicture
+        self, call: PictureCall, example: Example, target: TargetPicture
     ) -> tuple[Target, Example, object]:
-        example = self.processor.with_targets(question.example, image=target.pixels)
+        example = self.processor.with_targets(example, image=target.pixels)
         if target.known is not None:
             example = self._masked(example, target.known)
         if call.blank is not None:
@@ -266,7 +269,7 @@ def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object
 def _expect(target: object, kind: type[_T]) -> _T:
     if not isinstance(target, kind):
         raise TargetError(
-            f"its teacher gave a {type(target).__name__}, the task asked for a {kind.__name__}"
+            f"its target is a {type(target).__name__}, the task asked for a {kind.__name__}"
         )
     return target
 

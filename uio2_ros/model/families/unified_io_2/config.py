@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from uio2_ros.model.json_records import UNLESS_DEFAULT, read_record, write_record
 
@@ -322,6 +322,8 @@ RELEASED_VOCABULARY = VocabularyConfig()
 class ModelConfig:
     """Everything that fixes the shapes of a model, as its `config.json` says it."""
 
+    family: ClassVar[str] = "unified_io_2"
+    """By which tasks know how to ask (`tasks.task.Task.prompts`)."""
     t5_config: TransformerConfig
     image_history_cfg: ResamplerConfig
     audio_history_cfg: ResamplerConfig

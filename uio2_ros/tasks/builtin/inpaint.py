@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.box import Box
-from uio2_ros.tasks.calls import Drawing
-from uio2_ros.tasks.pictures import colors_on_picture, drawn
-from uio2_ros.tasks.task import Asking, Session, Task, Use, with_text
-
-PROMPT = "Filling the blank region {box} {}."
+from uio2_ros.tasks import parts, targets
+from uio2_ros.tasks.builtin.pictures import colors_on_picture, drawn
+from uio2_ros.tasks.model_calls import Drawing
+from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task, with_text
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -44,12 +43,19 @@ def replaced(
 
 TASK = Task(
     name="inpaint",
-    description="The picture with the region drawn anew; the instruction may say what it shall "
-    "show.",
-    prompt=PROMPT,
-    variants=("Paint what belongs into the hidden area {box} {}.",),
+    description="The picture with a region drawn anew, the rest untouched.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "Filling the blank region {box} {}.",
+            ("Paint what belongs into the hidden area {box} {}.",),
+        )
+    },
     outputs=("text", "images"),
     answer=answer,
-    needs_text=False,
-    region=Use.REQUIRED,
+    gives=parts.picture,
+    target=targets.picture,
+    arguments=(
+        Argument("region", "what is drawn anew", "region"),
+        Argument("text", "what the region is to show", required=False),
+    ),
 )

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from uio2_ros.decoding import Grammar, labelled_boxes
 from uio2_ros.decoding.boxes import CORNERS
 from uio2_ros.robot.answer import Answer, Detection
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.phrases import thing
 from uio2_ros.tasks.placing import detections, listed, within_picture
-from uio2_ros.tasks.task import Asking, Session, Task, with_text
-
-PROMPT = 'Return the bounding boxes and categories of region matching "{}"'
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+    with_text,
+)
 
 
 def boxes_grammar(session: Session, labels: tuple[str, ...] = ()) -> Grammar:
@@ -49,11 +61,11 @@ def _label_length(session: Session, label: str) -> int:
 
 
 def find(
-    session: Session, what: str, force_locations: float, template: str = PROMPT
+    session: Session, what: str, force_locations: float, template: str = ""
 ) -> Asking[tuple[Detection, ...]]:
-    """The instances of a class, labelled with it."""
+    """The instances of a class, labelled with it. template: by default the trained prompt."""
     grammar = boxes_grammar(session, labels=(what,))
-    prompt = template.replace("{}", what)
+    prompt = (template or TASK.prompt(session.family).text).replace("{}", what)
     reply = yield from session.generate(prompt, grammar, force_locations=force_locations)
     boxes = detections(reply, session.symbols.vocabulary, overlap=session.settings.overlap)
     return within_picture(boxes)
@@ -66,11 +78,34 @@ def answer(session: Session) -> Asking[Answer]:
     return Answer(text=listed(found), detections=found)
 
 
+def target(labelled: LabelledCall) -> str:
+    """Every detection, labelled with what the instruction asks for."""
+    what = with_text("{}", labelled.session.instruction)
+    return labelled.boxes(replace(one, label=what) for one in labelled.answer.detections)
+
+
 TASK = Task(
     name="localize",
-    description="Every instance of the class that the instruction names, for example: cup.",
-    prompt=PROMPT,
-    variants=('Where is every "{}" in this picture?', 'Put a labelled box around each "{}"'),
+    description="Every instance of a class, as boxes.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            'Return the bounding boxes and categories of region matching "{}"',
+            ('Where is every "{}" in this picture?', 'Put a labelled box around each "{}"'),
+        )
+    },
     outputs=("text", "detections"),
     answer=answer,
+    gives=parts.detections,
+    target=target,
+    arguments=(Argument("what", "the class, for example: cup"),),
+    settings=("max_boxes", "force_class", "overlap"),
+    phrases=(
+        Phrase(
+            r"(?:find|locate|detect|look\s+for|search\s+for|show\s+me|where(?:'s|\s+is|\s+are)"
+            r"|draw\s+(?:a\s+)?box(?:es)?\s+around)\b\s*(?=\w)",
+            "it asks where something is",
+            "find the cup",
+            thing,
+        ),
+    ),
 )

@@ -10,23 +10,23 @@ from typing import Any
 from uio2_ros.processing.example import Example
 from uio2_ros.robot.answer import Answer, Stage, Timings
 from uio2_ros.robot.errors import InstructionError
-from uio2_ros.tasks.calls import Asking, Call
+from uio2_ros.tasks.model_calls import Asking, ModelCall
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.task import Task
 
 OnProgress = Callable[[Stage, str, int], None]
 
 
-class Job:
+class RunningTask:
     """One instruction under way: its task's generator, and what became of it.
 
     In the end either `answer` or `error` is there. `timings` are the wall-clock seconds of the
-    engine calls that this job took part in.
+    engine calls that this task took part in.
     """
 
     def __init__(self, task: Task, session: Session, on_progress: OnProgress) -> None:
         self.task, self.session, self.on_progress = task, session, on_progress
-        self.calls: tuple[Call, ...] = ()
+        self.calls: tuple[ModelCall, ...] = ()
         self.answer: Answer | None = None
         self.error: Exception | None = None
         self.timings = Timings()
@@ -48,13 +48,13 @@ class Job:
         """Run the task up to its first calls."""
         self._advance(lambda: next(self._asking))
 
-    def resume(self, orders: Sequence[Order]) -> None:
+    def resume(self, calls: Sequence[PendingCall]) -> None:
         """Give the task the replies to its calls, or raise the first error of them in it."""
-        errors = [order.error for order in orders if order.error is not None]
+        errors = [call.error for call in calls if call.error is not None]
         if errors:
             self._advance(lambda: self._asking.throw(errors[0]))
         else:
-            replies = tuple(order.reply for order in orders)
+            replies = tuple(call.reply for call in calls)
             self._advance(lambda: self._asking.send(replies))
 
     def report(self, stage: Stage, text: str = "", tokens: int = 0) -> None:
@@ -66,7 +66,7 @@ class Job:
         total = {name: getattr(self.timings, name) + value for name, value in spent.items()}
         self.timings = replace(self.timings, **total)
 
-    def _advance(self, step: Callable[[], tuple[Call, ...]]) -> None:
+    def _advance(self, step: Callable[[], tuple[ModelCall, ...]]) -> None:
         started = perf_counter()
         try:
             self.calls = step()
@@ -86,11 +86,11 @@ class Job:
 
 
 @dataclass(eq=False)
-class Order:
-    """One call of a job on its way through the engine; in the end a reply or an error is there."""
+class PendingCall:
+    """One call of a task on its way through the engine; in the end a reply or an error is there."""
 
-    job: Job
-    call: Call
+    running: RunningTask
+    call: ModelCall
     example: Example | None = None
     reply: Any = None
     error: InstructionError | None = None

@@ -6,11 +6,19 @@ from uio2_ros.decoding import named_action, parse_named_action
 from uio2_ros.robot.action_space import SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
-from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
-
-PROMPT = (
-    '{} {HISTORY}Predict the next move with the discrete action space "{ACTIONS}" based on '
-    'agent\'s histories with the format "observation ( x z y ) action"'
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+    Use,
+    parse_failed,
+    with_text,
 )
 
 
@@ -42,17 +50,39 @@ def _prompt(session: Session) -> str:
     return with_text(prompt, session.instruction)
 
 
+def target(labelled: LabelledCall) -> str:
+    """The name of the first step."""
+    return labelled.steps[0].name
+
+
 TASK = Task(
     name="navigate",
-    description="The next move towards what the instruction asks, for example: go to the door.",
-    prompt=PROMPT,
-    variants=(
-        '{} {HISTORY}Choose the next of the moves "{ACTIONS}"; past ones are told as "observation '
-        '( x z y ) action"',
-    ),
+    description="The next move of the base and the motion it stands for, SI units.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            '{} {HISTORY}Predict the next move with the discrete action space "{ACTIONS}" based on '
+            'agent\'s histories with the format "observation ( x z y ) action"',
+            (
+                '{} {HISTORY}Choose the next of the moves "{ACTIONS}"; past ones are told as '
+                '"observation ( x z y ) action"',
+            ),
+        )
+    },
     outputs=("text", "plan"),
     answer=answer,
+    gives=parts.step,
+    target=target,
+    arguments=(Argument("text", "where the base is to go, for example: go to the door"),),
     history=Use.OPTIONAL,
+    moves=Use.OPTIONAL,
     action_spaces=(SpaceKind.DISCRETE,),
     default_action_space="pointnav",
+    phrases=(
+        Phrase(
+            r"(?:go|drive|navigate|walk|turn|rotate|stop|come|head)\b"
+            r"|move\s+(?:forward|forwards|ahead|back|backward|backwards|left|right|to|towards)\b",
+            "it asks the base to move",
+            "move to the door",
+        ),
+    ),
 )

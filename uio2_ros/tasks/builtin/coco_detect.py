@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from uio2_ros.robot.answer import Answer
-from uio2_ros.tasks.localize import boxes_grammar
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.builtin.localize import boxes_grammar
+from uio2_ros.tasks.phrases import LOOK
 from uio2_ros.tasks.placing import detections, listed, within_picture
-from uio2_ros.tasks.task import Asking, Session, Task
+from uio2_ros.tasks.targets import TargetError
+from uio2_ros.tasks.task import UNIFIED_IO_2, Asking, LabelledCall, Phrase, Prompt, Session, Task
 
-PROMPT = "Find the COCO objects."
 _NAMES = (
     "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, "
     "fire hydrant, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, "
@@ -43,13 +45,34 @@ def answer(session: Session) -> Asking[Answer]:
     return Answer(text=listed(found), detections=found)
 
 
+def target(labelled: LabelledCall) -> str:
+    """Every detection, labelled as the training data writes the class."""
+    spelling = {name: spelled for spelled, name in WRITTEN.items()}
+    found = labelled.answer.detections
+    strange = [one.label for one in found if one.label not in spelling]
+    if strange:
+        raise TargetError(f"{strange[0]!r} is no COCO class")
+    return labelled.boxes(replace(one, label=spelling[one.label]) for one in found)
+
+
 TASK = Task(
     name="coco_detect",
-    description="The objects in the picture that belong to the 80 COCO classes. The instruction "
-    "is not used.",
-    prompt=PROMPT,
-    variants=("Mark everything that belongs to a COCO class.",),
+    description="The objects in the picture that belong to the 80 COCO classes, as labelled boxes.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "Find the COCO objects.", ("Mark everything that belongs to a COCO class.",)
+        )
+    },
     outputs=("text", "detections"),
     answer=answer,
-    needs_text=False,
+    gives=parts.detections,
+    target=target,
+    settings=("max_boxes", "force_everything", "overlap"),
+    phrases=(
+        Phrase(
+            rf"{LOOK}\b.*\bcoco\b.*",
+            "it asks for the COCO objects",
+            "detect the COCO objects",
+        ),
+    ),
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from transforms3d.quaternions import quat2mat
 
 from uio2_ros.decoding import (
     CanvasPlacement,
     CuboidCodec,
+    CuboidError,
     LocatedCuboid,
     MetricBoxes,
     labelled_cuboids,
@@ -16,16 +18,31 @@ from uio2_ros.decoding import (
     parse_cuboids,
 )
 from uio2_ros.decoding.cuboids import CUBOID_TOKENS
+from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
-from uio2_ros.tasks.localize import room_for_boxes
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.builtin.localize import room_for_boxes
+from uio2_ros.tasks.phrases import LOOK
 from uio2_ros.tasks.placing import within_picture
-from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use, parse_failed
+from uio2_ros.tasks.targets import TargetError
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Reply,
+    Session,
+    Task,
+    Use,
+    parse_failed,
+)
 
-PROMPT = "Locate all objects in 3D format in the image."
 CODEC = CuboidCodec()
 
 
@@ -129,14 +146,73 @@ def _summary(located: Sequence[LocatedCuboid]) -> str:
     return ", ".join(box.label or "unnamed" for box in located) or "nothing found"
 
 
+def target(labelled: LabelledCall) -> str:
+    """Twelve locations and the label of each.
+
+    Boxes whose centre lies too far outside the picture to be written are left out.
+    """
+    camera, height, _ = _camera(labelled.session.observation)
+    if labelled.to_pixels is None:
+        raise TargetError("the answer has 3D boxes but there is no picture they lie in")
+    placement = CanvasPlacement.of(labelled.to_pixels, height)
+    written = (
+        (cuboid.label, _written(labelled.vocabulary, cuboid, camera, placement))
+        for cuboid in labelled.answer.cuboids
+    )
+    return " ".join(f"{tokens} {label}".strip() for label, tokens in written if tokens)
+
+
+def _written(
+    vocabulary: Vocabulary, cuboid: Cuboid, camera: CameraModel, placement: CanvasPlacement
+) -> str:
+    box = MetricBoxes(
+        np.array([cuboid.center]),
+        np.array([cuboid.size]),
+        quat2mat(cuboid.quaternion_wxyz)[None],
+    )
+    try:
+        tokens = CODEC.encode(vocabulary, box, camera, placement)[0]
+    except CuboidError:
+        if _is_about_the_picture(cuboid, camera, placement):
+            raise
+        return ""
+    return vocabulary.decode(tokens.tolist())
+
+
+def _is_about_the_picture(cuboid: Cuboid, camera: CameraModel, placement: CanvasPlacement) -> bool:
+    """Whether a box's centre is before the camera and within what tokens say of the canvas."""
+    x, y, z = cuboid.center
+    if z <= 0:
+        return False
+    pixel = np.array([camera.fy * y / z + camera.cy, camera.fx * x / z + camera.cx])
+    low, high = CODEC.center
+    fractions = placement.fractions_from(pixel)
+    return bool(((low <= fractions) & (fractions <= high)).all())
+
+
 TASK = Task(
     name="cuboids",
-    description="All objects as 3D boxes in the camera's optical frame; options, if given, are the "
-    "only labels. Needs camera_info of a rectified picture. The instruction is not used.",
-    prompt=PROMPT,
-    variants=("Find every object in this picture and give its box in 3D.",),
+    description="All objects as oriented boxes in the camera's optical frame (x right, y down, z "
+    "forward): centre and size in metres, and what they cover of the picture. Needs camera_info of "
+    "a rectified picture.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "Locate all objects in 3D format in the image.",
+            ("Find every object in this picture and give its box in 3D.",),
+        )
+    },
     outputs=("text", "detections_3d", "detections"),
     answer=answer,
-    needs_text=False,
-    options=Use.OPTIONAL,
+    gives=parts.cuboids,
+    target=target,
+    arguments=(Argument("labels", "the only labels there are", "options", required=False),),
+    camera=Use.REQUIRED,
+    settings=("max_boxes", "label_tokens", "force_everything"),
+    phrases=(
+        Phrase(
+            rf"{LOOK}\b.*\b(?:3\s*d|three\s+dimensions)\b",
+            "it asks where objects are in space",
+            "list all objects in 3D",
+        ),
+    ),
 )

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from uio2_ros.decoding import action_steps, parse_action_steps
+from uio2_ros.decoding.quantities import tokens_of
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
-from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
-
-PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.targets import TargetError
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    LabelledCall,
+    Prompt,
+    Session,
+    Task,
+    Use,
+    parse_failed,
+    with_text,
+)
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -73,14 +87,41 @@ def _described(steps: Sequence[Step]) -> str:
     )
 
 
+def target(labelled: LabelledCall) -> str:
+    """A location per dimension of each step, as many steps as the space has in a chunk."""
+    space, steps = labelled.session.space, labelled.steps
+    if len(steps) != space.chunk:
+        raise TargetError(
+            f"the answer has {len(steps)} steps, a chunk of action space {space.name!r} has "
+            f"{space.chunk}"
+        )
+    try:
+        fractions = [
+            dimension.fraction(value)
+            for step in steps
+            for dimension, value in zip(space.dimensions, step.values, strict=True)
+        ]
+    except ValueError as problem:
+        raise TargetError(str(problem)) from problem
+    tokens = tokens_of(labelled.vocabulary, np.clip(fractions, 0, 1))
+    return labelled.vocabulary.decode(tokens.tolist())
+
+
 TASK = Task(
     name="act",
-    description="The next steps of the robot towards what the instruction asks, one number per "
-    "dimension of a continuous action space.",
-    prompt=PROMPT,
-    variants=("The robot moves in {ACTION}.\nIt was told: {}.\nSay what it does next.\n",),
+    description="The next steps of the robot in a continuous action space: one SI value per "
+    "dimension, and when each step is due.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n",
+            ("The robot moves in {ACTION}.\nIt was told: {}.\nSay what it does next.\n",),
+        )
+    },
     outputs=("text", "plan"),
     answer=answer,
+    gives=parts.plan,
+    target=target,
+    arguments=(Argument("text", "what the robot is to do"),),
     history=Use.OPTIONAL,
     action_spaces=(SpaceKind.CONTINUOUS,),
     default_action_space="ee_delta",

@@ -6,11 +6,10 @@ from uio2_ros.decoding import LocatedBox, LocatedPoint, free_form, read_runs
 from uio2_ros.decoding.boxes import boxes_of_run
 from uio2_ros.decoding.keypoints import point_of_run
 from uio2_ros.robot.answer import Answer, PointSet
-from uio2_ros.tasks.options import choose
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.builtin.options import choose
 from uio2_ros.tasks.placing import place_boxes, place_points
-from uio2_ros.tasks.task import Asking, Reply, Session, Task, Use
-
-PROMPT = "{}"
+from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Reply, Session, Task, Use
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -46,14 +45,18 @@ def _with_locations(session: Session, reply: Reply) -> Answer:
 
 TASK = Task(
     name="",
-    description="Free form: the instruction is the prompt; boxes and points in the text are given "
-    "as detections and keypoints. With options, the best of them.",
-    prompt=PROMPT,
+    description="Free form: boxes and points in the text are given as detections and keypoints.",
+    prompts={UNIFIED_IO_2: Prompt("{}")},
     outputs=("text", "detections", "keypoints", "options", "scores"),
     answer=answer,
+    gives=parts.whole,
+    arguments=(
+        Argument("text", "the prompt; {box} in it is the region"),
+        Argument("options", "what may be answered", "options", required=False),
+        Argument("region", "what {box} stands for", "region", required=False),
+    ),
     image=Use.OPTIONAL,
     history=Use.OPTIONAL,
     audio=Use.OPTIONAL,
-    region=Use.OPTIONAL,
-    options=Use.OPTIONAL,
+    settings=("free_form_tokens",),
 )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from uio2_ros.decoding import (
     Motion,
@@ -11,19 +14,32 @@ from uio2_ros.decoding import (
     manipulation_steps,
     parse_motions,
 )
+from uio2_ros.decoding.manipulation import step_text
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
-from uio2_ros.tasks.task import Asking, Session, Task, Use, parse_failed, with_text
-
-NEXT_PROMPT = "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n"
-PLAN_PROMPT = "{} What is the action plan? Consider the observations"
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.targets import TargetError
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+    Use,
+    parse_failed,
+    with_text,
+)
 
 _KINDS = {
     Primitive.PICK_PLACE: (ActionKind.PICK_PLACE, "pick and place"),
     Primitive.PUSH: (ActionKind.PUSH, "push"),
 }
+_PRIMITIVES = {kind: primitive for primitive, (kind, _) in _KINDS.items()}
 
 
 def next_action(session: Session) -> Asking[Answer]:
@@ -81,27 +97,77 @@ def _spot(pose: Pose2D) -> str:
     return f"({pose.x:.3f} m, {pose.y:.3f} m, {math.degrees(pose.yaw):.0f} deg)"
 
 
+def _target(labelled: LabelledCall, steps: Sequence[Step]) -> str:
+    return " ".join(_written(labelled, number, step) for number, step in enumerate(steps, start=1))
+
+
+def _written(labelled: LabelledCall, number: int, step: Step) -> str:
+    if step.kind not in _PRIMITIVES or step.start is None or step.end is None:
+        raise TargetError(
+            f"step {number} ({step.name}) is neither a pick-and-place nor a push with poses"
+        )
+    places = [*_locations(labelled, step.start), *_locations(labelled, step.end)]
+    return step_text(number, _PRIMITIVES[step.kind]).format(*places)
+
+
+def _locations(labelled: LabelledCall, pose: Pose2D) -> list[str]:
+    """x y yaw; a location stands for n / number of locations, the last for the end, too."""
+    x, y, yaw = labelled.session.space.dimensions
+    turned = (pose.yaw - yaw.low) % math.tau + yaw.low
+    count = len(labelled.vocabulary.location_ids)
+    try:
+        fractions = [x.fraction(pose.x), y.fraction(pose.y), yaw.fraction(turned)]
+    except ValueError as problem:
+        raise TargetError(str(problem)) from problem
+    bins = [min(int(np.float32(fraction * count)), count - 1) for fraction in fractions]
+    return [labelled.written([one]) for one in bins]
+
+
 NEXT_ACTION = Task(
     name="next_action",
-    description="The next manipulation step towards what the instruction asks.",
-    prompt=NEXT_PROMPT,
-    variants=("Do this: {}.\nWrite actions as {ACTION}.\nWhich action comes next?\n",),
+    description="The next manipulation step, a pick and place or a push: metres and radians in the "
+    "action space's frame.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "Action space: {ACTION}.\nInstruction: {}.\nTask: Predict the following action.\n",
+            ("Do this: {}.\nWrite actions as {ACTION}.\nWhich action comes next?\n",),
+        )
+    },
     outputs=("text", "plan"),
     answer=next_action,
+    gives=parts.step,
+    target=lambda labelled: _target(labelled, labelled.steps[:1]),
+    arguments=(Argument("text", "what is to be done"),),
     history=Use.OPTIONAL,
     audio=Use.OPTIONAL,
     action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
+    phrases=(
+        Phrase(
+            r"(?:pick|put|place|push|pull|stack|grab|grasp|take|bring|move|sweep|insert|drop|sort|"
+            r"rearrange|slide|lift)\b",
+            "it asks to handle something",
+            "pick up the red block",
+        ),
+    ),
 )
 PLAN = Task(
     name="plan",
-    description="The manipulation steps that do what the instruction asks.",
-    prompt=PLAN_PROMPT,
-    variants=("{} Which steps lead there from what is seen?",),
+    description="The manipulation steps that do what the instruction asks, each as in next_action.",
+    prompts={
+        UNIFIED_IO_2: Prompt(
+            "{} What is the action plan? Consider the observations",
+            ("{} Which steps lead there from what is seen?",),
+        )
+    },
     outputs=("text", "plan"),
     answer=plan,
+    gives=parts.plan,
+    target=lambda labelled: _target(labelled, labelled.steps),
+    arguments=(Argument("text", "what is to be done"),),
     history=Use.OPTIONAL,
     audio=Use.OPTIONAL,
     action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
+    settings=("max_steps",),
 )

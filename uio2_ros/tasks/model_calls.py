@@ -68,10 +68,10 @@ class SoundCall:
     prompt: str
 
 
-Call: TypeAlias = TextCall | ScoreCall | PictureCall | SoundCall
+ModelCall: TypeAlias = TextCall | ScoreCall | PictureCall | SoundCall
 Floats = npt.NDArray[np.float32]
 _T = TypeVar("_T")
-Asking: TypeAlias = Generator[tuple[Call, ...], Any, _T]
+Asking: TypeAlias = Generator[tuple[ModelCall, ...], Any, _T]
 """A generator that asks the model and returns a _T."""
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from uio2_ros.robot.answer import Answer
-from uio2_ros.tasks.task import Asking, Session, Task, Use
-
-PROMPT = "{}"
+from uio2_ros.tasks import parts
+from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task, Use
 
 
 def choose(session: Session, prompt: str) -> Asking[Answer]:
@@ -23,13 +22,18 @@ def answer(session: Session) -> Asking[Answer]:
 
 TASK = Task(
     name="score",
-    description="Which of the options answers the instruction best, and how likely each is.",
-    prompt=PROMPT,
+    description="How well each option answers the instruction: mean log-likelihood per token, "
+    "higher is better.",
+    prompts={UNIFIED_IO_2: Prompt("{}")},
     outputs=("text", "options", "scores"),
     answer=answer,
+    gives=parts.scores,
+    arguments=(
+        Argument("text", "what the options answer; {box} in it is the region"),
+        Argument("options", "what may be answered", "options"),
+        Argument("region", "what {box} stands for", "region", required=False),
+    ),
     image=Use.OPTIONAL,
     history=Use.OPTIONAL,
     audio=Use.OPTIONAL,
-    region=Use.OPTIONAL,
-    options=Use.REQUIRED,
 )

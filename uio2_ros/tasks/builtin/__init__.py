@@ -1,0 +1,1 @@
+"""The tasks of this package: every `Task` of every file of this folder is one."""
