@@ -11,6 +11,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from uio2_ros import bringup
+from uio2_ros.settings import Setting, Value
 
 SECONDS_UNTIL_SIGTERM = "1.2"
 SECONDS_FROM_SIGTERM_TO_SIGKILL = "0.6"
@@ -19,21 +20,26 @@ SECONDS_FROM_SIGTERM_TO_SIGKILL = "0.6"
 def generate_launch_description() -> LaunchDescription:
     """Start first, declare second: before the declarations run, the context holds only what
     somebody gave, and only that may override the parameter file."""
-    return LaunchDescription([OpaqueFunction(function=_start), *map(_declare, bringup.ARGUMENTS)])
+    return LaunchDescription(
+        [OpaqueFunction(function=_start), *map(_declare, bringup.ARGUMENTS.values())]
+    )
 
 
-def _declare(argument: bringup.Argument) -> DeclareLaunchArgument:
+def _declare(argument: Setting) -> DeclareLaunchArgument:
     return DeclareLaunchArgument(
         argument.name,
-        default_value=argument.default,
+        default_value=argument.shown,
         description=argument.description,
-        choices=None if argument.is_flag else list(argument.choices) or None,
+        choices=list(argument.choices) or None,
     )
 
 
 def _start(context: LaunchContext) -> list[SetEnvironmentVariable | Node]:
-    names = {argument.name for argument in bringup.ARGUMENTS}
-    given = {name: text for name, text in context.launch_configurations.items() if name in names}
+    given = {
+        name: text
+        for name, text in context.launch_configurations.items()
+        if name in bringup.ARGUMENTS
+    }
     settings = bringup.Settings.parse(given)
     variables = bringup.environment(context.environment)
     return [
@@ -60,7 +66,7 @@ def _node(process: bringup.Process, settings: bringup.Settings) -> Node:
     )
 
 
-def _parameters(process: bringup.Process) -> dict[str, bringup.ParameterValue | ParameterValue]:
+def _parameters(process: bringup.Process) -> dict[str, Value | ParameterValue]:
     """Texts stay texts: launch would otherwise read a model called 7 as a number."""
     return {
         name: ParameterValue(value, value_type=str) if isinstance(value, str) else value

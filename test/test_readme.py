@@ -9,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from uio2_ros.bringup import ARGUMENTS
 from uio2_ros.cli.commands import COMMANDS
 from uio2_ros.tasks import describe_tasks
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("argument", ARGUMENTS, ids=lambda argument: argument.name)
-def test_every_launch_argument_is_described_as_it_is(argument):
-    default = f"`{argument.default}`" if argument.default else ""
-    assert f"| `{argument.name}` | {default} | {argument.description} |" in README
 
 
 @pytest.mark.parametrize("task", describe_tasks(), ids=lambda task: task.name or "free form")

@@ -12,14 +12,14 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from uio2_ros.settings import DEVICE_FORM, DEVICE_PATTERN, Value, setting, settings_of
+
 PACKAGE = "uio2_ros"
-DEVICE_PATTERN = r"auto|cpu|cuda(:\d+)?"
-ParameterValue = bool | float | int | str
 
 LAUNCHER_VARIABLE = "UIO2_LAUNCHER_PID"
 """Tells a node who started the graph, so that it does not outlive that process."""
@@ -31,7 +31,7 @@ DISTRIBUTIONS_BEFORE_FASTDDS_3 = ("humble", "iron", "jazzy")
 
 
 SIM_TASKS = ("put", "stack", "sort", "push", "swap", "rang", "moved", "go_to")
-SIM_BRIDGE: Mapping[str, ParameterValue] = {
+SIM_BRIDGE: Mapping[str, Value] = {
     "follow": True,
     "max_age": 60.0,
     "hand_over.confirm": True,
@@ -61,61 +61,76 @@ def config_folder() -> Path:
     )
 
 
-def _argument(default: str | bool, description: str, choices: tuple[str, ...] = ()) -> Any:
-    return field(default=default, metadata={"description": description, "choices": choices})
+NAMES = r"[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*"
+
+
+def _topic(default: str, description: str) -> Any:
+    name = "a ROS topic: a name such as camera/image_raw"
+    return setting(default, description, pattern=rf"(/|~/)?{NAMES}", form=name)
 
 
 @dataclass(frozen=True)
 class Settings:
     """The launch arguments, typed. `Settings.parse` makes one from what a person typed."""
 
-    model: str = _argument(
+    model: str = setting(
         "synthetic",
         "hub id or directory of an official checkpoint; synthetic: a tiny untrained model",
     )
-    tokenizer: str = _argument(
+    tokenizer: str = setting(
         "", "SentencePiece file of the checkpoint; empty: the synthetic one of the package"
     )
-    device: str = _argument("auto", "where the model runs: auto, cpu, cuda or cuda:<number>")
-    camera: str = _argument(
+    device: str = setting(
+        "auto", f"where the model runs: {DEVICE_FORM}", pattern=DEVICE_PATTERN, form=DEVICE_FORM
+    )
+    camera: str = setting(
         "auto",
         "auto (first camera that works, else a demonstration picture), off, a device "
         "(/dev/video0 or 0), a video or picture file, or a folder of pictures",
     )
-    microphone: str = _argument(
+    microphone: str = setting(
         "auto",
         "auto (default input, else a demonstration recording), off, the number or name of a "
         "device, or a sound file",
     )
-    image_topic: str = _argument(
+    image_topic: str = _topic(
         "image", "pictures the agent looks at; naming your own turns camera:=auto off"
     )
-    camera_info_topic: str = _argument("camera_info", "calibration that belongs to the pictures")
-    audio_topic: str = _argument(
+    camera_info_topic: str = _topic("camera_info", "calibration that belongs to the pictures")
+    audio_topic: str = _topic(
         "audio", "sound the agent hears; naming your own turns microphone:=auto off"
     )
-    compressed: bool = _argument(False, "pictures travel as JPEG on <image_topic>/compressed")
-    bridge: bool = _argument(
+    compressed: bool = setting(False, "pictures travel as JPEG on <image_topic>/compressed")
+    bridge: bool = setting(
         False, "carry plans out with the robot's controllers (docs/controllers.md)"
     )
-    follow: bool = _argument(
+    follow: bool = setting(
         False,
         "the bridge carries out every plan as soon as it is answered, not only what is sent to it",
     )
-    sim: bool = _argument(
+    sim: bool = setting(
         False, "a simulated robot instead of camera, microphone and controllers (docs/simulator.md)"
     )
-    sim_task: str = _argument("put", "what is to be done in the simulator", SIM_TASKS)
-    sim_seed: str = _argument("0", "number that decides what the simulator's scene looks like")
-    namespace: str = _argument("", "namespace of the nodes and of their relative topics")
-    params_file: str = _argument(
+    sim_task: str = setting("put", "what is to be done in the simulator", choices=SIM_TASKS)
+    sim_seed: int = setting(
+        0, "number that decides what the simulator's scene looks like", high=2**62
+    )
+    namespace: str = setting(
+        "",
+        "namespace of the nodes and of their relative topics",
+        pattern=rf"/*({NAMES})?/*",
+        form="words of letters, digits and underscores joined by /, such as robot1/head",
+    )
+    params_file: str = setting(
         "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
     )
-    autostart: bool = _argument(True, "load the model and activate the agent at once")
-    rviz: bool = _argument(False, "start RViz with the configuration of the package")
-    use_sim_time: bool = _argument(False, "take the time from /clock")
-    log_level: str = _argument(
-        "info", "least severe log lines shown", ("debug", "info", "warn", "error", "fatal")
+    autostart: bool = setting(True, "load the model and activate the agent at once")
+    rviz: bool = setting(False, "start RViz with the configuration of the package")
+    use_sim_time: bool = setting(False, "take the time from /clock")
+    log_level: str = setting(
+        "info",
+        "least severe log lines shown",
+        choices=("debug", "info", "warn", "error", "fatal"),
     )
     given: frozenset[str] = frozenset()
     """Names of the arguments somebody set: only these override the parameter file."""
@@ -123,10 +138,10 @@ class Settings:
     @classmethod
     def parse(cls, given: Mapping[str, str]) -> Settings:
         """Check and type what was typed; BringupError names the argument and what it may be."""
-        known = {argument.name: argument for argument in ARGUMENTS}
-        values: dict[str, Any] = {
-            name: _find(known, name).parse(text) for name, text in given.items()
-        }
+        values: dict[str, Any] = {name: _parsed(name, text) for name, text in given.items()}
+        if "namespace" in values:
+            bare = values["namespace"].strip("/")
+            values["namespace"] = f"/{bare}" if bare else ""
         settings = cls(**values, given=frozenset(given))
         _check_parameter_file(settings.params_file)
         return settings
@@ -137,90 +152,20 @@ class Settings:
         return Path(self.params_file or config_folder() / "agent.yaml").absolute()
 
 
-@dataclass(frozen=True)
-class Argument:
-    """One launch argument as text, the way both front doors take it."""
-
-    name: str
-    default: str
-    description: str
-    choices: tuple[str, ...]
-    is_flag: bool
-
-    def parse(self, text: str) -> str | bool:
-        """The typed value of `text`; BringupError if it is not one of the choices."""
-        text = text.strip()
-        if self.is_flag:
-            text = text.lower()
-        if self.choices and text not in self.choices:
-            raise BringupError(
-                f"{self.name}:={text} is not possible; expected one of: {', '.join(self.choices)}"
-            )
-        if self.name == "device":
-            return _check_device(text)
-        if self.name == "namespace":
-            return _check_namespace(text)
-        if self.name == "sim_seed":
-            return _check_seed(text)
-        if self.name.endswith("_topic"):
-            return _check_topic(self.name, text)
-        return text == "true" if self.is_flag else text
+ARGUMENTS = settings_of(Settings)
+"""The launch arguments by name, the way both front doors take them."""
 
 
-def _arguments() -> tuple[Argument, ...]:
-    return tuple(
-        _as_argument(item.name, getattr(Settings, item.name), **item.metadata)
-        for item in fields(Settings)
-        if item.metadata
-    )
-
-
-def _as_argument(
-    name: str, default: str | bool, description: str, choices: tuple[str, ...]
-) -> Argument:
-    if isinstance(default, bool):
-        return Argument(name, str(default).lower(), description, ("true", "false"), is_flag=True)
-    return Argument(name, default, description, choices, is_flag=False)
-
-
-def _find(known: Mapping[str, Argument], name: str) -> Argument:
-    if name in known:
-        return known[name]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}:=?" if near else ""
-    raise BringupError(f"unknown argument {name}:={hint} Known are: {', '.join(known)}")
-
-
-def _check_device(text: str) -> str:
-    if not re.fullmatch(DEVICE_PATTERN, text):
-        raise BringupError(
-            f"device:={text} is not possible; expected auto, cpu, cuda or cuda:<number>"
-        )
-    return text
-
-
-def _check_namespace(text: str) -> str:
-    bare = text.strip("/")
-    if bare and not re.fullmatch(r"[A-Za-z_]\w*(/[A-Za-z_]\w*)*", bare, re.ASCII):
-        raise BringupError(
-            f"namespace:={text} is not a ROS namespace; expected words of letters, digits and "
-            "underscores joined by /, such as robot1/head"
-        )
-    return f"/{bare}" if bare else ""
-
-
-def _check_seed(text: str) -> str:
-    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
-        raise BringupError(f"sim_seed:={text} is not possible; expected a whole number from 0 up")
-    return text
-
-
-def _check_topic(name: str, text: str) -> str:
-    if not re.fullmatch(r"(/|~/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", text, re.ASCII):
-        raise BringupError(
-            f"{name}:={text} is not a ROS topic; expected a name such as camera/image_raw"
-        )
-    return text
+def _parsed(name: str, text: str) -> Value:
+    if name not in ARGUMENTS:
+        near = get_close_matches(name, ARGUMENTS, n=1)
+        hint = f"; did you mean {near[0]}:=?" if near else ""
+        raise BringupError(f"unknown argument {name}:={hint} Known are: {', '.join(ARGUMENTS)}")
+    try:
+        return ARGUMENTS[name].parsed(text)
+    except ValueError:
+        expected = ARGUMENTS[name].expected
+        raise BringupError(f"{name}:={text} is not possible; expected {expected}") from None
 
 
 def _check_parameter_file(text: str) -> None:
@@ -243,9 +188,6 @@ def _check_parameter_file(text: str) -> None:
         )
 
 
-ARGUMENTS: tuple[Argument, ...] = _arguments()
-
-
 @dataclass(frozen=True)
 class Process:
     """One process of the graph."""
@@ -257,7 +199,7 @@ class Process:
     """What `ros2 launch` starts: an executable of `package`."""
     module: str | None
     """What `./uio2 up` starts: `python -m module`; None for a program found on PATH."""
-    parameters: Mapping[str, ParameterValue]
+    parameters: Mapping[str, Value]
     remappings: tuple[tuple[str, str], ...]
     arguments: tuple[str, ...] = ()
     needed: bool = True
@@ -293,7 +235,7 @@ def _source_runs(settings: Settings, source: str, topic: str) -> bool:
 
 
 def _default(name: str) -> str:
-    return next(argument.default for argument in ARGUMENTS if argument.name == name)
+    return ARGUMENTS[name].shown
 
 
 def _camera(settings: Settings) -> Process:
@@ -322,15 +264,12 @@ def _simulator(settings: Settings) -> Process:
     """BringupError, with the remedy, where MuJoCo is missing."""
     if importlib.util.find_spec("mujoco") is None:
         raise BringupError(f"sim:=true needs MuJoCo: {sys.executable} -m pip install mujoco")
-    given = _given(settings, sim_task="task")
-    if "sim_seed" in settings.given:
-        given["seed"] = int(settings.sim_seed)
     return Process(
         name="simulator",
         package=PACKAGE,
         executable="sim_node",
         module="uio2_ros.nodes.simulator.node",
-        parameters=given,
+        parameters=_given(settings, sim_task="task", sim_seed="seed"),
         remappings=(
             *_image_remappings(settings),
             *_remappings(audio=settings.audio_topic),
@@ -390,7 +329,7 @@ def _rviz(settings: Settings) -> Process:
 CLOCK = {"use_sim_time": "use_sim_time"}
 
 
-def _given(settings: Settings, **parameter_of: str) -> dict[str, ParameterValue]:
+def _given(settings: Settings, **parameter_of: str) -> dict[str, Value]:
     """Parameters that override the file: those whose launch argument somebody gave."""
     return {
         parameter: getattr(settings, argument)

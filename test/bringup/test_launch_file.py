@@ -90,10 +90,10 @@ def test_every_argument_is_declared_at_top_level(launch_file: ModuleType) -> Non
     (entities,) = launch_file.generate_launch_description().arguments
     declared = [entity for entity in entities if isinstance(entity, DeclareLaunchArgument)]
     assert [(entity.arguments[0], entity.options["default_value"]) for entity in declared] == [
-        (argument.name, argument.default) for argument in bringup.ARGUMENTS
+        (argument.name, argument.shown) for argument in bringup.ARGUMENTS.values()
     ]
     descriptions = [entity.options["description"] for entity in declared]
-    assert descriptions == [argument.description for argument in bringup.ARGUMENTS]
+    assert descriptions == [argument.description for argument in bringup.ARGUMENTS.values()]
 
 
 @pytest.mark.parametrize(

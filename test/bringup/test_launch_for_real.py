@@ -28,7 +28,7 @@ def test_show_args_lists_every_argument(ros_environment: dict[str, str]) -> None
     shown = subprocess.run(
         words, env=ros_environment, capture_output=True, text=True, check=True, timeout=60
     )
-    for argument in bringup.ARGUMENTS:
+    for argument in bringup.ARGUMENTS.values():
         assert f"'{argument.name}':" in shown.stdout
 
 

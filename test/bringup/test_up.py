@@ -23,8 +23,8 @@ REPOSITORY = Path(__file__).parents[2]
 def test_help_lists_every_argument(capsys: pytest.CaptureFixture[str]) -> None:
     assert up.main(["--help"]) == 0
     printed = capsys.readouterr().out
-    for argument in bringup.ARGUMENTS:
-        assert f"  {argument.name}:={argument.default}" in printed
+    for argument in bringup.ARGUMENTS.values():
+        assert f"  {argument.name}:={argument.shown}" in printed
         assert argument.description in printed
 
 

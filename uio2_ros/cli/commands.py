@@ -29,6 +29,10 @@ COMMANDS = {
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
     "eval": Command("how well a model does in the simulator, as a report", "uio2_ros.cli.eval"),
+    "docs": Command(
+        "rewrite agent.yaml and the tables of settings; --api DIR: the Python reference",
+        "uio2_ros.cli.docs",
+    ),
     "doctor": Command(
         "report what works on this machine and how to repair the rest",
         "uio2_ros.cli.doctor",

@@ -204,8 +204,9 @@ def _help() -> str:
     lines = ["usage: ./uio2 up [name:=value ...]", "", "Runs the agent with its camera and"]
     lines[-1] += " microphone until Ctrl-C. Arguments, the same as those of"
     lines += ["`ros2 launch uio2_ros agent.launch.py`:", ""]
-    for argument in bringup.ARGUMENTS:
-        choices = f" [{' | '.join(argument.choices)}]" if argument.choices else ""
-        lines.append(f"  {argument.name}:={argument.default}{choices}")
+    for argument in bringup.ARGUMENTS.values():
+        choices = ("true", "false") if argument.is_flag else argument.choices
+        listed = f" [{' | '.join(choices)}]" if choices else ""
+        lines.append(f"  {argument.name}:={argument.shown}{listed}")
         lines.append(f"      {argument.description}")
     return "\n".join(lines)

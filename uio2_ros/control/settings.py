@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 from enum import Enum
 
 from uio2_ros.robot.poses import Quaternion, from_roll_pitch_yaw
+from uio2_ros.settings import group, setting
 
 
 class Navigation(Enum):
@@ -46,31 +48,50 @@ class BlendSettings:
     (arXiv 2304.13705, section IV-A).
     """
 
-    mode: Blend = Blend.CROSSFADE
-    duration_s: float = 0.3
-    decay: float = 0.01
+    mode: Blend = setting(Blend.CROSSFADE, "how overlapping chunks are blended")
+    duration_s: float = setting(0.3, "seconds of a crossfade", name="duration")
+    decay: float = setting(0.01, "how much less each newer chunk of an ensemble counts")
 
 
 @dataclass(frozen=True)
 class SpeedSettings:
     """Speeds of discrete moves, and limits where an action space names none."""
 
-    linear: float = 0.25  # m/s
-    angular: float = 0.5  # rad/s
-    linear_acceleration: float = 0.5  # m/s^2
-    angular_acceleration: float = 1.0  # rad/s^2
-    joint: float = 0.5  # rad/s or m/s
-    joint_acceleration: float = 2.0  # rad/s^2 or m/s^2
+    linear: float = setting(
+        0.25, "m/s of discrete moves and of poses without max_rate", low=0.001, name="speed.linear"
+    )
+    angular: float = setting(0.5, "rad/s of the same", low=0.001, name="speed.angular")
+    joint: float = setting(
+        0.5, "rad/s or m/s of joints without max_rate", low=0.001, name="speed.joint"
+    )
+    linear_acceleration: float = setting(
+        0.5, "m/s^2, of velocities without max_rate", low=0.001, name="acceleration.linear"
+    )
+    angular_acceleration: float = setting(
+        1.0, "rad/s^2, of velocities without max_rate", low=0.001, name="acceleration.angular"
+    )
+    joint_acceleration: float = setting(
+        2.0, "rad/s^2 or m/s^2 of joints", low=0.001, name="acceleration.joint"
+    )
 
 
 @dataclass(frozen=True)
 class PickPlaceSettings:
     """Heights of the tool above the plane of the frame, and its orientation at yaw 0."""
 
-    pick_height: float = 0.02
-    place_height: float = 0.05
-    push_height: float = 0.02
-    tool: Quaternion = field(default_factory=lambda: from_roll_pitch_yaw(3.141592653589793, 0, 0))
+    pick_height: float = setting(0.02, "metres above the plane", low=-100.0, high=100.0)
+    place_height: float = setting(0.05, "metres above the plane", low=-100.0, high=100.0)
+    push_height: float = setting(0.02, "metres above the plane", low=-100.0, high=100.0)
+    roll: float = setting(
+        math.pi, "radians, of the tool at yaw 0; pi: it points down", low=-10.0, high=10.0
+    )
+    pitch: float = setting(0.0, "radians, of the tool at yaw 0", low=-10.0, high=10.0)
+    yaw: float = setting(0.0, "radians, of the tool at yaw 0", low=-10.0, high=10.0)
+
+    @property
+    def tool(self) -> Quaternion:
+        """The orientation at yaw 0."""
+        return from_roll_pitch_yaw(self.roll, self.pitch, self.yaw)
 
 
 @dataclass(frozen=True)
@@ -81,25 +102,53 @@ class HandOverSettings:
     else it counts as done.
     """
 
-    step_s: float = 10.0
-    confirm: bool = False
+    step_s: float = setting(
+        10.0,
+        "seconds a pose on a topic may take to be reported on step_done",
+        low=0.001,
+        name="step_seconds",
+    )
+    confirm: bool = setting(False, "a step that nobody reports failed; false: it is done")
 
 
 @dataclass(frozen=True)
 class BridgeSettings:
-    """All of it. period_s is the control period."""
+    """How plans are carried out."""
 
-    frame_id: str = "base_link"
-    goal_frame_id: str = ""
-    period_s: float = 0.05
-    max_age_s: float = 10.0
-    timeout_s: float = 120.0
-    joint_state_timeout_s: float = 0.5
-    tf_max_age_s: float = 5.0
-    origin: Origin = Origin.STAMP
-    navigation: Navigation = Navigation.CMD_VEL
-    arm: Arm = Arm.TRAJECTORY
-    blend: BlendSettings = field(default_factory=BlendSettings)
-    speed: SpeedSettings = field(default_factory=SpeedSettings)
-    pick_place: PickPlaceSettings = field(default_factory=PickPlaceSettings)
-    hand_over: HandOverSettings = field(default_factory=HandOverSettings)
+    frame_id: str = setting(
+        "base_link", "frame of the commands; plans in another need a transform", name="frame"
+    )
+    rate_hz: float = setting(20.0, "control periods per second", low=1.0, high=500.0, name="rate")
+    max_age_s: float = setting(
+        10.0, "seconds that the picture of a plan may be old", low=0.001, name="max_age"
+    )
+    timeout_s: float = setting(
+        120.0, "seconds a plan may take where a goal does not say", low=0.001, name="timeout"
+    )
+    joint_state_timeout_s: float = setting(
+        0.5,
+        "seconds a joint position counts; 0: move arms without knowing where they are",
+        name="joint_state_timeout",
+    )
+    tf_max_age_s: float = setting(
+        5.0, "seconds a moving transform counts", low=0.001, name="tf_max_age"
+    )
+    navigation: Navigation = setting(Navigation.CMD_VEL, "who carries out discrete moves")
+    goal_frame_id: str = setting(
+        "",
+        "frame of navigation goals, such as map; empty: that of the plan",
+        name="goal_frame",
+    )
+    arm: Arm = setting(Arm.TRAJECTORY, "who carries out joint positions")
+    origin: Origin = setting(
+        Origin.STAMP, "when the first step of a chunk on plan is due", name="chunk.origin"
+    )
+    blend: BlendSettings = group(BlendSettings, "blend")
+    speed: SpeedSettings = group(SpeedSettings)
+    pick_place: PickPlaceSettings = group(PickPlaceSettings, "pick_place")
+    hand_over: HandOverSettings = group(HandOverSettings, "hand_over")
+
+    @property
+    def period_s(self) -> float:
+        """Between two commands."""
+        return 1.0 / self.rate_hz

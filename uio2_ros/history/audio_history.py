@@ -16,6 +16,7 @@ import numpy.typing as npt
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.settings import setting
 
 Sound = npt.NDArray[np.float32]
 
@@ -34,8 +35,7 @@ class Push(str, Enum):
 class AudioHistorySettings:
     """Bounds and clock of an `AudioHistory`; ValueError for values that make no sense."""
 
-    seconds: float = 40.0
-    """Sound kept."""
+    seconds: float = setting(40.0, "seconds of sound kept", low=0.1, high=3600.0)
     rate: int = 16000
     """Hz of the samples kept."""
     max_bytes: int = 16 * 2**20
@@ -46,9 +46,11 @@ class AudioHistorySettings:
     """The same for chunks without a stamp, which are placed by their arrival."""
     reset_tolerance_s: float = 1.0
     """A stamp older than the one before by more clears the history (simulation reset)."""
-    max_ahead_s: float = 2.0
-    """Chunks stamped later than the clock by more are dropped: all that follows would be older. A
-    clock that stands at 0, as before the first simulated time, is not asked."""
+    max_ahead_s: float = setting(
+        2.0, "sound stamped this many seconds in the future is dropped", name="max_ahead"
+    )
+    """All that follows would be older. A clock that stands at 0, as before the first simulated
+    time, is not asked."""
     quality: str = "HQ"
     """One of `QUALITIES`."""
 

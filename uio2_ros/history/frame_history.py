@@ -19,6 +19,9 @@ from uio2_ros.history.slot_pool import SlotPool
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.observation import Frame
 from uio2_ros.robot.time import to_ns, to_s
+from uio2_ros.settings import setting
+
+MIB = 2**20
 
 _KEYS = itertools.count(1)  # of all histories, so that one model can serve several
 
@@ -38,14 +41,22 @@ class Offer(str, Enum):
 class FrameHistorySettings:
     """Bounds and clock of a `FrameHistory`; ValueError for values that make no sense."""
 
-    count: int = 8
-    """Older frames kept, without the newest."""
-    period_s: float = 1.0
-    """Least time between two frames kept."""
-    max_span_s: float = 60.0
-    """Frames older than the newest by more are forgotten."""
-    max_bytes: int = 256 * 2**20
-    """Most memory for pixels: frames kept, pinned and spare buffers together."""
+    count: int = setting(8, "older pictures kept, without the newest", high=1000)
+    period_s: float = setting(1.0, "least seconds between two pictures kept", name="period")
+    max_span_s: float = setting(
+        60.0,
+        "seconds before the newest from which pictures are forgotten",
+        low=0.001,
+        name="seconds",
+    )
+    max_bytes: int = setting(
+        256 * MIB,
+        "most MiB of pixels: pictures kept, in use and spare buffers together",
+        low=1,
+        high=65536,
+        name="megabytes",
+        unit=MIB,
+    )
     spare: int = 0
     """Buffers beyond `count` that are made ready, one with each picture, before snapshots that are
     held for long need them; still more are freed after use. 0 makes none ready and keeps all."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.settings import setting
 
 SAMPLE_RATES_HZ = range(1000, 768_001)
 """Outside of these a sound would span minutes or nothing, and so would what follows it."""
@@ -27,9 +28,17 @@ CHUNK_DTYPES = {"S16LE": "<i2", "F32LE": "<f4"}
 class PcmFormat:
     """What bare PCM bytes are; the format of messages that do not say it themselves."""
 
-    sample_rate: int = 16000  # Hz
-    channels: int = 1
-    encoding: str = "S16LE"
+    sample_rate: int = setting(
+        16000,
+        "Hz of sound messages that do not tell (AudioData)",
+        low=SAMPLE_RATES_HZ.start,
+        high=SAMPLE_RATES_HZ.stop - 1,
+        name="rate",
+    )
+    channels: int = setting(1, "channels of sound messages that do not tell", low=1, high=64)
+    encoding: str = setting(
+        "S16LE", "encoding of sound messages that do not tell", choices=tuple(CHUNK_DTYPES)
+    )
 
 
 @dataclass(frozen=True)

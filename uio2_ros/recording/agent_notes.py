@@ -36,7 +36,7 @@ def spec_of(notes: Mapping[str, str], chosen: Mapping[str, str | None]) -> Model
         tokenizer=values.get("tokenizer", ""),
         device=values.get("device", "auto"),
         dtype=values.get("dtype", "auto"),
-        quantize=values.get("quantize") or None,
+        quantize=values.get("quantize", ""),
         threads=int(values.get("threads", "0")),
     )
 

@@ -82,7 +82,7 @@ def _engine(spec: ModelSpec) -> Engine:
         tokenizer=spec.tokenizer,
         device=spec.device,
         dtype=spec.dtype,
-        quantize=spec.quantize,
+        quantize=spec.quantize or None,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from uio2_ros.settings import DEVICE_FORM, DEVICE_PATTERN, check, group, setting
 from uio2_ros.tasks.settings import TaskSettings
 
 
@@ -23,26 +24,27 @@ def default_threads() -> int:
 class ModelSpec:
     """A model and the way to run it; ValueError for values that make no sense."""
 
-    model: str = "synthetic"
-    """"synthetic", "synthetic:<configuration>", a directory or a hub id."""
-    tokenizer: str = ""
-    """SentencePiece file; "" is the synthetic one of this package."""
-    device: str = "auto"
-    dtype: str = "auto"
-    quantize: str | None = None
-    threads: int = 0
-    """CPU threads of the model; 0 is `default_threads()`."""
-    action_spaces: str = ""
-    """Folder of action-space files; "" is that of this package."""
-    tasks: TaskSettings = field(default_factory=TaskSettings)
+    model: str = setting("synthetic", "synthetic[:configuration], a hub id or a directory")
+    tokenizer: str = setting("", "SentencePiece file; empty: the synthetic one of the package")
+    device: str = setting(
+        "auto", f"where the model runs: {DEVICE_FORM}", pattern=DEVICE_PATTERN, form=DEVICE_FORM
+    )
+    dtype: str = setting(
+        "auto", "number format of the weights", choices=("auto", "float32", "bfloat16", "float16")
+    )
+    quantize: str = setting(
+        "", "weights of linear layers as integers, such as int8; empty: as they are"
+    )
+    threads: int = setting(0, "CPU threads of the model; 0: all cores but one", high=1024)
+    action_spaces: str = setting("", "folder of action-space files; empty: that of the package")
+    tasks: TaskSettings = group(TaskSettings, "tasks")
     warm_up: bool = True
     """Answer one made-up instruction before READY, so that the first real one is not slow."""
 
     def __post_init__(self) -> None:
         if not self.model:
             raise ValueError('model is empty; give "synthetic", a hub id or a directory')
-        if self.threads < 0:
-            raise ValueError(f"threads is {self.threads}; give 0 (all but one core) or more")
+        check(self)
 
     @property
     def is_synthetic(self) -> bool:

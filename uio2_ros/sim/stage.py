@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from uio2_ros.robot.plan import Step
 from uio2_ros.robot.time import to_ns, to_s
+from uio2_ros.settings import setting
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.model import TIMESTEP_S
@@ -48,10 +49,14 @@ class InterruptedStepError(RuntimeError):
 class StageSettings:
     """How time passes and what is drawn."""
 
-    picture_rate_hz: float = 15.0
-    rate: float = 1.0  # of time; 0: as fast as it goes
-    lock_step: bool = False
-    samples_per_pixel: int = 4
+    picture_rate_hz: float = setting(
+        15.0, "pictures per second of the simulator", low=0.1, high=100.0, name="image_rate"
+    )
+    samples_per_pixel: int = setting(4, "against jagged edges; 0 draws faster", high=8)
+    rate: float = setting(
+        1.0, "seconds of the simulator per second; 0: as fast as it goes. Not 1: use_sim_time"
+    )
+    lock_step: bool = setting(False, "time passes only in ~/step; the others need use_sim_time")
 
 
 @dataclass(frozen=True)

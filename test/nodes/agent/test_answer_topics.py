@@ -20,13 +20,15 @@ from vision_msgs.msg import Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.messages.answers import result_message
-from uio2_ros.nodes.agent.parameters import declare_parameters
+from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
+from uio2_ros.nodes.parameters import declare_parameters
 from uio2_ros.robot.action_space import action_space_folder, load_action_spaces
 from uio2_ros.robot.answer import Answer, Cuboid, Picture
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
+from uio2_ros.settings import Effect
 
 pytestmark = pytest.mark.ros
 
@@ -55,7 +57,7 @@ def speaker() -> Iterator[Speaker]:
     context = rclpy.Context()
     rclpy.init(context=context)
     node = LifecycleNode("agent", context=context)
-    declare_parameters(node)
+    declare_parameters(node, AgentSettings, Effect.CONFIGURE)
     publishers = AnswerPublishers(node)
     node.trigger_configure()
     node.trigger_activate()

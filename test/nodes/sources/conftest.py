@@ -122,6 +122,10 @@ class Listener:
 
     def set_parameter(self, node: str, name: str, value: object) -> None:
         """Set a parameter of another node, as `ros2 param set` does."""
+        assert self.refusal(node, name, value) == ""
+
+    def refusal(self, node: str, name: str, value: object) -> str:
+        """Why another node does not take a parameter; empty: it does."""
         from rclpy.parameter import Parameter
         from rclpy.parameter_client import AsyncParameterClient
 
@@ -131,7 +135,9 @@ class Listener:
         answer = client.set_parameters([Parameter(name, value=value)])
         answer.add_done_callback(lambda _: answered.set())
         assert answered.wait(10.0)
-        assert answer.result().results[0].successful, answer.result()
+        result = answer.result().results[0]
+        assert result.successful or result.reason
+        return "" if result.successful else str(result.reason)
 
     def close(self) -> None:
         self._over = True

@@ -155,20 +155,36 @@ def test_wrong_parameters_are_diagnostics_that_help_and_can_be_corrected(
     listener.listen("image", Image, qos_profile_sensor_data)
     start_node(CAMERA, source=path, rate=-1, retry_period=0.2)
     for parameter, right, wrong, named in (
-        ("rate", 20, -1, "parameter rate is -1"),
-        ("rate", 20, "fast", "parameter rate is 'fast'"),
-        ("rate", 20, math.nan, "parameter rate is nan"),
-        ("rate", 20, math.inf, "parameter rate is inf"),
-        ("encoding", "rgb8", "yuv", "set bgr8 or rgb8"),
+        ("rate", 20, None, "rate is -1; expected a number from 0.01 to 1000"),
         ("calibration_file", "", "/nonexistent.yaml", "is not a calibration file"),
         ("source", str(path), 97, "no camera /dev/video97"),
     ):
-        listener.set_parameter("camera", parameter, wrong)
+        if wrong is not None:
+            listener.set_parameter("camera", parameter, wrong)
         report = status(listener, lambda status, named=named: named in f"{status}")
         assert report.level == DiagnosticStatus.ERROR
         listener.set_parameter("camera", parameter, right)
     listener.forget("image")
-    assert listener.wait("image", 1)[0].encoding == "rgb8"
+    listener.wait("image", 1)
+
+
+def test_impossible_parameters_are_refused_with_what_is_expected(
+    start_node, listener, picture
+) -> None:
+    path, _ = picture
+    listener.listen("image", Image, qos_profile_sensor_data)
+    start_node(CAMERA, source=path, rate=20)
+    for parameter, wrong, expected in (
+        ("rate", -1, "rate is -1; expected a number from 0.01 to 1000"),
+        ("rate", "fast", "rate is 'fast'; expected a number"),
+        ("rate", math.nan, "nan"),
+        ("width", 1.5, "width is 1.5; expected a whole number from 0 to 16384"),
+        ("encoding", "yuv", "encoding is 'yuv'; expected one of: bgr8, rgb8"),
+    ):
+        assert expected in listener.refusal("camera", parameter, wrong)
+    listener.set_parameter("camera", "encoding", "rgb8")
+    listener.forget("image")
+    assert listener.wait("image", 2)[-1].encoding == "rgb8"
 
 
 def test_node_ends_with_its_parent(ros_environment) -> None:

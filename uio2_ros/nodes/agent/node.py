@@ -44,24 +44,22 @@ from uio2_ros.messages.agent_state import (
     task_message,
 )
 from uio2_ros.nodes.agent.instructions import Instructions, Ready
-from uio2_ros.nodes.agent.parameters import (
-    PARAMETERS,
-    Effect,
-    declare_parameters,
-    read_settings,
-)
+from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
 from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
 from uio2_ros.nodes.deferred import result_of
+from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
+from uio2_ros.settings import Effect, settings_of
 from uio2_ros.tasks.registry import describe_tasks
 
+SETTINGS = settings_of(AgentSettings)
 STOP_CHECK_PERIOD_S = 0.1
 FOLLOW_PERIOD_S = 0.5
 """How often changes of the publishers are looked for."""
@@ -99,7 +97,7 @@ class AgentNode(LifecycleNodeMixin, Node):
     def __init__(self, **arguments: Any) -> None:
         Node.__init__(self, "agent", **arguments)
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
-        declare_parameters(self)
+        declare_parameters(self, AgentSettings, Effect.CONFIGURE)
         self.add_on_set_parameters_callback(self._judge_parameters)
         self._model: ModelProcess | None = None
         self._senses: Senses | None = None
@@ -232,7 +230,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         return TransitionCallbackReturn.FAILURE
 
     def _load(self) -> None:
-        settings = read_settings(self)
+        settings = read_parameters(self, AgentSettings)
         capacity = settings.frames.max_bytes + ARENA_SPARE_BYTES
         self._model = ModelProcess(
             settings.spec,
@@ -326,18 +324,17 @@ class AgentNode(LifecycleNodeMixin, Node):
     # Callbacks, on the thread that spins the node.
 
     def _judge_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
-        """Refuses changes that would have no effect before the agent is configured again."""
+        """Refuses what is not possible, or has no effect before the agent is configured again."""
         _, label = self._state_machine.current_state
         fixed = [
             parameter.name
             for parameter in parameters
-            if parameter.name in PARAMETERS
-            and PARAMETERS[parameter.name].effect is Effect.CONFIGURE
+            if parameter.name in SETTINGS and SETTINGS[parameter.name].effect is None
         ]
         if fixed and label != "unconfigured":
             reason = f"{', '.join(fixed)} can be set while unconfigured; the agent is {label}"
             return SetParametersResult(successful=False, reason=reason)
-        return SetParametersResult(successful=True)
+        return judge_parameters(AgentSettings, parameters)
 
     def _encode_kept_picture(self) -> None:
         """Lets an idle model encode the last picture kept in the history, once."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
-from uio2_ros.nodes.agent.parameters import AgentSettings
+from uio2_ros.nodes.agent.parameters import SPARE_PICTURES, AgentSettings
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.action_space import SpaceKind
 from uio2_ros.robot.answer import Answer
@@ -66,7 +66,8 @@ class Senses:
         on_picture: Callable[[], None],
     ) -> None:
         """`memory` holds the pixels. `on_picture` is called after each picture that was taken."""
-        self.frames = FrameHistory(settings.frames, memory=memory, clock_ns=self._now_ns)
+        frames = replace(settings.frames, spare=SPARE_PICTURES)
+        self.frames = FrameHistory(frames, memory=memory, clock_ns=self._now_ns)
         self.audio = AudioHistory(settings.audio, clock_ns=self._now_ns)
         self.moves = MoveHistory(settings.moves)
         self.camera: CameraModel | None = None

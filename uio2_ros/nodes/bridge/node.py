@@ -42,18 +42,16 @@ from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import plan_of, transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.nodes.bridge.goals import Goals
-from uio2_ros.nodes.bridge.parameters import (
-    declare_parameters,
-    read_bridge_settings,
-    read_node_settings,
-)
+from uio2_ros.nodes.bridge.parameters import NodeSettings
 from uio2_ros.nodes.bridge.topics import Outlets
 from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.time import to_s
+from uio2_ros.settings import Effect
 
 STOP_CHECK_PERIOD_S = 0.1
 LAST_WORDS_S = 0.2
@@ -70,9 +68,9 @@ class BridgeNode(Node):
     def __init__(self, **arguments: Any) -> None:
         """ValueError for parameters that do not fit, or an action that is not installed."""
         super().__init__("bridge", **arguments)
-        declare_parameters(self)
-        self._node_settings = read_node_settings(self)
-        settings = read_bridge_settings(self)
+        declare_parameters(self, NodeSettings, Effect.RESTART)
+        self._node_settings = read_parameters(self, NodeSettings)
+        settings = self._node_settings.control
         self._frames = FrameTree(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)
         spaces = load_action_spaces(self._node_settings.action_spaces or None)

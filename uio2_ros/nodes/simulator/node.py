@@ -31,6 +31,7 @@ from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.simulator.messages import (
     handed_over,
     state_message,
@@ -39,11 +40,12 @@ from uio2_ros.nodes.simulator.messages import (
     track_of,
 )
 from uio2_ros.nodes.simulator.publishers import Publishers
-from uio2_ros.nodes.simulator.settings import declare_parameters, read_settings, split_named
+from uio2_ros.nodes.simulator.settings import NodeSettings, split_named
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.plan import Step
 from uio2_ros.robot.time import to_s
+from uio2_ros.settings import Effect
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.renderer import RenderError
@@ -65,8 +67,8 @@ class SimNode(Node):  # type: ignore[misc]
     def __init__(self) -> None:
         """ValueError for a parameter that names nothing there is."""
         super().__init__("simulator")
-        declare_parameters(self)
-        settings = read_settings(self)
+        declare_parameters(self, NodeSettings, Effect.RESTART)
+        settings = read_parameters(self, NodeSettings)
         self._settings = settings
         self._audience = Publishers(self, settings)
         self.stage = Stage(settings.choice, settings.stage, self._audience)

@@ -35,35 +35,41 @@ from uio2_ros.nodes.sources.camera_sources import (
     open_source,
 )
 from uio2_ros.nodes.sources.source_error import SourceError
-from uio2_ros.nodes.sources.source_node import SourceNode, run
-
-DEFAULTS: dict[str, tuple[object, str]] = {
-    "source": ("auto", "auto, a device (/dev/video0 or 0), a video, a picture or a folder"),
-    "rate": (15.0, "pictures per second; a video or device may have fewer"),
-    "width": (0, "pixels asked of a device; 0 leaves its own choice"),
-    "height": (0, "pixels asked of a device; 0 leaves its own choice"),
-    "encoding": ("bgr8", "bgr8 or rgb8"),
-    "compressed": (False, "publish JPEG on image/compressed too"),
-    "jpeg_quality": (90, "0 to 100"),
-    "frame_id": ("camera_optical_frame", "frame of the pictures: z forward, x right, y down"),
-    "calibration_file": ("", "camera_calibration YAML; empty assumes horizontal_fov"),
-    "horizontal_fov": (1.05, "radians seen from side to side, without a calibration file"),
-}
+from uio2_ros.nodes.sources.source_node import SourceNode, SourceSettings, run
+from uio2_ros.settings import setting
 
 
 @dataclass(frozen=True)
-class CameraSettings:
-    """The parameters, checked."""
+class CameraSettings(SourceSettings):
+    """The parameters of the camera."""
 
-    source: str
-    rate_hz: float
-    device_format: DeviceFormat
-    encoding: str
-    compressed: bool
-    jpeg_quality: int
-    frame_id: str
-    calibration_file: str
-    horizontal_fov: float  # radians
+    source: str = setting(
+        "auto", "auto, a device (/dev/video0 or 0), a video, a picture or a folder"
+    )
+    rate_hz: float = setting(
+        15.0,
+        "pictures per second; a video or device may have fewer",
+        low=0.01,
+        high=1000.0,
+        name="rate",
+    )
+    width: int = setting(0, "pixels asked of a device; 0: its own choice", high=16384)
+    height: int = setting(0, "pixels asked of a device; 0: its own choice", high=16384)
+    encoding: str = setting("bgr8", "order of the colours on image", choices=("bgr8", "rgb8"))
+    compressed: bool = setting(False, "publish JPEG on image/compressed too")
+    jpeg_quality: int = setting(90, "of image/compressed; larger is finer", high=100)
+    frame_id: str = setting(
+        "camera_optical_frame", "frame of the pictures: z forward, x right, y down"
+    )
+    calibration_file: str = setting("", "camera_calibration YAML; empty: horizontal_fov is assumed")
+    horizontal_fov: float = setting(
+        1.05, "radians seen from side to side, without a calibration file", low=0.01, high=3.1
+    )
+
+    @property
+    def device_format(self) -> DeviceFormat:
+        """What is asked of a device."""
+        return DeviceFormat(self.width, self.height, self.rate_hz)
 
 
 class ImageBuffer:
@@ -94,11 +100,11 @@ class ImageBuffer:
         return message
 
 
-class CameraNode(SourceNode):
+class CameraNode(SourceNode[CameraSettings]):
     """See the module."""
 
     def __init__(self) -> None:
-        super().__init__("camera", DEFAULTS)
+        super().__init__("camera", CameraSettings)
         sensor_qos = qos_profile_sensor_data
         self._image = self.create_publisher(Image, "image", sensor_qos)
         self._jpeg = self.create_publisher(CompressedImage, "image/compressed", sensor_qos)
@@ -109,7 +115,7 @@ class CameraNode(SourceNode):
 
     def stream(self) -> None:
         """Publish the source's pictures until the node stops."""
-        settings = self._settings()
+        settings = self.settings()
         source = open_source(settings.source, settings.device_format)
         try:
             self._stream(source, settings)
@@ -176,23 +182,6 @@ class CameraNode(SourceNode):
         self._counted = (published, now_s)
         rate_hz = (published - before) / max(now_s - before_s, 1e-3)
         return {**self._readings, "rate (Hz)": f"{rate_hz:.1f}", "published": str(published)}
-
-    def _settings(self) -> CameraSettings:
-        return CameraSettings(
-            source=self.text("source"),
-            rate_hz=self.number("rate", 0.01, "Hz"),
-            device_format=DeviceFormat(
-                width=int(self.number("width", 0, "pixels")),
-                height=int(self.number("height", 0, "pixels")),
-                rate_hz=self.number("rate", 0.01, "Hz"),
-            ),
-            encoding=self.choice("encoding", ("bgr8", "rgb8")),
-            compressed=self.choice("compressed", ("True", "False")) == "True",
-            jpeg_quality=int(self.number("jpeg_quality", 0, "percent")),
-            frame_id=self.text("frame_id"),
-            calibration_file=self.text("calibration_file"),
-            horizontal_fov=self.number("horizontal_fov", 0.01, "radians"),
-        )
 
 
 def _is_heard(publisher: Publisher[Any]) -> bool:

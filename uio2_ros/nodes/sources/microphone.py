@@ -13,6 +13,7 @@ import soxr
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from uio2_ros.msg import AudioChunk
 
+from uio2_ros.messages.audio import SAMPLE_RATES_HZ
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
 from uio2_ros.nodes.sources.microphone_sources import (
@@ -22,38 +23,45 @@ from uio2_ros.nodes.sources.microphone_sources import (
     is_demonstration,
     open_source,
 )
-from uio2_ros.nodes.sources.source_node import SourceNode, run
+from uio2_ros.nodes.sources.source_node import SourceNode, SourceSettings, run
 from uio2_ros.robot.time import to_ns
+from uio2_ros.settings import setting
 
 AUDIO_QOS = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
 """Chunks are small and a missing one is heard: five seconds are kept for a late reader."""
 
 LISTENER_POLL_PERIOD_S = 0.05
 
-DEFAULTS: dict[str, tuple[object, str]] = {
-    "source": ("auto", "auto, the number or name of an input device, or a sound file"),
-    "loop": (True, "play a file again and again; else once, from the first subscription on"),
-    "sample_rate": (16000, "Hz, of the chunks"),
-    "channels": (1, "1 mixes all channels, 2 keeps the first two"),
-    "encoding": (AudioChunk.S16LE, "S16LE or F32LE"),
-    "chunk_period": (0.1, "seconds of sound in a chunk"),
-    "drift_bound": (0.05, "seconds the stamps may be off the clock before they are set anew"),
-    "frame_id": ("microphone", "frame of the microphone"),
-}
-
 
 @dataclass(frozen=True)
-class MicrophoneSettings:
-    """The parameters, checked."""
+class MicrophoneSettings(SourceSettings):
+    """The parameters of the microphone."""
 
-    source: str
-    loop: bool
-    sample_rate: int  # Hz
-    channels: int
-    encoding: str
-    chunk_period_s: float
-    drift_bound_s: float
-    frame_id: str
+    source: str = setting("auto", "auto, the number or name of an input device, or a sound file")
+    loop: bool = setting(
+        True, "play a file again and again; false: once, from the first subscription on"
+    )
+    sample_rate: int = setting(
+        16000,
+        "Hz, of the chunks",
+        low=SAMPLE_RATES_HZ.start,
+        high=SAMPLE_RATES_HZ.stop - 1,
+    )
+    channels: int = setting(1, "1 mixes all channels, 2 keeps the first two", low=1, high=2)
+    encoding: str = setting(
+        AudioChunk.S16LE, "numbers in the chunks", choices=(AudioChunk.S16LE, AudioChunk.F32LE)
+    )
+    chunk_period_s: float = setting(
+        0.1, "seconds of sound in a chunk", low=0.005, high=10.0, name="chunk_period"
+    )
+    drift_bound_s: float = setting(
+        0.05,
+        "seconds the stamps may be off the clock before they are set anew",
+        low=0.001,
+        high=60.0,
+        name="drift_bound",
+    )
+    frame_id: str = setting("microphone", "frame that the chunks are stamped with")
 
 
 class ChunkEncoder:
@@ -89,11 +97,11 @@ class ChunkEncoder:
         return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
 
 
-class MicrophoneNode(SourceNode):
+class MicrophoneNode(SourceNode[MicrophoneSettings]):
     """See the module."""
 
     def __init__(self) -> None:
-        super().__init__("microphone", DEFAULTS)
+        super().__init__("microphone", MicrophoneSettings)
         self._audio = self.create_publisher(AudioChunk, "audio", AUDIO_QOS)
         self._readings: dict[str, str] = {}
         self._source: SoundSource | None = None
@@ -103,7 +111,7 @@ class MicrophoneNode(SourceNode):
 
     def stream(self) -> None:
         """Publish the source's sound until the node stops or a recording ends."""
-        settings = self._settings()
+        settings = self.settings()
         source = open_source(settings.source, settings.chunk_period_s, settings.loop)
         try:
             self._announce(source)
@@ -189,18 +197,6 @@ class MicrophoneNode(SourceNode):
                 "the cup on the table); name a source with microphone:=<device or sound file>"
             )
         self.running(f"{source.name}, {layout}, on {self._audio.topic_name}")
-
-    def _settings(self) -> MicrophoneSettings:
-        return MicrophoneSettings(
-            source=self.text("source"),
-            loop=self.choice("loop", ("True", "False")) == "True",
-            sample_rate=int(self.number("sample_rate", 1000, "Hz")),
-            channels=int(self.choice("channels", ("1", "2"))),
-            encoding=self.choice("encoding", (AudioChunk.S16LE, AudioChunk.F32LE)),
-            chunk_period_s=self.number("chunk_period", 0.005, "seconds"),
-            drift_bound_s=self.number("drift_bound", 0.001, "seconds"),
-            frame_id=self.text("frame_id"),
-        )
 
 
 def main(args: list[str] | None = None) -> int:

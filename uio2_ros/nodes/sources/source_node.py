@@ -7,14 +7,14 @@ fault of the program: it ends the process with a traceback.
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -22,9 +22,11 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.nodes.sources.source_error import SourceError
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
+from uio2_ros.settings import Effect, setting
 
 RETRY_PERIOD_S = 2.0
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -33,19 +35,33 @@ LONGEST_JOIN_S = 1.0
 """A thread inside a driver call may not come back; the process ends without it."""
 
 
-class SourceNode(Node):
+@dataclass(frozen=True)
+class SourceSettings:
+    """What every source has."""
+
+    retry_period_s: float = setting(
+        RETRY_PERIOD_S,
+        "seconds between attempts to open the source",
+        low=0.1,
+        high=3600.0,
+        name="retry_period",
+    )
+
+
+Settings = TypeVar("Settings", bound=SourceSettings)
+
+
+class SourceNode(Node, Generic[Settings]):
     """A node with a source. Subclasses implement `stream` and `readings`.
 
     `stream` runs in the node's thread, everything else in the thread that spins.
     """
 
-    def __init__(self, name: str, defaults: Mapping[str, tuple[object, str]]) -> None:
+    def __init__(self, name: str, settings: type[Settings]) -> None:
         super().__init__(name)
-        shared = {"retry_period": (RETRY_PERIOD_S, "seconds between attempts to open the source")}
-        for parameter, (default, description) in {**defaults, **shared}.items():
-            # dynamic: `source: 0` and `rate: 30` in a YAML file are integers
-            descriptor = ParameterDescriptor(description=description, dynamic_typing=True)
-            self.declare_parameter(parameter, default, descriptor)
+        self._kind = settings
+        declare_parameters(self, settings, Effect.NOW, dynamic=True)
+        self.add_on_set_parameters_callback(partial(judge_parameters, settings))
         self.failure: BaseException | None = None
         self.reopen = threading.Event()
         self.stopping = threading.Event()
@@ -84,27 +100,13 @@ class SourceNode(Node):
         self._problem = None
         self.get_logger().info(description)
 
-    def text(self, name: str) -> str:
-        """A parameter as text."""
-        value = self.get_parameter(name).value
-        return "" if value is None else str(value)
-
-    def number(self, name: str, minimum: float, unit: str) -> float:
-        """A parameter as a number that is at least `minimum`."""
-        value = self.get_parameter(name).value
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not minimum <= value < math.inf:
-            raise SourceError(
-                f"parameter {name} is {value!r}", f"set a number from {minimum} up, in {unit}"
-            )
-        return float(value)
-
-    def choice(self, name: str, choices: Sequence[str]) -> str:
-        """A parameter that is one of `choices`."""
-        value = self.text(name)
-        if value not in choices:
-            raise SourceError(f"parameter {name} is {value!r}", f"set {' or '.join(choices)}")
-        return value
+    def settings(self) -> Settings:
+        """The parameters, typed; SourceError for a value of the parameter file that cannot be."""
+        try:
+            return read_parameters(self, self._kind)
+        except ValueError as error:
+            remedy = "set it in the parameter file or with ros2 param set"
+            raise SourceError(str(error), remedy) from error
 
     def _work(self) -> None:
         try:
@@ -116,7 +118,7 @@ class SourceNode(Node):
     def _attempt(self) -> None:
         retry_s = RETRY_PERIOD_S
         try:
-            retry_s = self.number("retry_period", 0.1, "seconds")
+            retry_s = self.settings().retry_period_s
             self.stream()
             self.reopen.wait()
         except SourceError as problem:
@@ -149,7 +151,7 @@ class SourceNode(Node):
         return status_message(name, readings.pop("warning", ""), readings)
 
 
-def run(make_node: Callable[[], SourceNode], args: list[str] | None) -> int:
+def run(make_node: Callable[[], SourceNode[Any]], args: list[str] | None) -> int:
     """Spin a node until SIGINT or SIGTERM and return the exit code 0."""
     exit_when_parent_dies()
     asked_to_stop = stop_signals()
@@ -162,7 +164,7 @@ def run(make_node: Callable[[], SourceNode], args: list[str] | None) -> int:
     return 0
 
 
-def _spin(node: SourceNode, asked_to_stop: threading.Event) -> None:
+def _spin(node: SourceNode[Any], asked_to_stop: threading.Event) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     node.start()

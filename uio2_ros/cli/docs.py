@@ -1,0 +1,127 @@
+"""./uio2 docs: what is written elsewhere about settings, made from the settings themselves.
+
+Rewrites config/agent.yaml and the tables between `<!-- settings: NAME -->` and `<!-- end -->` in
+README.md and docs/*.md. With --api also the reference of the Python interface, out of the
+docstrings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from uio2_ros import bringup
+from uio2_ros.settings import Setting, Value, settings_of
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMENT_COLUMN = 36
+YAML_HEAD = """\
+# Parameters of the nodes, with their defaults: every one there is. Made by ./uio2 docs.
+# Copy this file, change what you need, and start with params_file:=<your copy>.
+"""
+TABLE = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def nodes() -> dict[str, dict[str, Setting]]:
+    """The parameters of every node, by its name."""
+    from uio2_ros.nodes.agent.parameters import AgentSettings
+    from uio2_ros.nodes.bridge.parameters import NodeSettings as BridgeSettings
+    from uio2_ros.nodes.simulator.settings import NodeSettings as SimulatorSettings
+    from uio2_ros.nodes.sources.camera import CameraSettings
+    from uio2_ros.nodes.sources.microphone import MicrophoneSettings
+
+    kinds: dict[str, type[Any]] = {
+        "agent": AgentSettings,
+        "bridge": BridgeSettings,
+        "camera": CameraSettings,
+        "microphone": MicrophoneSettings,
+        "simulator": SimulatorSettings,
+    }
+    return {name: settings_of(kind) for name, kind in kinds.items()}
+
+
+def parameter_file(settings: Mapping[str, Mapping[str, Setting]]) -> str:
+    """config/agent.yaml."""
+    lines = ["/**:"]
+    for node, known in settings.items():
+        lines += [f"  {node}:", "    ros__parameters:", *_yaml_lines(known.values())]
+    return YAML_HEAD + "\n".join(lines) + "\n"
+
+
+def table(settings: Iterable[Setting]) -> str:
+    """Rows of name, default and meaning in Markdown."""
+    rows = ["| | default | |", "|---|---|---|"]
+    for known in settings:
+        default = f"`{known.shown}`" if known.shown else ""
+        rows.append(f"| `{known.name}` | {default} | {known.meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def with_tables(page: str, settings: Mapping[str, Mapping[str, Setting]]) -> str:
+    """The page with its tables made anew; KeyError for settings that do not exist."""
+    return TABLE.sub(lambda found: found[1] + table(settings[found[2]].values()) + found[3], page)
+
+
+def documents() -> dict[Path, str]:
+    """Every file that is made from the settings, and what should be in it."""
+    settings = nodes()
+    tables = {**settings, "arguments": bringup.ARGUMENTS}
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    made = {page: with_tables(page.read_text(encoding="utf-8"), tables) for page in pages}
+    return {ROOT / "config" / "agent.yaml": parameter_file(settings), **made}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of the command."""
+    parser = argparse.ArgumentParser(prog="./uio2 docs", description=__doc__)
+    parser.add_argument("--api", type=Path, metavar="DIR", help="write the API reference there")
+    options = parser.parse_args(argv)
+    for file, text in documents().items():
+        if file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+            print(f"wrote {file.relative_to(ROOT)}")
+    return _api(options.api) if options.api else 0
+
+
+def _api(folder: Path) -> int:
+    command = [sys.executable, "-m", "pdoc", "--output-directory", str(folder), "uio2_ros"]
+    code = subprocess.run(command, check=False).returncode
+    if code == 0:
+        print(f"wrote {folder / 'index.html'}")
+    return code
+
+
+def _yaml_lines(settings: Iterable[Setting]) -> list[str]:
+    tree: dict[str, Any] = {}
+    for known in settings:
+        *groups, leaf = known.name.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[leaf] = known
+    return list(_branch_lines(tree, " " * 6))
+
+
+def _branch_lines(tree: Mapping[str, Any], indent: str) -> Iterable[str]:
+    for name, item in tree.items():
+        if isinstance(item, Setting):
+            entry = f"{indent}{name}: {_scalar(item.default)}"
+            yield f"{entry.ljust(COMMENT_COLUMN)}  # {item.meaning}"
+        else:
+            yield f"{indent}{name}:"
+            yield from _branch_lines(item, indent + "  ")
+
+
+def _scalar(value: Value) -> str:
+    return yaml.safe_dump(value).removesuffix("...\n").strip().replace("''", '""')
+
+
+if __name__ == "__main__":
+    sys.exit(main())
