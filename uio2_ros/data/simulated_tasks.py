@@ -60,13 +60,13 @@ def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[Labelled
     seen_from_front = truth.normals[..., 2:] < 0  # 0 where nothing is; beyond, see `Picture`
     normals = np.where(seen_from_front, truth.normals, np.float32(np.nan))
     tasks = [
-        _task("caption", Answer(text=said)),
-        _task("image_tag", Answer(text=TAGS[place])),
-        _task("depth", Answer(pictures=(Picture("depth", truth.depth),))),
-        _task("normals", Answer(pictures=(Picture("normals", normals),))),
+        labelled("caption", Answer(text=said)),
+        labelled("image_tag", Answer(text=TAGS[place])),
+        labelled("depth", Answer(pictures=(Picture("depth", truth.depth),))),
+        labelled("normals", Answer(pictures=(Picture("normals", normals),))),
         *(_question(asked, rng) for asked in questions(truth, rng)),
         *_found(truth, rng),
-        _task("generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said),
+        labelled("generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said),
     ]
     if truth.objects:
         tasks += _about_one(truth, truth.objects[int(rng.integers(len(truth.objects)))], rng)
@@ -75,9 +75,9 @@ def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[Labelled
 
 def listened(heard: Heard) -> tuple[LabelledTask, ...]:
     """What was heard, in words; and the other way round, where there was something."""
-    tasks = [_task("audio_caption", Answer(text=heard.words))]
+    tasks = [labelled("audio_caption", Answer(text=heard.words))]
     if heard.newest.any():
-        tasks.append(_task("generate_audio", Answer(audio=(heard.newest,)), heard.newest_words))
+        tasks.append(labelled("generate_audio", Answer(audio=(heard.newest,)), heard.newest_words))
     return tuple(tasks)
 
 
@@ -89,17 +89,17 @@ def to_come(
     rest = replace(plan, steps=plan.steps[number:])
     following = Answer(plan=replace(plan, steps=rest.steps[:1]))
     if episode.scene.place is Place.ROOM:
-        tasks = [_task("navigate", following, said, action_space=plan.action_space)]
+        tasks = [labelled("navigate", following, said, action_space=plan.action_space)]
     else:
         tasks = [
-            _task("plan", Answer(plan=rest), said, action_space=plan.action_space),
-            _task("next_action", following, said, action_space=plan.action_space),
+            labelled("plan", Answer(plan=rest), said, action_space=plan.action_space),
+            labelled("next_action", following, said, action_space=plan.action_space),
         ]
     # Pictures are drawn of what is seen at that moment alone.
     told = SIM_TASKS[episode.task].needs == "image"
     if number == 0 and told and episode.scene.place is Place.TABLE:
         picture = Answer(pictures=(Picture("generated", goal, said),))
-        tasks += [_task("goal_image", picture, said), _task("edit_image", picture, said)]
+        tasks += [labelled("goal_image", picture, said), labelled("edit_image", picture, said)]
     return tuple(tasks)
 
 
@@ -108,9 +108,9 @@ def done(episode: Episode, seen: Observation) -> tuple[LabelledTask, ...]:
     if not seen.history:
         return ()
     return (
-        _task("demonstration_caption", Answer(text=episode.doing)),
-        _task("video_caption", Answer(text=episode.doing)),
-        _task("video_tag", Answer(text=SIM_TASKS[episode.task].tag)),
+        labelled("demonstration_caption", Answer(text=episode.doing)),
+        labelled("video_caption", Answer(text=episode.doing)),
+        labelled("video_tag", Answer(text=SIM_TASKS[episode.task].tag)),
     )
 
 
@@ -139,23 +139,23 @@ def _question(asked: Question, rng: Generator) -> LabelledTask:
     for words in _ALTERNATIVES:
         if asked.answer in words and rng.uniform() < OPTIONS_SHARE:
             options = _options(asked.answer, words, rng)
-            return _task("vqa", replace(answer, options=options), asked.text, options=options)
-    return _task("vqa", answer, asked.text)
+            return labelled("vqa", replace(answer, options=options), asked.text, options=options)
+    return labelled("vqa", answer, asked.text)
 
 
 def _found(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
     """Everything that is seen, as boxes in the picture and in space; and nothing of what is not."""
     detections = tuple(one.detection for one in truth.objects)
     cuboids = tuple(one.cuboid for one in truth.objects)
-    absent = _absent(truth, rng)
+    absent = absent_label(truth, rng)
     for task, answer in (
         ("detect", Answer(detections=detections)),
         ("cuboids", Answer(cuboids=cuboids)),
     ):
         labels = [one.label for one in truth.objects]
         given = rng.uniform() < OPTIONS_SHARE
-        yield _task(task, answer, options=_shuffled([*labels, absent], rng) if given else ())
-    yield _task("localize", Answer(), absent)
+        yield labelled(task, answer, options=_shuffled([*labels, absent], rng) if given else ())
+    yield labelled("localize", Answer(), absent)
 
 
 def _about_one(truth: SceneTruth, one: ObjectTruth, rng: Generator) -> Iterator[LabelledTask]:
@@ -164,19 +164,19 @@ def _about_one(truth: SceneTruth, one: ObjectTruth, rng: Generator) -> Iterator[
     alike = [Detection(seen.box, shape.value) for seen in truth.objects if seen.spec.shape is shape]
     itself = (one.detection,)
     mask = (Picture("mask", one.mask, one.label),)
-    yield _task("localize", Answer(detections=itself), one.label)
-    yield _task("localize", Answer(detections=tuple(alike)), shape.value)
-    yield _task("segment", Answer(detections=itself, pictures=mask), one.label)
-    yield _task("segment", Answer(detections=itself, pictures=mask), one.label, region=one.box)
+    yield labelled("localize", Answer(detections=itself), one.label)
+    yield labelled("localize", Answer(detections=tuple(alike)), shape.value)
+    yield labelled("segment", Answer(detections=itself, pictures=mask), one.label)
+    yield labelled("segment", Answer(detections=itself, pictures=mask), one.label, region=one.box)
     told = list(expressions(truth))
     text, meant = told[int(rng.integers(len(told)))]
-    yield _task("refexp", Answer(detections=(Detection(meant.box, text),)), text)
+    yield labelled("refexp", Answer(detections=(Detection(meant.box, text),)), text)
     labels = [seen.label for seen in truth.objects]
     options = _options(one.label, labels, rng) if rng.uniform() < OPTIONS_SHARE else ()
     category = Answer(text=one.label, options=options)
-    yield _task("categorize", category, options=options, region=one.box)
+    yield labelled("categorize", category, options=options, region=one.box)
     restored = Answer(pictures=(Picture("generated", truth.colour, one.label),))
-    yield _task("inpaint", restored, one.label, region=_around(one.box, truth.camera.model))
+    yield labelled("inpaint", restored, one.label, region=_around(one.box, truth.camera.model))
 
 
 def _around(box: Box, camera: CameraModel) -> Box:
@@ -192,7 +192,7 @@ def _widened(low: float, high: float, least: float, end: float) -> tuple[float, 
     return max(0.0, low - missing), min(end, high + missing)
 
 
-def _absent(truth: SceneTruth, rng: Generator) -> str:
+def absent_label(truth: SceneTruth, rng: Generator) -> str:
     """What somebody could call an object that is not seen."""
     there = {seen.spec.kind for seen in truth.objects}
     kinds = [(colour, shape) for colour in Colour for shape in Shape]
@@ -211,7 +211,7 @@ def _shuffled(words: Sequence[str], rng: Generator) -> tuple[str, ...]:
     return tuple(words[number] for number in rng.permutation(len(words)).tolist())
 
 
-def _task(
+def labelled(
     name: str,
     answer: Answer,
     said: str = "",

@@ -24,8 +24,10 @@ class Question:
     answer: str
 
 
-def questions(truth: SceneTruth, rng: np.random.Generator) -> tuple[Question, ...]:
-    """Questions of all kinds that the picture can answer, each kind drawn once or twice."""
+def questions(
+    truth: SceneTruth, rng: np.random.Generator, *, of_each_kind: int = 2
+) -> tuple[Question, ...]:
+    """Questions of all kinds that the picture can answer, at most so many of each kind."""
     kinds = (
         list(_counts(truth)),
         list(_colours(truth)),
@@ -35,9 +37,21 @@ def questions(truth: SceneTruth, rng: np.random.Generator) -> tuple[Question, ..
     )
     drawn: list[Question] = []
     for kind in kinds:
-        order = rng.permutation(len(kind))[:2]
+        order = rng.permutation(len(kind))[:of_each_kind]
         drawn += [kind[number] for number in order.tolist()]
     return tuple(drawn)
+
+
+def false_premises(truth: SceneTruth, rng: np.random.Generator) -> Iterator[Question]:
+    """A question about a shape and one about a colour that the picture does not show."""
+    shapes = [shape for shape in Shape if all(shape != seen.spec.shape for seen in truth.objects)]
+    colours = [one for one in Colour if all(one != seen.spec.colour for seen in truth.objects)]
+    if shapes:
+        shape = shapes[int(rng.integers(len(shapes)))].value
+        yield Question(f"What colour is the {shape}?", f"there is no {shape}")
+    if colours:
+        colour = colours[int(rng.integers(len(colours)))].value
+        yield Question(f"What is the {colour} object?", f"there is no {colour} object")
 
 
 def _counts(truth: SceneTruth) -> Iterator[Question]:

@@ -8,6 +8,7 @@ Points are in the coordinates of CameraInfo, where whole numbers are the centres
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +53,12 @@ class SceneTruth:
     camera: CameraView
     colour: Pixels  # (H, W, 3) RGB
     depth: Metres  # (H, W) along the optical axis; 0 where nothing is
-    normals: Metres  # (H, W, 3) unit vectors towards the camera, z < 0; 0 where nothing is
     objects: tuple[ObjectTruth, ...]
+
+    @cached_property
+    def normals(self) -> Metres:
+        """(H, W, 3) unit vectors towards the camera, z < 0; 0 where nothing is."""
+        return surface_normals(self.depth, self.camera.model)
 
 
 def observe(world: World, camera: str) -> SceneTruth:
@@ -64,7 +69,6 @@ def observe(world: World, camera: str) -> SceneTruth:
         view,
         render.colour,
         render.depth,
-        surface_normals(render.depth, view.model),
         tuple(truth for truth in seen if truth is not None),
     )
 

@@ -1,0 +1,185 @@
+"""Samples of tables that are only looked at: many scenes, one picture of each camera.
+
+Pictures of an episode resemble each other; what a model learns to see, it learns from many scenes.
+Every picture has all that is true of it: each object by every expression that fits it alone, its
+mask and cuboid, all kinds of questions, false premises, and what is to be done to obey random
+instructions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.data.simulated_tasks import (
+    Generator,
+    absent_label,
+    expressions,
+    labelled,
+)
+from uio2_ros.robot.answer import Answer, Detection, Picture, TaskPlan
+from uio2_ros.robot.instruction import Box, Frame, Observation
+from uio2_ros.sim import PictureSize, Split, World
+from uio2_ros.sim.motions import carry, table_plan
+from uio2_ros.sim.questions import caption, false_premises, questions
+from uio2_ros.sim.relations import CONTAINERS
+from uio2_ros.sim.sampling import Cast, NoRoomError, table_scene
+from uio2_ros.sim.spec import ObjectSpec, Place, SceneSpec, Shape, Size
+from uio2_ros.sim.splits import generator
+from uio2_ros.sim.tasks.language import called
+from uio2_ros.sim.tasks.put import FITTING, INTO, ONTO
+from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
+
+TARGET_SHARE = 0.75
+"""Of scenes, how many have something to put things in or on for certain."""
+QUESTIONS_OF_EACH_KIND = 4
+ABSENT_CLASSES = 2
+POINTS = 3
+"""Named points of a picture that are asked for."""
+POINT_RADIUS = 6.0
+"""Pixels around a point that are its region."""
+PLANS = 4
+"""Instructions for each picture."""
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """Which scenes, and how they are drawn. seed is that of the first scene."""
+
+    split: Split = Split.TRAIN
+    seed: int = 0
+    size: PictureSize = field(default=PictureSize(320, 240))
+    most_objects: int = 7
+    samples_per_pixel: int = 4
+
+    def __post_init__(self) -> None:
+        if self.most_objects < 1:
+            raise ValueError(f"most_objects is {self.most_objects}; give 1 or more")
+        if self.seed < 0 or self.samples_per_pixel < 0:
+            raise ValueError("seed and samples_per_pixel must not be negative")
+
+
+@dataclass(frozen=True)
+class SceneShards:
+    """Shards of so many scenes each."""
+
+    settings: SceneSettings
+    scenes: int
+
+    def samples(self, shard: int) -> Iterator[Sample]:
+        """The samples of the shard's scenes."""
+        # One thread draws a picture of this size about as fast as several.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
+        for number in range(shard * self.scenes, (shard + 1) * self.scenes):
+            yield from samples_of_scene(self.settings.seed + number, self.settings)
+
+
+def samples_of_scene(seed: int, settings: SceneSettings) -> Iterator[Sample]:
+    """What every camera sees of the scene of a seed. Equal arguments give equal samples."""
+    rng = generator("looked-at", seed, settings.split)
+    scene = _scene(rng, settings)
+    with World(scene, settings.samples_per_pixel) as world:
+        for camera in scene.cameras:
+            truth = observe(world, camera.name)
+            yield Sample(
+                key=f"scene_{seed:07d}_{camera.name}",
+                observation=Observation(
+                    image=Frame(truth.colour, 0, f"{camera.name}_optical_frame"),
+                    camera=truth.camera.model,
+                ),
+                tasks=tuple(_tasks(world, truth, settings.split, rng)),
+                meta={"seed": str(seed), "split": settings.split.value, "camera": camera.name},
+            )
+
+
+def _scene(rng: Generator, settings: SceneSettings) -> SceneSpec:
+    """Objects of any kind and size; as many as fit of the number drawn."""
+    cast = Cast(rng, settings.split)
+    count = int(rng.integers(1, settings.most_objects + 1))
+    try:
+        if count > 1 and rng.uniform() < TARGET_SHARE:
+            cast.add(tuple(FITTING), size=Size.LARGE if rng.uniform() < 0.7 else None)
+        while len(cast.objects) < count:
+            cast.add(tuple(Shape), lead=not cast.objects)
+    except NoRoomError:
+        pass  # the table is full
+    return table_scene(cast, settings.size)
+
+
+def _tasks(
+    world: World, truth: SceneTruth, split: Split, rng: Generator
+) -> Iterator[LabelledTask]:
+    yield labelled("caption", Answer(text=caption(truth, Place.TABLE)))
+    yield labelled("detect", Answer(detections=tuple(one.detection for one in truth.objects)))
+    yield labelled("cuboids", Answer(cuboids=tuple(one.cuboid for one in truth.objects)))
+    for text, meant in expressions(truth):
+        yield labelled("refexp", Answer(detections=(Detection(meant.box, text),)), text)
+    for one in truth.objects:
+        yield from _about(one, truth)
+    for shape in dict.fromkeys(seen.spec.shape for seen in truth.objects):
+        boxes = [seen.box for seen in truth.objects if seen.spec.shape is shape]
+        found = tuple(Detection(box, shape.value) for box in boxes)
+        yield labelled("localize", Answer(detections=found), shape.value)
+    for _ in range(ABSENT_CLASSES):
+        yield labelled("localize", Answer(), absent_label(truth, rng))
+    for asked in questions(truth, rng, of_each_kind=QUESTIONS_OF_EACH_KIND):
+        yield labelled("vqa", Answer(text=asked.answer), asked.text)
+    for asked in false_premises(truth, rng):
+        yield labelled("vqa", Answer(text=asked.answer), asked.text)
+    yield from _points(truth, rng)
+    yield from _plans(world, truth, split, rng)
+
+
+def _about(one: ObjectTruth, truth: SceneTruth) -> Iterator[LabelledTask]:
+    found = (one.detection,)
+    mask = (Picture("mask", one.mask, one.label),)
+    yield labelled("localize", Answer(detections=found), one.label)
+    yield labelled("segment", Answer(detections=found, pictures=mask), one.label)
+    yield labelled("categorize", Answer(text=one.label), region=one.box)
+
+
+def _points(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
+    """Named points as the regions around them."""
+    named = [(one, point) for one in truth.objects for point in one.keypoints.points]
+    seen = [(one, point) for one, point in named if point.visible]
+    size = truth.camera.model
+    for number in rng.permutation(len(seen))[:POINTS].tolist():
+        one, point = seen[number]
+        text = f"the {point.name.replace('_', ' ')} of the {one.label}"
+        x, y = point.x + 0.5, point.y + 0.5  # points are centres of pixels, boxes edges
+        box = Box(
+            max(0.0, x - POINT_RADIUS),
+            max(0.0, y - POINT_RADIUS),
+            min(float(size.width), x + POINT_RADIUS),
+            min(float(size.height), y + POINT_RADIUS),
+        )
+        yield labelled("refexp", Answer(detections=(Detection(box, text),)), text)
+
+
+def _plans(
+    world: World, truth: SceneTruth, split: Split, rng: Generator
+) -> Iterator[LabelledTask]:
+    """Put one thing in or on another, both of which are seen."""
+    there = [seen.spec for seen in truth.objects]
+    pairs = [
+        (moved, target)
+        for target in there
+        for moved in there
+        if moved is not target and moved.shape in FITTING.get(target.shape, ())
+    ]
+    for number in rng.permutation(len(pairs))[:PLANS].tolist():
+        moved, target = pairs[number]
+        plan = _put(world, moved, target)
+        wordings = INTO if target.shape in CONTAINERS else ONTO
+        said = wordings.say(rng, split, x=called(moved), y=called(target))
+        yield labelled("plan", Answer(plan=plan), said, action_space=plan.action_space)
+        yield labelled("next_action", Answer(plan=plan), said, action_space=plan.action_space)
+
+
+def _put(world: World, moved: ObjectSpec, target: ObjectSpec) -> TaskPlan:
+    x, y, _ = world.pose(target.name).position.tolist()
+    return table_plan(carry(world, moved.name, x, y))
