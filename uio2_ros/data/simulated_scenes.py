@@ -12,8 +12,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import (
     Generator,
@@ -21,8 +19,10 @@ from uio2_ros.data.simulated_tasks import (
     expressions,
     labelled,
 )
-from uio2_ros.robot.answer import Answer, Detection, Picture, TaskPlan
-from uio2_ros.robot.instruction import Box, Frame, Observation
+from uio2_ros.robot.answer import Answer, Detection, Picture
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, World
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.questions import caption, false_premises, questions
@@ -110,16 +110,14 @@ def _scene(rng: Generator, settings: SceneSettings) -> SceneSpec:
     return table_scene(cast, settings.size)
 
 
-def _tasks(
-    world: World, truth: SceneTruth, split: Split, rng: Generator
-) -> Iterator[LabelledTask]:
+def _tasks(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Iterator[LabelledTask]:
     yield labelled("caption", Answer(text=caption(truth, Place.TABLE)))
     yield labelled("detect", Answer(detections=tuple(one.detection for one in truth.objects)))
     yield labelled("cuboids", Answer(cuboids=tuple(one.cuboid for one in truth.objects)))
     for text, meant in expressions(truth):
         yield labelled("refexp", Answer(detections=(Detection(meant.box, text),)), text)
     for one in truth.objects:
-        yield from _about(one, truth)
+        yield from _about(one)
     for shape in dict.fromkeys(seen.spec.shape for seen in truth.objects):
         boxes = [seen.box for seen in truth.objects if seen.spec.shape is shape]
         found = tuple(Detection(box, shape.value) for box in boxes)
@@ -134,7 +132,7 @@ def _tasks(
     yield from _plans(world, truth, split, rng)
 
 
-def _about(one: ObjectTruth, truth: SceneTruth) -> Iterator[LabelledTask]:
+def _about(one: ObjectTruth) -> Iterator[LabelledTask]:
     found = (one.detection,)
     mask = (Picture("mask", one.mask, one.label),)
     yield labelled("localize", Answer(detections=found), one.label)
@@ -160,9 +158,7 @@ def _points(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
         yield labelled("refexp", Answer(detections=(Detection(box, text),)), text)
 
 
-def _plans(
-    world: World, truth: SceneTruth, split: Split, rng: Generator
-) -> Iterator[LabelledTask]:
+def _plans(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Iterator[LabelledTask]:
     """Put one thing in or on another, both of which are seen."""
     there = [seen.spec for seen in truth.objects]
     pairs = [

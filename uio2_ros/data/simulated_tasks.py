@@ -66,7 +66,9 @@ def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[Labelled
         labelled("normals", Answer(pictures=(Picture("normals", normals),))),
         *(_question(asked, rng) for asked in questions(truth, rng)),
         *_found(truth, rng),
-        labelled("generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said),
+        labelled(
+            "generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said
+        ),
     ]
     if truth.objects:
         tasks += _about_one(truth, truth.objects[int(rng.integers(len(truth.objects)))], rng)

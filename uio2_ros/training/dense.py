@@ -9,6 +9,7 @@ Letters of shapes: B pictures, P patches, O objects, K patches of objects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ LEAST_COVER = 0.25
 SIDE_SCALE = 4.0
 """Patches: what the distances to an object's sides are divided by."""
 NO_OBJECT = -1
+MEAN, STD = np.array(CLIP_MEAN, np.float32), np.array(CLIP_STD, np.float32)
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class DenseReader:
         view = self._view(height, width) if moved else _letterboxed(height, width, side)
         warp = np.array([[view.scale, 0, view.shift_x], [0, view.scale, view.shift_y]])
         pixels = cv2.warpAffine(scenes.pictures[number], warp, (side, side))
-        labels = cv2.warpAffine(
+        labels: Any = cv2.warpAffine(
             scenes.labels[number], warp, (side, side), flags=cv2.INTER_NEAREST
         )
         inside = np.full((height, width), 255, np.uint8)
@@ -192,7 +194,7 @@ class DenseReader:
         chosen = self._chosen(owner, real[p // 2 :: p, p // 2 :: p].ravel() > 0)
         grid = side // p
         cut = pixels.reshape(grid, p, grid, p, 3).swapaxes(1, 2).reshape(grid * grid, -1, 3)[chosen]
-        values = (cut * np.float32(1 / 255) - np.float32(CLIP_MEAN)) / np.float32(CLIP_STD)
+        values = (cut * np.float32(1 / 255) - MEAN) / STD
         kinds = np.nan_to_num(objects[:, :2]).astype(np.int64)
         return (
             values.reshape(len(chosen), -1).astype(np.float32),

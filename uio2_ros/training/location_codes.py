@@ -37,16 +37,27 @@ def smooth_locations(embedding: Tensor, location_ids: range) -> None:
     embedding[location_ids.start : location_ids.stop] = codes.to(embedding)
 
 
-def soft_cross_entropy(logits: Tensor, bins: Tensor, sigma: float = SIGMA_BINS) -> Tensor:
-    """(K,) of logits (K, N) over consecutive bins, for bins (K,) known to within sigma of them.
+def neighbours(targets: Tensor, locations: range, sigma: float) -> tuple[Tensor, Tensor]:
+    """Ids (K, R) that share the place of targets (K,), and their weights, which sum to 1.
 
-    The target is a Gaussian over the neighbouring bins, cut at the ends; its entropy is not
-    subtracted.
+    Location tokens share theirs with the neighbouring bins by a Gaussian, cut at the ends of the
+    range; all others are alone.
     """
     reach = math.ceil(REACH_SIGMAS * sigma)
-    steps = torch.arange(-reach, reach + 1, device=bins.device)  # (R,)
-    near = bins[:, None] + steps  # (K, R)
-    weight = (-(steps / sigma).square() / 2).exp() * ((near >= 0) & (near < logits.shape[1]))
-    weight = weight / weight.sum(-1, keepdim=True)
-    log_p = F.log_softmax(logits, dim=-1)
-    return -(weight * log_p.gather(1, near.clamp(0, logits.shape[1] - 1))).sum(-1)
+    steps = torch.arange(-reach, reach + 1, device=targets.device)  # (R,)
+    near = targets[:, None] + steps  # (K, R)
+    gaussian = (-(steps / sigma).square() / 2).exp()
+    is_location = (targets >= locations.start) & (targets < locations.stop)
+    alone = (steps == 0) & ~is_location[:, None]
+    among = (near >= locations.start) & (near < locations.stop) & is_location[:, None]
+    weight = gaussian * among + alone
+    return near.where(weight > 0, targets[:, None]), weight / weight.sum(-1, keepdim=True)
+
+
+def soft_cross_entropy(logits: Tensor, bins: Tensor, sigma: float = SIGMA_BINS) -> Tensor:
+    """(K,) of logits (K, N) over bins, for bins (K,) known to within sigma of them.
+
+    The entropy of the target is not subtracted.
+    """
+    near, weight = neighbours(bins, range(logits.shape[1]), sigma)
+    return -(weight * F.log_softmax(logits, dim=-1).gather(1, near)).sum(-1)

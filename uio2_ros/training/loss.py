@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES
 from uio2_ros.model.families.unified_io_2.unified_io import TargetLogits
+from uio2_ros.training.location_codes import neighbours
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,15 @@ class LossSettings:
     label_smoothing: probability shared by all tokens but the target. The entropy this leaves is
         subtracted, so that a perfect model still reaches 0.
     weights: of modalities in the total; 1 where none is given.
+    locations: ids of the location tokens, whose targets are then shared with neighbouring bins
+        within a few `location_sigma`. Not with label smoothing.
     """
 
     z_loss: float = 0.0
     label_smoothing: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
+    locations: range | None = None
+    location_sigma: float = 4.0
 
     def __post_init__(self) -> None:
         if self.z_loss < 0:
@@ -39,6 +44,8 @@ class LossSettings:
         for name, weight in self.weights.items():
             if weight < 0:
                 raise ValueError(f"the weight of {name} must be >= 0, got {weight}")
+        if self.locations is not None and self.label_smoothing:
+            raise ValueError("locations are softened or labels smoothed, not both")
 
 
 @dataclass(frozen=True)
@@ -60,37 +67,55 @@ class TrainingLoss:
 
 
 def training_loss(
-    outputs: Mapping[str, TargetLogits], settings: LossSettings | None = None
+    outputs: Mapping[str, TargetLogits],
+    settings: LossSettings | None = None,
+    counts: Mapping[str, float] | None = None,
 ) -> TrainingLoss:
     """The loss of what `UnifiedIO.forward` gives.
 
     A modality counts by the mean over its tokens, so that 1,024 tokens of a picture do not drown
-    a text. Raises ValueError for no modality, for weights of modalities that do not exist and for
-    logits, targets and masks whose shapes contradict each other.
+    a text. counts: the tokens of each modality over the whole batch, where this is a part of it:
+    gradients of the parts then add up to exactly that of the whole. Raises ValueError for no
+    modality, for weights of modalities that do not exist and for logits, targets and masks whose
+    shapes contradict each other.
     """
     settings = settings or LossSettings()
     if not outputs:
         raise ValueError("there is no modality to train: the batch has no targets")
+    hard = replace(settings, locations=None)  # other modalities have no locations
     unknown = sorted(set(settings.weights) - set(TARGET_MODALITIES))
     if unknown:
         raise ValueError(
             f"weights of {', '.join(unknown)}: modalities are {', '.join(TARGET_MODALITIES)}"
         )
-    parts = {name: modality_loss(part, settings) for name, part in outputs.items()}
+    counts = counts or {}
+    parts = {
+        name: modality_loss(part, settings if name == "text" else hard, counts.get(name))
+        for name, part in outputs.items()
+    }
     weighted = [settings.weights.get(name, 1.0) * part.total for name, part in parts.items()]
     return TrainingLoss(torch.stack(weighted).sum(), parts)
 
 
-def modality_loss(output: TargetLogits, settings: LossSettings) -> ModalityLoss:
-    """The loss of one modality, over the tokens of its loss mask."""
+def modality_loss(
+    output: TargetLogits, settings: LossSettings, count_of_all: float | None = None
+) -> ModalityLoss:
+    """The loss of one modality, over the tokens of its loss mask.
+
+    count_of_all: what the sums are divided by, where it is not the number of these tokens.
+    """
     _check_shapes(output)
     logits = output.logits[output.loss_mask].float()  # (K, V)
     targets = output.targets[output.loss_mask]  # (K,)
     count = targets.new_tensor(len(targets))
-    mean = 1.0 / max(len(targets), 1)
+    mean = 1.0 / max(len(targets) if count_of_all is None else count_of_all, 1)
     log_z = logits.logsumexp(-1)  # (K,)
     z_loss = settings.z_loss * log_z.square()
-    losses = smoothed_cross_entropy(logits, log_z, targets, settings.label_smoothing) + z_loss
+    if settings.locations is None:
+        losses = smoothed_cross_entropy(logits, log_z, targets, settings.label_smoothing) + z_loss
+    else:
+        near, weight = neighbours(targets, settings.locations, settings.location_sigma)  # (K, R)
+        losses = log_z - (weight * logits.gather(-1, near)).sum(-1) + z_loss
     hits = logits.detach().argmax(-1) == targets
     return ModalityLoss(
         total=losses.sum() * mean,

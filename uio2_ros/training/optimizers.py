@@ -30,15 +30,14 @@ def orthogonalized(matrices: Tensor) -> Tensor:
     for _ in range(NEWTON_SCHULZ_STEPS):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return x.mT if tall else x
+    result: Tensor = x.mT if tall else x
+    return result
 
 
 class Muon(Optimizer):
     """Momentum, orthogonalised (Jordan et al., 2024). For matrices inside a network only."""
 
-    def __init__(
-        self, params: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95
-    ) -> None:
+    def __init__(self, params: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
@@ -177,7 +176,8 @@ def muon_with_adamw(
     weight_decay: float = 0.0,
 ) -> tuple[Optimizer, Optimizer]:
     """Muon for matrices inside the network, AdamW for embeddings, heads, gains and biases."""
-    matrices, others = [], []
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
     for name, p in named:
         inner = p.ndim == 2 and not any(part in name for part in ("embed", "head"))
         (matrices if inner and ".vit.embedding" not in name else others).append(p)

@@ -1,8 +1,8 @@
 """Where training samples come from. A source has parts; a part holds the same samples every time.
 
 Data sets written by `./uio2 data`, the simulator itself, LeRobot data sets and recordings are
-sources by their shards. Pictures with captions and boxes of others come as WebDataset or COCO, texts
-from Hugging Face `datasets` (an optional package).
+sources by their shards. Pictures with captions and boxes of others come as WebDataset or COCO,
+texts from Hugging Face `datasets` (an optional package).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from uio2_ros.data.media_files import picture_of
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard
 from uio2_ros.data.writing import ShardSource
-from uio2_ros.data.media_files import picture_of
 from uio2_ros.robot.answer import Answer, Detection
-from uio2_ros.robot.instruction import Box, Instruction
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 
 PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp")

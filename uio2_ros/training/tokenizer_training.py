@@ -75,5 +75,6 @@ def _words(labelled: LabelledTask) -> Iterator[str]:
     yield instruction.instruction
     yield from instruction.options
     yield answer.text
-    for found in (*answer.detections, *answer.cuboids, *answer.keypoints):
-        yield found.label
+    yield from (found.label for found in answer.detections)
+    yield from (found.label for found in answer.cuboids)
+    yield from (found.label for found in answer.keypoints)

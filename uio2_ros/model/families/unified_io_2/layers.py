@@ -98,10 +98,24 @@ class Attention(nn.Module):
     ) -> Tensor:
         """(B, H, S, D) over `memory` -> (B, S, E); `mask` is true where attention is allowed."""
         if self.logit_scale is None:
-            mixed = F.scaled_dot_product_attention(query, *memory, attn_mask=mask, is_causal=causal)
+            mixed = attention(query, *memory, mask, causal=causal)
         else:
             mixed = scaled_cosine_attention(query, memory, self.logit_scale, mask)
         return self.out(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
+
+
+def attention(
+    query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None, *, causal: bool = False
+) -> Tensor:
+    """Scaled dot-product attention, (B, H, S, D) each.
+
+    Gradients on a CPU are computed in float32: its bfloat16 kernel takes three times as long.
+    """
+    dtype = query.dtype
+    if query.requires_grad and query.device.type == "cpu":
+        query, keys, values = query.float(), keys.float(), values.float()
+    mixed = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, is_causal=causal)
+    return mixed.to(dtype)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

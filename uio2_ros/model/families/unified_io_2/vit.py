@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.model.families.unified_io_2.config import AudioViTConfig, ImageViTConfig
-from uio2_ros.model.families.unified_io_2.layers import normal_parameter, split_heads
+from uio2_ros.model.families.unified_io_2.layers import attention, normal_parameter, split_heads
 
 SECOND_FEATURE_LAYER = 1
 
@@ -41,7 +41,7 @@ class ViTAttention(nn.Module):
             split_heads(projection(x), self.heads)  # (B, H, S, D)
             for projection in (self.query, self.key, self.value)
         )
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attention(query, key, value, mask)
         return self.out_proj(mixed.transpose(1, 2).flatten(-2))  # type: ignore[no-any-return]
 
 

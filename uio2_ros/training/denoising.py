@@ -1,0 +1,202 @@
+"""The mixture of denoisers: texts with holes, and pictures and sounds that are masked or missing.
+
+Text denoisers are UL2's (arXiv 2205.05131) under the prefixes of Unified-IO 2: `[R]` short spans,
+`[X]` long spans or many, `[S]` the end of a text from its beginning. `[R]` of a picture or sound
+hides patches of it in the input and asks for the whole; `[S]` has it generated from the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from uio2_ros.processing.example import Bools, Example, Ints, PatchInput
+from uio2_ros.processing.tokenizer import Tokenizer
+
+SENTINELS = 200
+"""Pieces `<extra_id_0>` to `<extra_id_199>` mark spans."""
+
+
+@dataclass(frozen=True)
+class SpanDenoiser:
+    """Hides `rate` of a text in spans of `mean_span` tokens on average."""
+
+    paradigm: str  # "R" or "X"
+    mean_span: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class PrefixDenoiser:
+    """Has the last `rate` of a text written, on average."""
+
+    rate: float = 0.25
+    paradigm: str = "S"
+
+
+TextDenoiser = SpanDenoiser | PrefixDenoiser
+
+UL2: tuple[TextDenoiser, ...] = (
+    SpanDenoiser("R", 3, 0.15),
+    SpanDenoiser("R", 8, 0.15),
+    PrefixDenoiser(),
+    SpanDenoiser("X", 3, 0.5),
+    SpanDenoiser("X", 8, 0.5),
+    SpanDenoiser("X", 64, 0.15),
+    SpanDenoiser("X", 64, 0.5),
+)
+"""Seven, mixed evenly."""
+MASKED_SHARE = (0.5, 0.75)
+"""Of the patches of a picture or sound that is denoised, how many are hidden: uniform between."""
+
+
+def denoised_text(
+    example: Example,
+    tokens: Sequence[int],
+    tokenizer: Tokenizer,
+    rng: np.random.Generator,
+    denoisers: Sequence[TextDenoiser] = UL2,
+    longest: int = 512,
+) -> Example:
+    """An example that is to restore a text (without start and end), beside its other inputs.
+
+    Raises ValueError for a text of fewer than two tokens, which nothing can be hidden of.
+    """
+    if len(tokens) < 2:
+        raise ValueError("a text to denoise needs at least two tokens")
+    denoiser = denoisers[int(rng.integers(len(denoisers)))]
+    cut = list(tokens[: longest // 2])
+    if isinstance(denoiser, PrefixDenoiser):
+        seen, wanted = _prefix(cut, denoiser, rng)
+    else:
+        sentinels = [tokenizer.encode(f"<extra_id_{k}>")[0] for k in range(SENTINELS)]
+        seen, wanted = hide_spans(cut, denoiser, sentinels, rng)
+    prefix = tokenizer.encode(f"[Text] [{denoiser.paradigm}]")
+    return replace(
+        example,
+        text=_ended([*prefix, *seen], tokenizer, longest),
+        text_target=_ended(wanted, tokenizer, longest),
+        target="text",
+    )
+
+
+def hide_spans(
+    tokens: Sequence[int],
+    denoiser: SpanDenoiser,
+    sentinels: Sequence[int],
+    rng: np.random.Generator,
+) -> tuple[list[int], list[int]]:
+    """What is seen, kept_0 <0> kept_1 <1> ..., and what is to be written, <0> noise_0 <1> ...
+
+    Both the kept and the hidden tokens are cut into parts by a uniform composition, as in T5.
+    """
+    count = len(tokens)
+    noise = int(np.clip(round(denoiser.rate * count), 1, count - 1))
+    spans = max(1, round(noise / denoiser.mean_span))
+    spans = min(spans, noise, count - noise, len(sentinels))
+    hidden, kept = _composition(noise, spans, rng), _composition(count - noise, spans, rng)
+    seen: list[int] = []
+    wanted: list[int] = []
+    at = 0
+    for sentinel, keep, hide in zip(sentinels, kept, hidden, strict=False):
+        seen += [*tokens[at : at + keep], sentinel]
+        wanted += [sentinel, *tokens[at + keep : at + keep + hide]]
+        at += keep + hide
+    return seen, wanted
+
+
+def _composition(total: int, parts: int, rng: np.random.Generator) -> list[int]:
+    """`parts` positive numbers that add up to `total`, all such equally probable."""
+    cuts = np.sort(rng.choice(total - 1, parts - 1, replace=False)) + 1 if parts > 1 else []
+    edges = [0, *(int(cut) for cut in cuts), total]
+    return np.diff(edges).tolist()
+
+
+def _prefix(
+    tokens: list[int], denoiser: PrefixDenoiser, rng: np.random.Generator
+) -> tuple[list[int], list[int]]:
+    share = float(rng.uniform(0, 2 * denoiser.rate))
+    wanted = int(np.clip(round(share * len(tokens)), 1, len(tokens) - 1))
+    return tokens[:-wanted], tokens[-wanted:]
+
+
+def denoised_picture(
+    example: Example, tokenizer: Tokenizer, rng: np.random.Generator, *, patch: int, canvas: int
+) -> Example:
+    """`[R]` of an example with a picture target of the same picture: patches of the input go away.
+
+    What is missing is in `image_target_hidden`, for dynamic masking.
+    """
+    if example.image is None or example.image_target is None:
+        raise ValueError("to denoise a picture, it must be both input and target")
+    left, gone = _without_patches(example.image, rng)
+    grid = canvas // patch
+    hidden = _on_target(gone, (grid, grid), example.image_target.shape[:2])
+    text = _with_prefix(example.text, "[Image] [R]", "[Image] [S]", tokenizer)
+    return replace(example, text=text, image=left, image_target_hidden=hidden, target="image")
+
+
+def denoised_sound(
+    example: Example, tokenizer: Tokenizer, rng: np.random.Generator, *, grid: tuple[int, int]
+) -> Example:
+    """`[R]` of an example with a sound target of the same sound; grid: its patches (time, mel)."""
+    if example.audio is None or example.audio_target is None:
+        raise ValueError("to denoise a sound, it must be both input and target")
+    left, gone = _without_patches(example.audio, rng)
+    hidden = _on_target(gone, grid, example.audio_target.shape[:2])
+    text = _with_prefix(example.text, "[Audio] [R]", "[Audio] [S]", tokenizer)
+    return replace(example, text=text, audio=left, audio_target_hidden=hidden, target="audio")
+
+
+def generated_only(example: Example) -> Example:
+    """`[S]`: a picture or sound target is generated from the other inputs; its own is left out."""
+    if example.image_target is not None:
+        return replace(example, image=None, image_info=None)
+    if example.audio_target is not None:
+        return replace(example, audio=None)
+    raise ValueError("there is no picture or sound target to generate")
+
+
+def with_dropped_guidance(
+    example: Example, neutral: Ints, rng: np.random.Generator, rate: float = 0.1
+) -> Example:
+    """For classifier-free guidance: the prompt of a picture is sometimes the neutral one."""
+    dropped = example.image_target is not None and rng.uniform() < rate
+    return replace(example, text=neutral) if dropped else example
+
+
+def _without_patches(
+    whole: PatchInput, rng: np.random.Generator
+) -> tuple[PatchInput, npt.NDArray[np.int32]]:
+    """The patches that stay, and the positions of those that do not."""
+    real = np.flatnonzero(whole.mask)
+    share = rng.uniform(*MASKED_SHARE)
+    gone = rng.permutation(real)[: int(np.clip(round(share * len(real)), 1, len(real) - 1))]
+    stays = np.ones(len(whole.mask), np.bool_)
+    stays[gone] = False
+    left = PatchInput(whole.patches[stays], whole.mask[stays], whole.positions[stays])
+    return left, whole.positions[gone]
+
+
+def _on_target(gone: npt.NDArray[np.int32], grid: tuple[int, int], shape: tuple[int, ...]) -> Bools:
+    """Which pixels of a target lie in patches of the input that are gone: nearest neighbour."""
+    cells = np.zeros(grid[0] * grid[1], np.bool_)
+    cells[gone] = True
+    rows = np.arange(shape[0]) * grid[0] // shape[0]
+    columns = np.arange(shape[1]) * grid[1] // shape[1]
+    hidden: Bools = cells.reshape(grid)[rows[:, None], columns]
+    return hidden
+
+
+def _with_prefix(text: Ints, wanted: str, instead_of: str, tokenizer: Tokenizer) -> Ints:
+    old, new = tokenizer.encode(instead_of), tokenizer.encode(wanted)
+    if text[: len(old)].tolist() != old:
+        raise ValueError(f"the prompt does not begin with {instead_of}")
+    return np.array([*new, *text[len(old) :]], np.int32)
+
+
+def _ended(tokens: Sequence[int], tokenizer: Tokenizer, longest: int) -> Ints:
+    return np.array([*tokens[: longest - 1], tokenizer.end_id], np.int32)

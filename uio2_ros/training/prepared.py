@@ -1,0 +1,181 @@
+"""Examples prepared once: the frozen ViT's features of each picture, and all that is asked of it.
+
+Making examples and looking at pictures takes longer than a small transformer's step. What does not
+change between epochs is computed once for each sample and kept in one file for each part of a
+source. Which patches show what a prompt speaks of is kept as well, see `grounding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from uio2_ros.data.sample import Sample
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.processing.example import Example, Ints, PatchBatch, PatchInput
+from uio2_ros.training.grounding import GroundedExample, spoken_of
+
+ENDING = ".prepared.pt"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One example without its picture's features: task, prompt, target, and marks of patches."""
+
+    task: str
+    text: Ints
+    text_target: Ints
+    marks: npt.NDArray[np.uint8]  # (P,) see `grounding`
+
+
+@dataclass(frozen=True)
+class PreparedPicture:
+    """A picture's features and all examples about it."""
+
+    features: Tensor  # (P, D) bfloat16, of the patches that show something
+    positions: npt.NDArray[np.int32]  # (P,)
+    examples: tuple[Prepared, ...]
+
+    def example(self, number: int, kept: int, rng: np.random.Generator) -> GroundedExample:
+        """An example about `kept` of the patches: those spoken of, and others at random; 0: all."""
+        one = self.examples[number]
+        order = np.arange(len(self.positions))
+        if 0 < kept < len(order):
+            first = rng.uniform(size=len(order)) - (one.marks > 0)
+            order = np.sort(np.argsort(first)[:kept])
+        image = PatchInput(
+            self.features[torch.from_numpy(order)].float().numpy(),
+            np.ones(len(order), np.bool_),
+            self.positions[order],
+            encoded=True,
+        )
+        return GroundedExample(
+            text=one.text, image=image, text_target=one.text_target, marks=one.marks[order]
+        )
+
+
+@torch.no_grad()
+def prepare_picture(
+    model: UnifiedIO, sample: Sample, examples: Iterable[tuple[str, Example]]
+) -> PreparedPicture:
+    """The examples (with their tasks) of a sample that are of text about its one picture."""
+    kept = [(task, one) for task, one in examples if _is_about_picture(one)]
+    if not kept:
+        raise ValueError(f"sample {sample.key} has no example of text about its picture")
+    image = kept[0][1].image
+    assert image is not None
+    there = image.mask
+    patches, mask, positions = (
+        torch.from_numpy(part[there])[None] for part in (image.patches, image.mask, image.positions)
+    )
+    features = model.encode_patches("image", PatchBatch(patches, mask, positions.long()))[0]
+    spoken = spoken_of(sample, image.positions[there], model.config)
+    return PreparedPicture(
+        features.to(torch.bfloat16),
+        image.positions[there],
+        tuple(
+            Prepared(task, one.text, _present(one.text_target), spoken(number))
+            for number, (task, one) in enumerate(kept)
+        ),
+    )
+
+
+def save_prepared(path: Path, pictures: Iterable[PreparedPicture]) -> None:
+    """Write a part at once or not at all."""
+    record = [
+        {
+            "features": one.features,
+            "positions": one.positions.tolist(),
+            "examples": [
+                (e.task, e.text.tolist(), e.text_target.tolist(), e.marks.tolist())
+                for e in one.examples
+            ],
+        }
+        for one in pictures
+    ]
+    part = path.with_name(path.name + ".part")
+    torch.save(record, part)
+    part.replace(path)
+
+
+def load_prepared(path: Path) -> list[PreparedPicture]:
+    """The pictures of a part; features are mapped from the file."""
+    return [
+        PreparedPicture(
+            one["features"],
+            np.array(one["positions"], np.int32),
+            tuple(
+                Prepared(
+                    task,
+                    np.array(text, np.int32),
+                    np.array(target, np.int32),
+                    np.array(marks, np.uint8),
+                )
+                for task, text, target, marks in one["examples"]
+            ),
+        )
+        for one in torch.load(path, mmap=True, weights_only=True)
+    ]
+
+
+class PreparedStream:
+    """Examples drawn for ever from prepared parts in memory: a task by its rate, then an example.
+
+    One of `readers`: the draws of each are its own. Every draw is independent, so where the stream
+    stands is one number.
+    """
+
+    def __init__(
+        self,
+        parts: Iterable[Path],
+        rates: Mapping[str, float],
+        *,
+        kept: int = 0,
+        seed: int = 0,
+        reader: int = 0,
+    ) -> None:
+        self._pictures = [picture for path in parts for picture in load_prepared(path)]
+        self._kept, self._seed, self._reader = kept, seed, reader
+        self._of_task: dict[str, list[tuple[int, int]]] = {}
+        for number, picture in enumerate(self._pictures):
+            for index, one in enumerate(picture.examples):
+                self._of_task.setdefault(one.task, []).append((number, index))
+        chosen = {task: rates.get(task, 1.0) for task in self._of_task}
+        self._tasks = [task for task, rate in chosen.items() if rate > 0]
+        if not self._tasks:
+            raise ValueError("there is no prepared example of a task that has a rate")
+        weights = np.array([chosen[task] for task in self._tasks])
+        self._shares = weights / weights.sum()
+        self._drawn = 0
+
+    def draw(self) -> Example:
+        """The next example."""
+        rng = np.random.default_rng([self._seed, self._reader, self._drawn])
+        self._drawn += 1
+        task = self._tasks[int(rng.choice(len(self._tasks), p=self._shares))]
+        there = self._of_task[task]
+        number, index = there[int(rng.integers(len(there)))]
+        return self._pictures[number].example(index, self._kept, rng)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"drawn": self._drawn}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._drawn = state["drawn"]
+
+
+def _is_about_picture(example: Example) -> bool:
+    alone = not example.image_history and example.audio is None and not example.audio_history
+    return alone and example.image is not None and example.text_target is not None
+
+
+def _present(target: Ints | None) -> Ints:
+    assert target is not None
+    return target
