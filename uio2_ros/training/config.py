@@ -26,7 +26,15 @@ class DataSettings:
     """
 
     kind: Literal[
-        "shards", "prepared", "simulator", "scenes", "lerobot", "mcap", "webdataset", "coco", "texts"
+        "shards",
+        "prepared",
+        "simulator",
+        "scenes",
+        "lerobot",
+        "mcap",
+        "webdataset",
+        "coco",
+        "texts",
     ]
     path: str = ""
     rate: float = 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -110,9 +111,8 @@ def hide_spans(
 
 def _composition(total: int, parts: int, rng: np.random.Generator) -> list[int]:
     """`parts` positive numbers that add up to `total`, all such equally probable."""
-    cuts = np.sort(rng.choice(total - 1, parts - 1, replace=False)) + 1 if parts > 1 else []
-    edges = [0, *(int(cut) for cut in cuts), total]
-    return np.diff(edges).tolist()
+    cuts = sorted(int(cut) + 1 for cut in rng.choice(total - 1, parts - 1, replace=False))
+    return [after - before for before, after in pairwise([0, *cuts, total])]
 
 
 def _prefix(

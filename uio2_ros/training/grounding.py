@@ -72,7 +72,8 @@ def spoken_of(
     image = sample.observation.image
     assert image is not None
     size, patch = config.t5_config.default_image_vit_size, config.t5_config.image_vit_patch_size
-    info = letterbox(*image.pixels.shape[:2], size)
+    height, width = image.pixels.shape[:2]
+    info = letterbox(height, width, size)
     found = [one for one in sample.tasks if one.instruction.task == "detect"]
     objects = found[0].answer.detections if found else ()
     middles = np.stack(np.divmod(positions, size[1] // patch), -1) * patch + patch / 2  # (P, 2)

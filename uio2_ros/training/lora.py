@@ -34,14 +34,16 @@ class LoraLinear(nn.Module):
 
 def add_lora(model: nn.Module, inside: tuple[str, ...], rank: int, alpha: float) -> int:
     """Freeze a model and give the linear layers of some of its children updates; how many."""
-    model.requires_grad_(False)
+    for p in model.parameters():
+        p.requires_grad_(False)
     return sum(_adapt(model.get_submodule(name), rank, alpha) for name in inside)
 
 
 def _adapt(module: nn.Module, rank: int, alpha: float) -> int:
     count = 0
     for name, child in list(module.named_children()):
-        if isinstance(child, nn.Linear) and child.bias is None:
+        if isinstance(child, nn.Linear):
+            assert set(child.state_dict()) == {"weight"}, "the transformer has no biases"
             setattr(module, name, LoraLinear(child, rank, alpha))
             count += 1
         else:

@@ -105,9 +105,10 @@ class Adafactor(Optimizer):
     def _update(self, p: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         state: dict[str, Any] = self.state[p]
         if not state:
-            state["step"], state["momentum"] = 0, torch.zeros_like(p, dtype=torch.float32)
+            state["step"] = torch.zeros(())
+            state["momentum"] = torch.zeros_like(p, dtype=torch.float32)
         state["step"] += 1
-        beta2 = 1.0 - state["step"] ** -group["decay"]
+        beta2 = 1.0 - float(state["step"]) ** -group["decay"]
         square = gradient.square() + group["epsilon_gradient"]
         update = gradient * _second_moment(state, square, beta2).rsqrt()
         update /= (_rms(update) / group["clip"]).clamp(min=1.0)

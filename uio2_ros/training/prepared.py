@@ -21,6 +21,7 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing.example import Example, Ints, PatchBatch, PatchInput
 from uio2_ros.training.grounding import GroundedExample, spoken_of
+from uio2_ros.training.lessons import Lesson
 
 ENDING = ".prepared.pt"
 
@@ -62,14 +63,12 @@ class PreparedPicture:
 
 
 @torch.no_grad()
-def prepare_picture(
-    model: UnifiedIO, sample: Sample, examples: Iterable[tuple[str, Example]]
-) -> PreparedPicture:
-    """The examples (with their tasks) of a sample that are of text about its one picture."""
-    kept = [(task, one) for task, one in examples if _is_about_picture(one)]
+def prepare_picture(model: UnifiedIO, sample: Sample, lessons: Iterable[Lesson]) -> PreparedPicture:
+    """The lessons of a sample that are of text about its one picture. ValueError for none."""
+    kept = [one for one in lessons if _is_about_picture(one.example)]
     if not kept:
         raise ValueError(f"sample {sample.key} has no example of text about its picture")
-    image = kept[0][1].image
+    image = kept[0].example.image
     assert image is not None
     there = image.mask
     patches, mask, positions = (
@@ -81,8 +80,13 @@ def prepare_picture(
         features.to(torch.bfloat16),
         image.positions[there],
         tuple(
-            Prepared(task, one.text, _present(one.text_target), spoken(number))
-            for number, (task, one) in enumerate(kept)
+            Prepared(
+                one.labelled.instruction.task,
+                one.example.text,
+                _present(one.example.text_target),
+                spoken(one.labelled),
+            )
+            for one in kept
         ),
     )
 

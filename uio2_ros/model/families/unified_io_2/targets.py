@@ -77,15 +77,15 @@ class ImageTargetEmbedder(TargetEmbedder):
     def tokenize(self, batch: Batch) -> TargetTokens | None:
         if batch.image_target is None or batch.image_target_mask is None:
             return None
-        mask = self._cells(batch.image_target_mask)
+        mask = self.cells(batch.image_target_mask)
         hidden = batch.image_target_hidden
         images = batch.image_target.permute(0, 3, 1, 2) * 2 - 1  # (B, 3, H, W) in [-1, 1]
         weight = self.vqgan.quant_conv.weight
         rows = batch.image_target_rows
         tokens = _encode_present(self.vqgan.encode, images.to(weight.dtype), mask, rows)
-        return TargetTokens(tokens, mask, None if hidden is None else self._cells(hidden))
+        return TargetTokens(tokens, mask, None if hidden is None else self.cells(hidden))
 
-    def _cells(self, pixels: Tensor) -> Tensor:
+    def cells(self, pixels: Tensor) -> Tensor:
         """(B, H, W) -> (B, T): whether the middle pixel of each code is set."""
         return _sample(pixels, self.vqgan.config.patch_size)
 
@@ -111,15 +111,15 @@ class AudioTargetEmbedder(TargetEmbedder):
     def tokenize(self, batch: Batch) -> TargetTokens | None:
         if batch.audio_target is None or batch.audio_target_mask is None:
             return None
-        mask = self._cells(batch.audio_target_mask)
+        mask = self.cells(batch.audio_target_mask)
         hidden = batch.audio_target_hidden
         spectrograms = batch.audio_target.transpose(1, 2)[:, None]  # (B, 1, mels, frames)
         weight = self.vqgan.encoder.embedding.weight
         rows = batch.audio_target_rows
         tokens = _encode_present(self.vqgan.encode, spectrograms.to(weight.dtype), mask, rows)
-        return TargetTokens(tokens, mask, None if hidden is None else self._cells(hidden))
+        return TargetTokens(tokens, mask, None if hidden is None else self.cells(hidden))
 
-    def _cells(self, values: Tensor) -> Tensor:
+    def cells(self, values: Tensor) -> Tensor:
         """(B, frames, mels) -> (B, T): whether the middle value of each code is set."""
         mels, frames = self.vqgan.config.patch_size
         return _sample(values, (frames, mels))
