@@ -15,8 +15,8 @@ from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
-from uio2_ros.training.lesson_sheet import page, sheet
-from uio2_ros.training.lessons import Lesson, LessonError, Teacher
+from uio2_ros.training.example_sheet import page, sheet
+from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.viewing.pen import Pixels
 
 
@@ -25,48 +25,48 @@ def main(argv: Sequence[str]) -> int:
     sample = _sample(DataSet.open(asked.folder), asked.sample, asked.number)
     spaces = {**load_action_spaces(), **{one.name: one for one in asked.action_space}}
     processor = Processor(ModelConfig.load(asked.model), Tokenizer(asked.tokenizer))
-    teacher = Teacher(processor, spaces)
+    maker = ExampleMaker(processor, spaces)
     try:
-        lessons = [
-            lesson
+        examples = [
+            one
             for number, labelled in enumerate(sample.tasks)
             if not asked.tasks or labelled.instruction.task in asked.tasks
-            for lesson in teacher.lessons_of(sample, number, asked.variant)
+            for one in maker.examples_of(sample, number, asked.variant)
         ]
-    except LessonError as problem:
+    except ExampleError as problem:
         raise DataSetError(str(problem)) from problem
-    if not lessons:
+    if not examples:
         there = ", ".join(dict.fromkeys(task.instruction.task for task in sample.tasks))
         raise DataSetError(f"sample {sample.key} has none of these tasks; it has {there}")
     asked.output.mkdir(parents=True, exist_ok=True)
-    for path in _draw(sample, lessons, processor, spaces, asked):
+    for path in _draw(sample, examples, processor, spaces, asked):
         print(path)
     return 0
 
 
 def _draw(
     sample: Sample,
-    lessons: Sequence[Lesson],
+    examples: Sequence[TrainingExample],
     processor: Processor,
     spaces: dict[str, ActionSpace],
     asked: argparse.Namespace,
 ) -> Iterator[Path]:
     if not asked.full:
-        shown = lessons if asked.tasks else _one_of_each(lessons)
+        shown = examples if asked.tasks else _one_of_each(examples)
         yield _save(asked.output / f"{sample.key}.png", sheet(sample, shown, processor))
         return
-    for number, lesson in enumerate(lessons):
-        task = lesson.labelled.instruction.task or "free_form"
-        space = spaces.get(lesson.labelled.instruction.action_space)
-        drawn = page(sample, lesson, processor, space)
+    for number, one in enumerate(examples):
+        task = one.labelled.instruction.task or "free_form"
+        space = spaces.get(one.labelled.instruction.action_space)
+        drawn = page(sample, one, processor, space)
         yield _save(asked.output / f"{sample.key}_{number:03d}_{task}.png", drawn)
 
 
-def _one_of_each(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The first lesson of each task and modality."""
-    first: dict[tuple[str, str], Lesson] = {}
-    for lesson in lessons:
-        first.setdefault((lesson.labelled.instruction.task, lesson.example.target), lesson)
+def _one_of_each(examples: Sequence[TrainingExample]) -> list[TrainingExample]:
+    """The first example of each task and modality."""
+    first: dict[tuple[str, str], TrainingExample] = {}
+    for one in examples:
+        first.setdefault((one.labelled.instruction.task, one.example.target), one)
     return list(first.values())
 
 
@@ -99,7 +99,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     which.add_argument("--number", type=int, default=0, help="count of the sample, from 0")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--compact", action="store_true", help="one sheet, each task once (default)")
-    size.add_argument("--full", action="store_true", help="one page per lesson")
+    size.add_argument("--full", action="store_true", help="one page per example")
     parser.add_argument("--tasks", nargs="+", default=[], help="only these, all of them")
     parser.add_argument("--variant", type=int, default=0, help="paraphrase of the prompts")
     parser.add_argument("--action-space", type=read_action_space_file, nargs="+", default=[])

@@ -20,8 +20,8 @@ from torch import Tensor
 from uio2_ros.data.sample import Sample
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing.example import Example, Ints, PatchBatch, PatchInput
+from uio2_ros.training.examples import TrainingExample
 from uio2_ros.training.grounding import GroundedExample, spoken_of
-from uio2_ros.training.lessons import Lesson
 
 ENDING = ".prepared.pt"
 
@@ -63,9 +63,11 @@ class PreparedPicture:
 
 
 @torch.no_grad()
-def prepare_picture(model: UnifiedIO, sample: Sample, lessons: Iterable[Lesson]) -> PreparedPicture:
-    """The lessons of a sample that are of text about its one picture. ValueError for none."""
-    kept = [one for one in lessons if _is_about_picture(one.example)]
+def prepare_picture(
+    model: UnifiedIO, sample: Sample, examples: Iterable[TrainingExample]
+) -> PreparedPicture:
+    """A sample's examples of text about its one picture. ValueError for none."""
+    kept = [one for one in examples if _is_about_picture(one.example)]
     if not kept:
         raise ValueError(f"sample {sample.key} has no example of text about its picture")
     image = kept[0].example.image

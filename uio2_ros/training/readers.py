@@ -25,7 +25,7 @@ from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Batch, Example
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
 from uio2_ros.training.config import DataSettings, TrainingConfig
-from uio2_ros.training.lessons import LessonError, Teacher
+from uio2_ros.training.examples import ExampleError, ExampleMaker
 from uio2_ros.training.mixture import MixtureStream, MixtureTask
 from uio2_ros.training.packing import Length, Sized, length_of, pack_bins, row_numbers
 from uio2_ros.training.prepared import ENDING, PreparedStream
@@ -62,8 +62,8 @@ class TaughtStream:
     Labels that the model cannot give are left out; `skipped` counts them.
     """
 
-    def __init__(self, mixture: MixtureStream, teacher: Teacher) -> None:
-        self._mixture, self._teacher = mixture, teacher
+    def __init__(self, mixture: MixtureStream, maker: ExampleMaker) -> None:
+        self._mixture, self._maker = mixture, maker
         self.skipped = 0
 
     def draw(self) -> Example:
@@ -72,12 +72,12 @@ class TaughtStream:
             paraphrased = drawn.rng.uniform() < drawn.task.paraphrases
             variant = int(drawn.rng.integers(1, 1000)) if paraphrased else 0
             try:
-                lessons = self._teacher.lessons_of(drawn.sample, drawn.number, variant)
-            except LessonError as problem:
+                examples = self._maker.examples_of(drawn.sample, drawn.number, variant)
+            except ExampleError as problem:
                 self.skipped += 1
                 reason = problem
                 continue
-            return lessons[int(drawn.rng.integers(len(lessons)))].example
+            return examples[int(drawn.rng.integers(len(examples)))].example
         raise DataSetError(f"nothing of {LONGEST_FRUITLESS} samples can be taught: {reason}")
 
     def state_dict(self) -> dict[str, Any]:
@@ -131,10 +131,10 @@ def make_stream(
         own = [_action_space(one.action_space, spaces) for one in sampled if one.action_space]
         spaces = {**spaces, **{space.name: space for space in own}}
         rng = np.random.default_rng([config.seed, reader])
-        teacher = Teacher(Processor(model, Tokenizer(tokenizer), rng=rng), spaces)
+        maker = ExampleMaker(Processor(model, Tokenizer(tokenizer), rng=rng), spaces)
         mixture = [_mixture_task(one, spaces) for one in sampled]
         stream = MixtureStream(mixture, seed=config.seed, reader=reader, readers=readers)
-        streams.append(TaughtStream(stream, teacher))
+        streams.append(TaughtStream(stream, maker))
         rates.append(sum(one.rate for one in sampled))
     return BlendedStream(streams, rates, config.seed * 1000 + reader)
 

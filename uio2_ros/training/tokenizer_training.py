@@ -15,7 +15,6 @@ from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.decoding.manipulation import Primitive, step_text
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.tasks.registry import TASKS
-from uio2_ros.tasks.task import Task
 
 PIECES = 800
 PRINTABLE = "".join(map(chr, range(33, 127)))
@@ -51,17 +50,13 @@ def train_tokenizer(texts: Iterable[str], path: Path, pieces: int = PIECES) -> N
 
 def prompt_texts(spaces: Iterable[ActionSpace]) -> Iterator[str]:
     """Every prompt of every task with its paraphrases, and the words of plans."""
-    fixed = [*(space.prompt for space in spaces)]
+    fixed = [space.prompt for space in spaces]
     fixed += [step_text(number, kind) for number in range(1, 9) for kind in Primitive]
     for task in TASKS.values():
-        fixed += task_templates(task)
+        for prompt in task.prompts.values():
+            fixed += [prompt.text, prompt.with_region, *prompt.variants]
     for text in fixed:
         yield text.replace("{}", " ").replace("{box}", " ")
-
-
-def task_templates(task: Task) -> list[str]:
-    """The prompt of a task and its paraphrases."""
-    return [task.prompt, *task.variants]
 
 
 def sample_texts(sample: Sample) -> Iterator[str]:

@@ -33,7 +33,7 @@ from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, sample_episode
 from uio2_ros.tasks.model_calls import PictureCall, ScoreCall
 from uio2_ros.tasks.registry import TASKS
-from uio2_ros.training.lessons import Lesson, LessonError, Teacher, lessons
+from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample, examples
 
 ROOT = Path(__file__).parents[2]
 LOCATIONS = 999
@@ -47,10 +47,10 @@ DRAWN = {"generate_image", "goal_image", "edit_image", "inpaint"}
 
 
 @pytest.fixture(scope="module")
-def teacher() -> Teacher:
+def maker() -> ExampleMaker:
     path = Path(uio2_ros.__file__).parent / "assets" / "synthetic_tokenizer.model"
     processor = Processor(ModelConfig.load("tiny"), Tokenizer(path))
-    return Teacher(processor, load_action_spaces(ROOT / "config" / "action_spaces"))
+    return ExampleMaker(processor, load_action_spaces(ROOT / "config" / "action_spaces"))
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +66,15 @@ def samples() -> list[Sample]:
 
 
 @pytest.fixture(scope="module")
-def taught(teacher: Teacher, samples: list[Sample]) -> list[tuple[Sample, Lesson]]:
-    return [(sample, lesson) for sample in samples for lesson in teacher.lessons(sample)]
+def taught(maker: ExampleMaker, samples: list[Sample]) -> list[tuple[Sample, TrainingExample]]:
+    return [(sample, one) for sample in samples for one in maker.examples(sample)]
 
 
-def of(taught: list[tuple[Sample, Lesson]], *tasks: str) -> list[tuple[Sample, Lesson]]:
-    found = [
-        (sample, lesson) for sample, lesson in taught if lesson.labelled.instruction.task in tasks
-    ]
-    assert {lesson.labelled.instruction.task for _, lesson in found} == set(tasks)
+def of(
+    taught: list[tuple[Sample, TrainingExample]], *tasks: str
+) -> list[tuple[Sample, TrainingExample]]:
+    found = [(sample, one) for sample, one in taught if one.labelled.instruction.task in tasks]
+    assert {one.labelled.instruction.task for _, one in found} == set(tasks)
     return found
 
 
@@ -95,14 +95,14 @@ def location_px(sample: Sample) -> float:
     return max(sample.observation.image.pixels.shape[:2]) / LOCATIONS
 
 
-def test_texts_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, *TEXTS):
-        assert lesson.decoded.text == lesson.labelled.answer.text
+def test_texts_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, *TEXTS):
+        assert one.decoded.text == one.labelled.answer.text
 
 
-def test_boxes_come_back_within_a_location(taught: list[tuple[Sample, Lesson]]) -> None:
-    for shown, lesson in of(taught, *BOXES):
-        right, found = lesson.labelled.answer.detections, lesson.decoded.detections
+def test_boxes_come_back_within_a_location(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for shown, one in of(taught, *BOXES):
+        right, found = one.labelled.answer.detections, one.decoded.detections
         assert [one.label for one in found] == [one.label for one in right]
         for one, other in zip(found, right, strict=True):
             far = np.abs(corners(one.box) - corners(other.box)).max()
@@ -113,9 +113,9 @@ def corners(box: Box) -> np.ndarray:
     return np.array([box.x1, box.y1, box.x2, box.y2])
 
 
-def test_masks_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, "segment"):
-        right, found = lesson.labelled.answer.pictures, lesson.decoded.pictures
+def test_masks_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, "segment"):
+        right, found = one.labelled.answer.pictures, one.decoded.pictures
         assert [one.label for one in found] == [one.label for one in right]
         for one, other in zip(found, right, strict=True):
             different = (one.pixels != other.pixels).sum()
@@ -123,45 +123,45 @@ def test_masks_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
 
 
 def test_an_object_that_is_named_is_found_and_then_segmented(
-    taught: list[tuple[Sample, Lesson]],
+    taught: list[tuple[Sample, TrainingExample]],
 ) -> None:
     named = [one for _, one in of(taught, "segment") if one.labelled.instruction.region is None]
-    kinds = [isinstance(lesson.call, PictureCall) for lesson in named]
+    kinds = [isinstance(one.call, PictureCall) for one in named]
     assert kinds == [False, True] * (len(kinds) // 2)
 
 
-def test_depth_comes_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, "depth"):
-        right, found = lesson.labelled.answer.pictures[0], lesson.decoded.pictures[0]
+def test_depth_comes_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, "depth"):
+        right, found = one.labelled.answer.pictures[0], one.decoded.pictures[0]
         known = right.pixels > 0
         wrong = np.abs(found.pixels - right.pixels)[known]
         assert np.median(wrong) <= 0.5 * 10 / 255 * 1.5
 
 
-def test_normals_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, "normals"):
-        right, found = lesson.labelled.answer.pictures[0], lesson.decoded.pictures[0]
+def test_normals_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, "normals"):
+        right, found = one.labelled.answer.pictures[0], one.decoded.pictures[0]
         aligned = (found.pixels * right.pixels).sum(-1)
         known = np.isfinite(aligned)
         assert known.sum() > 0.97 * np.isfinite(right.pixels[..., 0]).sum()
         assert np.degrees(np.arccos(np.clip(np.median(aligned[known]), -1, 1))) < 1.5
 
 
-def test_drawn_pictures_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, *DRAWN - {"generate_image"}):
-        right, found = lesson.labelled.answer.pictures[0], lesson.decoded.pictures[0]
+def test_drawn_pictures_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, *DRAWN - {"generate_image"}):
+        right, found = one.labelled.answer.pictures[0], one.decoded.pictures[0]
         assert np.abs(found.pixels.astype(int) - right.pixels).mean() < 6
-    for _, lesson in of(taught, "generate_image"):
-        assert lesson.decoded.pictures[0].pixels.shape == (256, 256, 3)
+    for _, one in of(taught, "generate_image"):
+        assert one.decoded.pictures[0].pixels.shape == (256, 256, 3)
 
 
-def test_cuboids_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
+def test_cuboids_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
     count = 0
-    for shown, lesson in of(taught, "cuboids"):
+    for shown, one in of(taught, "cuboids"):
         camera = shown.observation.camera
         depth_bin_m = 0.101 / LOCATIONS * 1000 * camera.fy / camera.height
-        found = {one.label: one for one in lesson.decoded.cuboids}
-        for right in lesson.labelled.answer.cuboids:
+        found = {one.label: one for one in one.decoded.cuboids}
+        for right in one.labelled.answer.cuboids:
             if right.label not in found:
                 assert is_outside(right, camera)
                 continue
@@ -185,9 +185,9 @@ def expect_close(found: Cuboid, right: Cuboid, depth_bin_m: float) -> None:
     assert np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) < 0.5
 
 
-def test_plans_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, "plan", "next_action"):
-        right, found = lesson.labelled.answer.plan, lesson.decoded.plan
+def test_plans_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, "plan", "next_action"):
+        right, found = one.labelled.answer.plan, one.decoded.plan
         assert [step.kind for step in found.steps] == [step.kind for step in right.steps]
         for one, other in zip(found.steps, right.steps, strict=True):
             for pose, wanted in ((one.start, other.start), (one.end, other.end)):
@@ -197,31 +197,33 @@ def test_plans_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
                 assert abs(np.degrees(turn)) < 0.361
 
 
-def test_what_was_heard_is_there_to_plan_with(taught: list[tuple[Sample, Lesson]]) -> None:
+def test_what_was_heard_is_there_to_plan_with(taught: list[tuple[Sample, TrainingExample]]) -> None:
     heard = [one for shown, one in of(taught, "plan") if shown.key.startswith("rang")]
     assert heard
-    assert all(lesson.example.audio is not None for lesson in heard)
+    assert all(one.example.audio is not None for one in heard)
 
 
-def test_moves_and_sounds_come_back(taught: list[tuple[Sample, Lesson]]) -> None:
-    for _, lesson in of(taught, "navigate"):
-        assert lesson.decoded.plan == lesson.labelled.answer.plan
-    for _, lesson in of(taught, "generate_audio"):
-        np.testing.assert_array_equal(lesson.decoded.audio[0], lesson.labelled.answer.audio[0])
+def test_moves_and_sounds_come_back(taught: list[tuple[Sample, TrainingExample]]) -> None:
+    for _, one in of(taught, "navigate"):
+        assert one.decoded.plan == one.labelled.answer.plan
+    for _, one in of(taught, "generate_audio"):
+        np.testing.assert_array_equal(one.decoded.audio[0], one.labelled.answer.audio[0])
 
 
-def test_options_are_taught_by_writing_the_right_one(taught: list[tuple[Sample, Lesson]]) -> None:
-    chosen = [lesson for _, lesson in taught if isinstance(lesson.call, ScoreCall)]
+def test_options_are_taught_by_writing_the_right_one(
+    taught: list[tuple[Sample, TrainingExample]],
+) -> None:
+    chosen = [one for _, one in taught if isinstance(one.call, ScoreCall)]
     assert chosen
-    for lesson in chosen:
-        assert lesson.target == lesson.labelled.answer.text == lesson.decoded.text
+    for one in chosen:
+        assert one.target == one.labelled.answer.text == one.decoded.text
 
 
 def test_every_example_has_the_target_that_its_prompt_asks_for(
-    taught: list[tuple[Sample, Lesson]],
+    taught: list[tuple[Sample, TrainingExample]],
 ) -> None:
-    for _, lesson in taught:
-        example = lesson.example
+    for _, one in taught:
+        example = one.example
         given = {
             "text": example.text_target,
             "image": example.image_target,
@@ -230,55 +232,57 @@ def test_every_example_has_the_target_that_its_prompt_asks_for(
         assert [name for name, one in given.items() if one is not None] == [example.target]
 
 
-def test_lessons_make_a_batch(teacher: Teacher, taught: list[tuple[Sample, Lesson]]) -> None:
+def test_examples_make_a_batch(
+    maker: ExampleMaker, taught: list[tuple[Sample, TrainingExample]]
+) -> None:
     chosen = [of(taught, task)[0][1].example for task in ("vqa", "depth", "generate_audio")]
-    batch = teacher.processor.collate(chosen)
+    batch = maker.processor.collate(chosen)
     assert batch.text_target is not None
     assert batch.image_target_mask.sum((1, 2)).bool().tolist() == [False, True, False]
     assert batch.audio_target_mask.sum((1, 2)).bool().tolist() == [False, False, True]
 
 
-def test_a_paraphrase_changes_the_prompt_alone(teacher: Teacher, samples: list[Sample]) -> None:
+def test_a_paraphrase_changes_the_prompt_alone(maker: ExampleMaker, samples: list[Sample]) -> None:
     for number in range(3):
-        (trained,) = teacher.lessons_of(samples[0], number)
-        (other,) = teacher.lessons_of(samples[0], number, variant=1)
+        (trained,) = maker.examples_of(samples[0], number)
+        (other,) = maker.examples_of(samples[0], number, variant=1)
         assert trained.call.prompt != other.call.prompt
         assert (
             len(trained.example.text) != len(other.example.text)
             or (trained.example.text != other.example.text).any()
         )
-        again = teacher.lessons_of(
+        again = maker.examples_of(
             samples[0], number, 1 + len(TASKS[trained.labelled.instruction.task].prompt().variants)
         )
         assert again[0].call.prompt == trained.call.prompt
 
 
-def test_one_call_teaches_one_sample(teacher: Teacher, samples: list[Sample]) -> None:
+def test_one_call_teaches_one_sample(maker: ExampleMaker, samples: list[Sample]) -> None:
     spaces = load_action_spaces(ROOT / "config" / "action_spaces")
     first = replace(samples[0], tasks=samples[0].tasks[:3])
-    made = lessons(first, teacher.processor, spaces)
-    assert [one.target for one in made[:2]] == [one.target for one in teacher.lessons(first)[:2]]
+    made = examples(first, maker.processor, spaces)
+    assert [one.target for one in made[:2]] == [one.target for one in maker.examples(first)[:2]]
 
 
-def test_unknown_depth_is_not_taught(teacher: Teacher) -> None:
+def test_unknown_depth_is_not_taught(maker: ExampleMaker) -> None:
     metres = np.full((60, 80), 2.0, np.float32)
     metres[:30] = np.nan
-    (lesson,) = teacher.lessons(sample("depth", Answer(pictures=(Picture("depth", metres),))))
-    assert lesson.example.image_target_mask.mean() == pytest.approx(0.75 / 2, abs=0.01)
+    (one,) = maker.examples(sample("depth", Answer(pictures=(Picture("depth", metres),))))
+    assert one.example.image_target_mask.mean() == pytest.approx(0.75 / 2, abs=0.01)
 
 
-def test_the_hidden_part_of_an_inpainted_picture_is_marked(teacher: Teacher) -> None:
+def test_the_hidden_part_of_an_inpainted_picture_is_marked(maker: ExampleMaker) -> None:
     drawn = Answer(pictures=(Picture("generated", np.zeros((60, 80, 3), np.uint8)),))
-    (lesson,) = teacher.lessons(sample("inpaint", drawn, "cup", region=Box(20, 15, 60, 45)))
-    hidden = lesson.example.image_target_hidden
+    (one,) = maker.examples(sample("inpaint", drawn, "cup", region=Box(20, 15, 60, 45)))
+    hidden = one.example.image_target_hidden
     assert hidden[128, 128]
     assert hidden.mean() == pytest.approx(0.5 * 0.5 * 0.75, abs=0.01)
 
 
-def test_joints_come_back(teacher: Teacher) -> None:
+def test_joints_come_back(maker: ExampleMaker) -> None:
     points = tuple(Point(name, 10 + 3 * n, 5 + 2 * n) for n, name in enumerate(COCO_17))
     person = PointSet("person", Box(5, 2, 70, 50), points)
-    made = teacher.lessons(sample("keypoints", Answer(keypoints=(person,))))
+    made = maker.examples(sample("keypoints", Answer(keypoints=(person,))))
     assert len(made) == 2  # who there is, and their joints
     (found,) = made[0].decoded.keypoints
     assert [point.name for point in found.points] == list(COCO_17)
@@ -286,14 +290,14 @@ def test_joints_come_back(teacher: Teacher) -> None:
         assert (one.x, one.y) == pytest.approx((other.x, other.y), abs=80 / LOCATIONS * 1.01)
 
 
-def test_coco_classes_come_back_by_their_names(teacher: Teacher) -> None:
+def test_coco_classes_come_back_by_their_names(maker: ExampleMaker) -> None:
     found = (Detection(Box(5, 5, 20, 20), "traffic light"), Detection(Box(30, 5, 50, 40), "cup"))
-    (lesson,) = teacher.lessons(sample("coco_detect", Answer(detections=found)))
-    assert "traffic-light" in lesson.target
-    assert [one.label for one in lesson.decoded.detections] == ["traffic light", "cup"]
+    (one,) = maker.examples(sample("coco_detect", Answer(detections=found)))
+    assert "traffic-light" in one.target
+    assert [one.label for one in one.decoded.detections] == ["traffic light", "cup"]
 
 
-def test_recorded_actions_come_back(teacher: Teacher) -> None:
+def test_recorded_actions_come_back(maker: ExampleMaker) -> None:
     names = ("shoulder", "elbow", "gripper")
     made = tuple(Dimension(name, DimensionKind.JOINT, "rad", -2.0, 2.0) for name in names)
     space = ActionSpace(
@@ -301,30 +305,30 @@ def test_recorded_actions_come_back(teacher: Teacher) -> None:
     )
     data = LeRobotDataSet(ROOT / "test" / "data" / "lerobot" / "video")
     first = next(import_episode(data, data.episodes[0], ImportSettings(space)))
-    (lesson,) = lessons(first, teacher.processor, {"testarm": space})
-    right, found = lesson.labelled.answer.plan, lesson.decoded.plan
+    (one,) = examples(first, maker.processor, {"testarm": space})
+    right, found = one.labelled.answer.plan, one.decoded.plan
     for one, other in zip(found.steps, right.steps, strict=True):
         assert one.values == pytest.approx(other.values, abs=4 / LOCATIONS * 1.01)
         assert one.time_from_start_s == pytest.approx(other.time_from_start_s)
 
 
-def test_nothing_found_is_taught_by_an_empty_text(teacher: Teacher) -> None:
-    (lesson,) = teacher.lessons(sample("localize", Answer(), "unicorn"))
-    assert lesson.example.text_target.tolist() == [1]
-    assert lesson.decoded.detections == ()
+def test_nothing_found_is_taught_by_an_empty_text(maker: ExampleMaker) -> None:
+    (one,) = maker.examples(sample("localize", Answer(), "unicorn"))
+    assert one.example.text_target.tolist() == [1]
+    assert one.decoded.detections == ()
 
 
-def test_a_box_smaller_than_a_location_has_an_area(teacher: Teacher) -> None:
+def test_a_box_smaller_than_a_location_has_an_area(maker: ExampleMaker) -> None:
     found = (Detection(Box(79.99, 59.99, 80, 60), "ant"),)
-    (lesson,) = teacher.lessons(sample("localize", Answer(detections=found), "ant"))
-    assert min(lesson.decoded.detections[0].box.size) > 0
+    (one,) = maker.examples(sample("localize", Answer(detections=found), "ant"))
+    assert min(one.decoded.detections[0].box.size) > 0
 
 
-def test_a_box_in_space_beside_the_picture_is_left_out(teacher: Teacher) -> None:
+def test_a_box_in_space_beside_the_picture_is_left_out(maker: ExampleMaker) -> None:
     here = Cuboid("here", (0.0, 0.0, 1.0), (0.1, 0.1, 0.1), (1.0, 0.0, 0.0, 0.0))
     beside = replace(here, label="beside", center=(3.0, 0.0, 1.0))
-    (lesson,) = teacher.lessons(sample("cuboids", Answer(cuboids=(here, beside))))
-    assert [one.label for one in lesson.decoded.cuboids] == ["here"]
+    (one,) = maker.examples(sample("cuboids", Answer(cuboids=(here, beside))))
+    assert [one.label for one in one.decoded.cuboids] == ["here"]
 
 
 WRONG: Sequence[tuple[Sample, str]] = (
@@ -345,7 +349,7 @@ WRONG: Sequence[tuple[Sample, str]] = (
 
 
 @pytest.mark.parametrize(("wrong", "told"), WRONG)
-def test_what_cannot_be_taught_is_told(teacher: Teacher, wrong: Sample, told: str) -> None:
-    with pytest.raises(LessonError, match=told) as raised:
-        teacher.lessons(wrong)
+def test_what_cannot_be_taught_is_told(maker: ExampleMaker, wrong: Sample, told: str) -> None:
+    with pytest.raises(ExampleError, match=told) as raised:
+        maker.examples(wrong)
     assert "sample s" in str(raised.value)

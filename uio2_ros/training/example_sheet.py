@@ -1,4 +1,4 @@
-"""Lessons drawn for people: what the model is shown after processing, and what it is to reply.
+"""Training examples drawn for people: what the model is shown, and what it is to reply.
 
 All is read from the example, so that a mistake on the way there is seen: pictures are put together
 from patches, texts decoded from tokens, and marks are those that the target's tokens decode to.
@@ -20,7 +20,7 @@ from uio2_ros.processing import Example, Processor
 from uio2_ros.processing.inverse import shown_picture, shown_spectrogram
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer, PointSet
-from uio2_ros.training.lessons import Lesson
+from uio2_ros.training.examples import TrainingExample
 from uio2_ros.viewing.insets import draw_plan
 from uio2_ros.viewing.marks import draw_cuboids, draw_detections, draw_masks, draw_points
 from uio2_ros.viewing.panels import PANEL_ROLES, draw_panel
@@ -28,9 +28,9 @@ from uio2_ros.viewing.pen import DIM, INK, PALETTE, PAPER, Color, Pen, Pixels, w
 
 NOT_SEEN: Color = (255, 90, 170)
 COLUMNS = 3
-"""Lessons beside each other on a sheet."""
+"""Training examples beside each other on a sheet."""
 TILES = 4
-"""Pictures of a lesson beside each other on a sheet; of a longer history the newest are drawn."""
+"""Pictures of an example beside each other on a sheet; of a longer history the newest are drawn."""
 LETTERS = 100
 """Of a line."""
 MOST_LINES = 3
@@ -41,43 +41,47 @@ SPECTROGRAM_COLORS = cv2.COLORMAP_MAGMA
 
 
 def sheet(
-    sample: Sample, lessons: Sequence[Lesson], processor: Processor, tile: int = 176
+    sample: Sample, examples: Sequence[TrainingExample], processor: Processor, tile: int = 176
 ) -> Pixels:
-    """All lessons on one picture."""
-    rows = [_row(sample, lesson, processor, None, tile, MOST_LINES) for lesson in lessons]
+    """All examples on one picture."""
+    rows = [_row(sample, one, processor, None, tile, MOST_LINES) for one in examples]
     return _in_columns([_title(sample, rows[0].shape[1] * COLUMNS), *rows])
 
 
 def page(
-    sample: Sample, lesson: Lesson, processor: Processor, space: ActionSpace | None, tile: int = 320
+    sample: Sample,
+    one: TrainingExample,
+    processor: Processor,
+    space: ActionSpace | None,
+    tile: int = 320,
 ) -> Pixels:
-    """One lesson, large and with its whole text."""
-    drawn = _row(sample, lesson, processor, space, tile, None)
+    """One example, large and with its whole text."""
+    drawn = _row(sample, one, processor, space, tile, None)
     return np.concatenate([_title(sample, drawn.shape[1]), drawn])
 
 
 def _row(
     sample: Sample,
-    lesson: Lesson,
+    one: TrainingExample,
     processor: Processor,
     space: ActionSpace | None,
     tile: int,
     most_lines: int | None,
 ) -> Pixels:
-    """The lesson's pictures beside each other, and below them its texts.
+    """The example's pictures beside each other, and below them its texts.
 
     most_lines: of each text; with None all lines and all pictures are drawn.
     """
     decode = processor.tokenizer.decode
-    name = lesson.labelled.instruction.task or "free form"
-    tiles = [*_inputs(lesson.example, processor, tile), *_targets(lesson, processor, tile)]
-    tiles += _decoded(sample, lesson, space, tile)
+    name = one.labelled.instruction.task or "free form"
+    tiles = [*_inputs(one.example, processor, tile), *_targets(one, processor, tile)]
+    tiles += _decoded(sample, one, space, tile)
     if most_lines is not None:
         tiles = tiles[-TILES:]
     tiles += [_blank(tile)] * (TILES - len(tiles))
-    lines = [(f"{lesson.number} {name}", PALETTE[2])]
-    lines += _lines(f"> {decode(lesson.example.text)}", INK, most_lines)
-    target = lesson.example.text_target
+    lines = [(f"{one.number} {name}", PALETTE[2])]
+    lines += _lines(f"> {decode(one.example.text)}", INK, most_lines)
+    target = one.example.text_target
     if target is not None:
         written = decode(target) or "(nothing)"
         lines += _lines(f"= {written}", PALETTE[0], most_lines)
@@ -101,9 +105,9 @@ def _inputs(example: Example, processor: Processor, tile: int) -> Iterable[Pixel
         yield _labelled(_tinted(pixels, seen), "seen", tile)
 
 
-def _targets(lesson: Lesson, processor: Processor, tile: int) -> Iterable[Pixels]:
+def _targets(one: TrainingExample, processor: Processor, tile: int) -> Iterable[Pixels]:
     """What is to be drawn or to be heard, as it is taught."""
-    example = lesson.example
+    example = one.example
     if example.image_target is not None and example.image_target_mask is not None:
         pixels = np.rint(example.image_target * 255).astype(np.uint8)
         yield _labelled(_tinted(pixels, example.image_target_mask > 0), "target", tile)
@@ -115,10 +119,10 @@ def _targets(lesson: Lesson, processor: Processor, tile: int) -> Iterable[Pixels
 
 
 def _decoded(
-    sample: Sample, lesson: Lesson, space: ActionSpace | None, tile: int
+    sample: Sample, one: TrainingExample, space: ActionSpace | None, tile: int
 ) -> Iterable[Pixels]:
     """What the task reads out of the targets, on the original picture; nothing for mere text."""
-    image, answer = sample.observation.image, lesson.decoded
+    image, answer = sample.observation.image, one.decoded
     placed = answer.detections or answer.cuboids or answer.keypoints or answer.pictures
     if image is None or not (placed or answer.plan):
         return

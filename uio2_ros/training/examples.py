@@ -1,9 +1,9 @@
-"""Samples as lessons: what the model is shown, and what it is to reply.
+"""Samples as training examples: what the model is shown, and what it is to reply.
 
-A lesson is made by letting the task itself ask: its calls become prompts and inputs by the code
-that serves them on the robot, and are replied to with what the task needs to give the right answer.
-So every target has the form of its grammar, and decodes to the answer it was made of, as exactly as
-tokens and pixels can say it.
+A training example is made by letting the task itself ask: its calls become prompts and inputs by
+the code that serves them on the robot, and are replied to with what the task needs to give the
+right answer. So every target has the form of its grammar, and decodes to the answer it was made of,
+as exactly as tokens and pixels can say it.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _T = TypeVar("_T")
 _RIGHT, _WRONG = 0.0, -1.0  # scores of options
 
 
-class LessonError(ValueError):
+class ExampleError(ValueError):
     """A sample that cannot be taught; the message names the sample, the task and the reason."""
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingExample:
     """One reply to learn.
 
     number: which of the sample's tasks it is of. call: what the task asked. target: what is to be
     replied, before preprocessing. example: input and target as the model takes them. decoded: what
-    the task makes of all its targets; several lessons of one task share it.
+    the task makes of all its targets; several of one task share it.
     """
 
     key: str
@@ -69,8 +69,8 @@ class Lesson:
     decoded: Answer
 
 
-class Teacher:
-    """Makes lessons for the model of a processor. Not thread-safe.
+class ExampleMaker:
+    """Makes training examples for the model of a processor. Not thread-safe.
 
     action_spaces are those that instructions may name.
     """
@@ -88,30 +88,32 @@ class Teacher:
         self._symbols = symbols
         self._compile = lru_cache(_REMEMBERED_GRAMMARS)(partial(_compile, symbols))
 
-    def lessons(self, sample: Sample, variant: int = 0) -> tuple[Lesson, ...]:
-        """Every lesson of a sample.
+    def examples(self, sample: Sample, variant: int = 0) -> tuple[TrainingExample, ...]:
+        """Every training example of a sample.
 
         variant: 0 asks with the prompts the model was trained with, n with every task's nth
-        paraphrase, counted round. Raises LessonError.
+        paraphrase, counted round. Raises ExampleError.
         """
         numbers = range(len(sample.tasks))
-        return tuple(
-            lesson for number in numbers for lesson in self.lessons_of(sample, number, variant)
-        )
+        return tuple(one for number in numbers for one in self.examples_of(sample, number, variant))
 
-    def lessons_of(self, sample: Sample, number: int, variant: int = 0) -> tuple[Lesson, ...]:
-        """The lessons of one of a sample's tasks: one for each reply it needs. LessonError."""
+    def examples_of(
+        self, sample: Sample, number: int, variant: int = 0
+    ) -> tuple[TrainingExample, ...]:
+        """Those of one of a sample's tasks: one for each reply it needs. Raises ExampleError."""
         labelled = sample.tasks[number]
         name = labelled.instruction.task
         try:
             return tuple(self._taught(sample, number, task_named(name), variant))
         except (InstructionError, InvalidInputError, TargetError, ValueError) as problem:
             reason = problem.message if isinstance(problem, InstructionError) else problem
-            raise LessonError(f"sample {sample.key}, task {name!r} ({number}): {reason}") from (
+            raise ExampleError(f"sample {sample.key}, task {name!r} ({number}): {reason}") from (
                 problem
             )
 
-    def _taught(self, sample: Sample, number: int, task: Task, variant: int) -> Sequence[Lesson]:
+    def _taught(
+        self, sample: Sample, number: int, task: Task, variant: int
+    ) -> Sequence[TrainingExample]:
         labelled = sample.tasks[number]
         session = self._session(task, labelled, sample.observation, variant)
         asking = task.answer(session)
@@ -128,7 +130,7 @@ class Teacher:
             except StopIteration as end:
                 decoded: Answer = replace(end.value, task=task.name)
                 return [
-                    Lesson(sample.key, number, labelled, call, target, example, decoded)
+                    TrainingExample(sample.key, number, labelled, call, target, example, decoded)
                     for call, target, example in made
                 ]
 
@@ -252,14 +254,14 @@ class Teacher:
         return shown
 
 
-def lessons(
+def examples(
     sample: Sample,
     processor: Processor,
     action_spaces: Mapping[str, ActionSpace],
     variant: int = 0,
-) -> tuple[Lesson, ...]:
-    """Every lesson of one sample; see `Teacher.lessons`, which is quicker for many."""
-    return Teacher(processor, action_spaces).lessons(sample, variant)
+) -> tuple[TrainingExample, ...]:
+    """All examples of one sample; see `ExampleMaker.examples`, which is quicker for many."""
+    return ExampleMaker(processor, action_spaces).examples(sample, variant)
 
 
 def _compile(symbols: Symbols, make: Callable[..., Grammar], **arguments: object) -> Grammar:

@@ -1,4 +1,4 @@
-"""Lessons as pictures: what is drawn is what the model is given."""
+"""Training examples as pictures: what is drawn is what the model is given."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.inverse import shown_picture, shown_spectrogram
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.sim import PictureSize, Split, sample_episode
-from uio2_ros.training.lesson_sheet import NOT_SEEN, page, sheet
-from uio2_ros.training.lessons import Lesson, Teacher
+from uio2_ros.training.example_sheet import NOT_SEEN, page, sheet
+from uio2_ros.training.examples import ExampleMaker, TrainingExample
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def sample() -> Sample:
 
 
 @pytest.fixture(scope="module")
-def lessons(processor: Processor, sample: Sample) -> dict[str, Lesson]:
-    made = Teacher(processor, load_action_spaces()).lessons(sample)
-    return {lesson.labelled.instruction.task: lesson for lesson in made}
+def examples(processor: Processor, sample: Sample) -> dict[str, TrainingExample]:
+    made = ExampleMaker(processor, load_action_spaces()).examples(sample)
+    return {one.labelled.instruction.task: one for one in made}
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def test_a_sound_comes_back_from_its_patches(processor: Processor) -> None:
 
 
 def test_padding_and_what_is_hidden_are_pink(
-    processor: Processor, sample: Sample, lessons: dict[str, Lesson]
+    processor: Processor, sample: Sample, examples: dict[str, TrainingExample]
 ) -> None:
-    hidden = pinks(page(sample, lessons["inpaint"], processor, None))
-    shown = pinks(page(sample, lessons["caption"], processor, None))
+    hidden = pinks(page(sample, examples["inpaint"], processor, None))
+    shown = pinks(page(sample, examples["caption"], processor, None))
     assert shown > 1000  # the picture is wider than high
     assert hidden > 1.1 * shown
 
@@ -83,9 +83,9 @@ def pinks(drawn: np.ndarray) -> int:
 
 
 def test_the_text_of_a_page_is_longer_than_that_of_a_row(
-    processor: Processor, sample: Sample, lessons: dict[str, Lesson]
+    processor: Processor, sample: Sample, examples: dict[str, TrainingExample]
 ) -> None:
-    cuboids = lessons["cuboids"]
+    cuboids = examples["cuboids"]
     whole = page(sample, cuboids, processor, None, tile=176)
     assert whole.shape[0] > sheet(sample, [cuboids], processor).shape[0]
 
