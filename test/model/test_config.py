@@ -126,7 +126,7 @@ def test_a_section_must_be_an_object() -> None:
 
 
 def test_unknown_name_lists_the_shipped_ones() -> None:
-    with pytest.raises(FileNotFoundError, match="large, tiny, xl, xxl"):
+    with pytest.raises(FileNotFoundError, match="large, nano, tiny, xl, xxl"):
         ModelConfig.load("huge")
 
 
