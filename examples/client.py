@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uio2_ros.client import AgentClient, AgentError, Progress, queries
+from uio2_ros.client import AgentClient, AgentError, Progress
 
 
 def main() -> None:
@@ -20,9 +20,7 @@ def main() -> None:
 
 
 async def two_at_once(agent: AgentClient) -> None:
-    cups, caption = await asyncio.gather(
-        agent.send(queries.localize("cup")), agent.send(queries.caption())
-    )
+    cups, caption = await asyncio.gather(agent.localize_async("cup"), agent.caption_async())
     print("two:       ", len(cups), "cups;", caption)
 
 
@@ -31,7 +29,7 @@ def cancel_at_the_third_token(agent: AgentClient) -> None:
         if progress.tokens >= 3:
             pending.cancel()
 
-    pending = agent.send(queries.localize("spoon"), watch)
+    pending = agent.localize_async("spoon", on_progress=watch)
     try:
         print("too fast:  ", pending.result(20))
     except AgentError as error:

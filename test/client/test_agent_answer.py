@@ -6,17 +6,13 @@ import numpy as np
 import pytest
 from std_msgs.msg import Header
 
-from uio2_ros.client import queries
-from uio2_ros.client.failures import AgentError
-from uio2_ros.client.task_methods import TaskMethods
 from uio2_ros.messages.agent_answer import answer_of
 from uio2_ros.messages.answers import result_message
 from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
 from uio2_ros.robot.box import Box
-from uio2_ros.robot.errors import ErrorCode, InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
-from uio2_ros.tasks.registry import TASKS
 
 RANDOM = np.random.default_rng(0)
 MASK = RANDOM.integers(0, 2, (4, 6), dtype=np.uint8) * 255
@@ -118,34 +114,3 @@ def test_pictures_that_are_none_are_refused() -> None:
     message.audio[0].channels = 2
     with pytest.raises(InvalidInputError, match="2 channels"):
         answer_of(message, "")
-
-
-@pytest.mark.parametrize(
-    ("query", "what"),
-    [
-        (queries.locate("cup"), "region"),
-        (queries.depth(), "picture"),
-        (queries.generate_audio("rain"), "sound"),
-        (queries.plan("stack"), "step"),
-    ],
-)
-def test_an_answer_without_what_was_asked_for_is_an_error(
-    query: queries.Query[object], what: str
-) -> None:
-    message = result_message(Answer(text="no idea"), "", HEADER)
-    with pytest.raises(AgentError, match=f"has no {what}, only the text 'no idea'") as caught:
-        query.read(answer_of(message, query.request.task))
-    assert caught.value.code is ErrorCode.PARSE_FAILED
-
-
-def test_every_task_has_a_query_and_a_method_of_its_name() -> None:
-    names = {"": "ask", "refexp": "locate"}
-    for task in TASKS:
-        name = names.get(task, task)
-        assert callable(getattr(queries, name)), name
-        assert name == "ask" or callable(getattr(TaskMethods, name)), name
-
-
-def test_every_method_has_a_query() -> None:
-    methods = [name for name in vars(TaskMethods) if not name.startswith("_")]
-    assert all(hasattr(queries, name) for name in methods if name != "get")

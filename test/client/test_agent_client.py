@@ -25,7 +25,6 @@ from uio2_ros.client import (
     AgentTimeoutError,
     AgentUnavailableError,
     Progress,
-    queries,
 )
 from uio2_ros.client.agent_client import PendingAnswer, _on_result
 from uio2_ros.robot.box import Box
@@ -202,8 +201,8 @@ def test_part_of_the_answer_that_matters(client: AgentClient) -> None:
     assert client.navigate("to the door").name
 
 
-def test_query_without_waiting(client: AgentClient) -> None:
-    pending = [client.send(queries.locate(what)) for what in ("the cup", "the spoon")]
+def test_asking_without_waiting(client: AgentClient) -> None:
+    pending = [client.locate_async(what) for what in ("the cup", "the spoon")]
     heard: list[str] = []
     pending[1].add_done_callback(lambda done: heard.append(done.result().label))
     assert [each.result(30).label for each in pending] == ["the cup", "the spoon"]
@@ -212,11 +211,11 @@ def test_query_without_waiting(client: AgentClient) -> None:
 
 def test_answers_can_be_awaited_and_awaiting_can_be_cancelled(client: AgentClient) -> None:
     async def ask_twice() -> list[str]:
-        both = (client.send(queries.locate(what)) for what in ("the cup", "the spoon"))
+        both = (client.locate_async(what) for what in ("the cup", "the spoon"))
         return [found.label for found in await asyncio.gather(*both)]
 
     async def lose_patience() -> PendingAnswer[object]:
-        pending = client.send(queries.localize("cup"))
+        pending = client.localize_async("cup")
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(pending, 0.05)
         return pending
@@ -229,7 +228,7 @@ def test_answers_can_be_awaited_and_awaiting_can_be_cancelled(client: AgentClien
 
 
 def test_awaiting_outside_asyncio_says_what_to_do(client: AgentClient) -> None:
-    pending = client.send(queries.locate("the cup"))
+    pending = client.locate_async("the cup")
     with pytest.raises(RuntimeError, match="result_of"):
         pending.__await__()
     pending.result(20)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from inspect import Parameter, Signature
 from pathlib import Path
 
+from uio2_ros.client.agent_methods import AgentMethods
 from uio2_ros.tasks.methods import TaskMethods
 from uio2_ros.tasks.registry import own_tasks
 from uio2_ros.tasks.runner_methods import RunnerMethods
@@ -28,6 +29,8 @@ class Stub:
     kind: type[TaskMethods]
     file: Path
     head: str
+    left_out: frozenset[str] = frozenset()
+    """Methods that the class which inherits them writes itself."""
 
 
 RUNNER = Stub(
@@ -51,7 +54,32 @@ Image = npt.NDArray[np.uint8] | str | os.PathLike[str] | Frame
 Samples = npt.NDArray[np.float32]
 """,
 )
-STUBS = (RUNNER,)
+CLIENT = Stub(
+    AgentMethods,
+    PACKAGE / "client" / "agent_methods.pyi",
+    """
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from typing_extensions import Unpack
+
+from uio2_ros.client.pending_answer import OnProgress, PendingAnswer
+from uio2_ros.robot.answer import Cuboid, Detection, Picture, PointSet
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.plan import Step, TaskPlan
+from uio2_ros.tasks.methods import TaskMethods
+
+class AskSettings(TypedDict, total=False):
+    max_age_s: float
+    timeout_s: float
+    seed: int
+    on_progress: OnProgress | None
+""",
+    frozenset({"ask", "ask_async"}),
+)
+STUBS = (RUNNER, CLIENT)
 
 
 def main() -> None:
@@ -67,8 +95,8 @@ def stub_text(stub: Stub) -> str:
     lines += [f"class {stub.kind.__name__}(TaskMethods):", f'    """{stub.kind.__doc__}"""', ""]
     for suffix, kind in stub.kind._kinds.items():
         for task in own_tasks():
-            for name in task.methods:
-                lines += [*_definition(name + suffix, kind.signature(task)), *_docstring(task), ""]
+            for name in sorted({method + suffix for method in task.methods} - stub.left_out):
+                lines += [*_definition(name, kind.signature(task)), *_docstring(task), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

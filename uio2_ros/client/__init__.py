@@ -9,7 +9,6 @@ from uio2_ros.client.failures import (
     ExecutionError,
 )
 from uio2_ros.client.pending_answer import PendingAnswer, Progress
-from uio2_ros.client.queries import Query
 from uio2_ros.messages.agent_answer import AgentAnswer
 
 __all__ = [
@@ -23,5 +22,4 @@ __all__ = [
     "ExecutionError",
     "PendingAnswer",
     "Progress",
-    "Query",
 ]

@@ -23,17 +23,16 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from std_srvs.srv import Trigger
 
 from uio2_ros.action import Instruct
-from uio2_ros.client import queries
+from uio2_ros.client.agent_methods import AgentMethods, AskSettings
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress, PendingAnswer, Progress
-from uio2_ros.client.queries import Query
-from uio2_ros.client.request import Limits
 from uio2_ros.client.spinner import Spinner
-from uio2_ros.client.task_methods import TaskMethods
-from uio2_ros.messages.agent_answer import AgentAnswer
+from uio2_ros.messages.agent_answer import AgentAnswer, answer_of
+from uio2_ros.messages.instructions import goal_of
 from uio2_ros.msg import InstructionResult
 from uio2_ros.robot.box import Box
-from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Instruction
 from uio2_ros.srv import ListTasks
 from uio2_ros.tasks.task import TaskInfo
 
@@ -52,7 +51,7 @@ SERVICE_S = 10.0
 """How long the agent's small services may take."""
 
 
-class AgentClient(TaskMethods):
+class AgentClient(AgentMethods):
     """Asks an agent through its `~/instruct` action. Every method may be called from any thread.
 
     Answers arrive on a thread of the client's own (see `spinner.py`), so that methods that wait
@@ -99,22 +98,22 @@ class AgentClient(TaskMethods):
         options: Sequence[str] = (),
         region: Box | None = None,
         action_space: str = "",
-        on_progress: OnProgress | None = None,
-        **limits: Unpack[Limits],
+        **settings: Unpack[AskSettings],
     ) -> AgentAnswer:
-        """The whole answer. AgentError if there is none.
+        """The whole answer of any task; without one, free form. AgentError if there is none.
 
         Interrupted (KeyboardInterrupt), it cancels the instruction.
         """
-        query = queries.ask(
-            instruction,
-            task=task,
-            options=options,
-            region=region,
-            action_space=action_space,
-            **limits,
+        return self.wait_for(
+            lambda: self.ask_async(
+                instruction,
+                task=task,
+                options=options,
+                region=region,
+                action_space=action_space,
+                **settings,
+            )
         )
-        return self.get(query, on_progress)
 
     def ask_async(
         self,
@@ -125,38 +124,51 @@ class AgentClient(TaskMethods):
         region: Box | None = None,
         action_space: str = "",
         on_progress: OnProgress | None = None,
-        **limits: Unpack[Limits],
+        max_age_s: float = 0.0,
+        timeout_s: float = 0.0,
+        seed: int = 0,
     ) -> PendingAnswer[AgentAnswer]:
         """The same without waiting."""
-        query = queries.ask(
-            instruction,
-            task=task,
-            options=options,
-            region=region,
-            action_space=action_space,
-            **limits,
-        )
-        return self.send(query, on_progress)
+        asked = Instruction(instruction, task, tuple(options), region, action_space, seed)
+        return self.submit(asked, _whole, on_progress, max_age_s=max_age_s, timeout_s=timeout_s)
 
-    def get(self, query: Query[T], on_progress: OnProgress | None = None) -> T:
-        """Sends a query and waits for its answer; see `ask`."""
+    def wait_for(self, submit: Callable[[], PendingAnswer[T]]) -> T:
+        """Submits an instruction and waits for its answer; see `ask`."""
         self._expect_other_thread()
         if not self._client.server_is_ready():
             self.wait_for_agent(self._discovery_s)
-        pending = self.send(query, on_progress)
+        pending = submit()
         try:
             return pending.result()
         except KeyboardInterrupt:
             pending.cancel_and_wait(CANCEL_WAIT_S)
             raise
 
-    def send(self, query: Query[T], on_progress: OnProgress | None = None) -> PendingAnswer[T]:
-        """Sends a query (`uio2_ros.client.queries`) without waiting.
+    def submit(
+        self,
+        instruction: Instruction,
+        read: Callable[[AgentAnswer], T],
+        on_progress: OnProgress | None = None,
+        *,
+        max_age_s: float = 0.0,
+        timeout_s: float = 0.0,
+    ) -> PendingAnswer[T]:
+        """Sends an instruction without waiting; `read` takes what is wanted out of its answer.
 
         `on_progress` is called on the client's thread; what it raises cancels the instruction and
-        is raised by `result`. AgentUnavailableError if there is no agent at this moment.
+        is raised by `result`. AgentUnavailableError if there is no agent at this moment, AgentError
+        INVALID_REQUEST for numbers that no request can hold.
         """
-        pending = PendingAnswer(query, self.agent, lambda: self._spinner.is_here)
+        try:
+            goal = goal_of(instruction, max_age_s=max_age_s, timeout_s=timeout_s)
+        except InstructionError as error:
+            raise AgentError(error.code, error.message) from error
+        pending = PendingAnswer(
+            lambda result: read(answer_of(result, instruction.task)),
+            self.agent,
+            timeout_s,
+            lambda: self._spinner.is_here,
+        )
         with self._lock:
             if self._is_closed:
                 raise AgentUnavailableError(f"this client of {self.agent} is closed; make another")
@@ -167,7 +179,7 @@ class AgentClient(TaskMethods):
         def on_feedback(message: Any) -> None:
             _progress(pending, message.feedback, on_progress)
 
-        sent = self._client.send_goal_async(query.request.goal(), feedback_callback=on_feedback)
+        sent = self._client.send_goal_async(goal, feedback_callback=on_feedback)
         sent.add_done_callback(lambda future: _on_accepted(future.result(), pending))
         return pending
 
@@ -237,7 +249,7 @@ class AgentClient(TaskMethods):
         if self._spinner.is_here:
             raise RuntimeError(
                 "this is the client's own thread, on which answers arrive: waiting here would "
-                "never end; use send or ask_async, or another thread"
+                "never end; use a method that ends with _async, or another thread"
             )
 
     def _forget(self, pending: Any) -> None:
@@ -265,6 +277,10 @@ class AgentClient(TaskMethods):
             return future.result()
         finally:
             self.node.destroy_client(client)
+
+
+def _whole(answer: AgentAnswer) -> AgentAnswer:
+    return answer
 
 
 def _progress(pending: PendingAnswer[Any], feedback: Any, on_progress: OnProgress | None) -> None:

@@ -14,10 +14,8 @@ from typing import Any, TypeVar
 from rclpy.action.client import ClientGoalHandle
 
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError, code_of
-from uio2_ros.client.queries import Query
-from uio2_ros.messages.agent_answer import answer_of
 from uio2_ros.msg import InstructionResult
-from uio2_ros.robot.errors import ErrorCode, InvalidInputError
+from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 
 GRACE_S = 1.0
 """How much longer than the request's own timeout a client waits for the agent to say so."""
@@ -45,14 +43,21 @@ class PendingAnswer(Future[T]):
     coroutine callback of rclpy, `await result_of(pending, node)` of `uio2_ros.nodes.deferred`.
     """
 
-    def __init__(self, query: Query[T], agent: str, waits_for_itself: Callable[[], bool]) -> None:
-        """`waits_for_itself` tells on which thread waiting would never end."""
+    def __init__(
+        self,
+        read: Callable[[InstructionResult], T],
+        agent: str,
+        timeout_s: float,
+        waits_for_itself: Callable[[], bool],
+    ) -> None:
+        """`read` makes the outcome of a result; `waits_for_itself` tells on which thread waiting
+        would never end. timeout_s: the request's own, 0 for none."""
         super().__init__()
         self.set_running_or_notify_cancel()
-        self._query = query
+        self._read = read
         self._agent = agent
         self._waits_for_itself = waits_for_itself
-        timeout_s = query.request.timeout_s
+        self._timeout_s = timeout_s
         self._end_s = time.monotonic() + timeout_s + GRACE_S if timeout_s else None
         self._lock = threading.Lock()  # guards the three below
         self._goal: ClientGoalHandle | None = None
@@ -129,8 +134,11 @@ class PendingAnswer(Future[T]):
             self.failed(AgentError(code_of(result.error_code), result.error_msg))
             return
         try:
-            value = self._query.read(answer_of(result, self._query.request.task))
-        except (AgentError, InvalidInputError, ValueError) as error:
+            value = self._read(result)
+        except InstructionError as error:  # of who reads the part that matters
+            self.failed(AgentError(error.code, error.message))
+            return
+        except (InvalidInputError, ValueError) as error:
             self.failed(error)
             return
         self._complete(lambda: self.set_result(value))
@@ -147,7 +155,7 @@ class PendingAnswer(Future[T]):
             self.cancel()
             self.failed(
                 AgentTimeoutError(
-                    f"{self._agent} has not answered within {self._query.request.timeout_s:g} s, "
+                    f"{self._agent} has not answered within {self._timeout_s:g} s, "
                     "nor said why; is it stopped or overloaded? Its log may tell"
                 )
             )

@@ -150,10 +150,10 @@ class RunnerMethods(TaskMethods):
     ) -> TaskPlan:
         """The manipulation steps that do what the instruction asks, each as in next_action."""
 
-    def refexp(self, image: Image, text: str, *, seed: int = 0) -> Detection:
+    def locate(self, image: Image, text: str, *, seed: int = 0) -> Detection:
         """The region of the picture that a text describes, as one box labelled with the text."""
 
-    def locate(self, image: Image, text: str, *, seed: int = 0) -> Detection:
+    def refexp(self, image: Image, text: str, *, seed: int = 0) -> Detection:
         """The region of the picture that a text describes, as one box labelled with the text."""
 
     def score(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from py_trees.common import Access
 
-from uio2_ros.client import AgentAnswer, PendingAnswer, queries
-from uio2_ros.client.request import Limits
+from uio2_ros.client import AgentAnswer, PendingAnswer
+from uio2_ros.client.agent_methods import AskSettings
 from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S, GoalBehaviour
 from uio2_ros.trees.robot import Robot
 
@@ -30,12 +31,17 @@ class Instruct(GoalBehaviour):
         action_space: str = "",
         answer_key: str = "answer",
         server_wait_s: float = SERVER_WAIT_S,
-        **limits: Unpack[Limits],
+        **settings: Unpack[AskSettings],
     ) -> None:
         super().__init__(name, server_wait_s)
         self._robot = robot
-        self._query = queries.ask(
-            instruction, task=task, options=options, action_space=action_space, **limits
+        self._ask = functools.partial(
+            robot.agent.ask_async,
+            instruction,
+            task=task,
+            options=options,
+            action_space=action_space,
+            **settings,
         )
         self._key = answer_key
         self._blackboard = self.attach_blackboard_client(name)
@@ -49,7 +55,7 @@ class Instruct(GoalBehaviour):
         return self._robot.agent.is_ready()
 
     def send(self) -> PendingAnswer[AgentAnswer]:
-        return self._robot.agent.send(self._query)
+        return self._ask()
 
     def progress(self, goal: Any) -> str:
         told = goal.progress

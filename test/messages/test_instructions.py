@@ -1,0 +1,30 @@
+"""Instructions as goals of the agent's action."""
+
+import pytest
+
+from uio2_ros.messages.answers import instruction_of
+from uio2_ros.messages.instructions import goal_of
+from uio2_ros.robot.box import Box
+from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.instruction import Instruction
+
+
+def test_a_goal_says_what_the_instruction_says() -> None:
+    asked = Instruction("Is {box} red?", "vqa", ("yes", "no"), Box(1, 2, 31, 42), "vima", -7)
+    goal = goal_of(asked, max_age_s=0.5, timeout_s=2)
+    assert instruction_of(goal) == asked
+    assert (goal.max_age, goal.timeout) == (0.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("seed", "times", "problem"),
+    [
+        (2**63, {}, "the seed is 9223372036854775808; give one from"),
+        (0, {"max_age_s": float("inf")}, "max_age_s is inf; give 0"),
+        (0, {"timeout_s": -1.0}, "timeout_s is -1.0; give 0"),
+    ],
+)
+def test_what_no_goal_can_hold_is_refused(seed: int, times: dict[str, float], problem: str) -> None:
+    with pytest.raises(InstructionError, match=problem) as refused:
+        goal_of(Instruction("mug", seed=seed), **times)
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
