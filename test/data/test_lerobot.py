@@ -6,10 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, import_episode
+from uio2_ros.data.lerobot import ImportSettings, import_episode
+from uio2_ros.data.lerobot_files import LeRobotDataSet
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind, SpaceKind
 
@@ -126,7 +131,7 @@ def test_the_camera_has_a_short_name() -> None:
 
 
 def test_another_version_is_told_how_to_convert(copy: Path) -> None:
-    edit_info(copy, codebase_version="v2.1")
+    edit_info(copy, codebase_version="v1.6")
     with pytest.raises(DataSetError, match="convert"):
         LeRobotDataSet(copy)
 
@@ -148,3 +153,164 @@ def test_a_cut_table_is_told(copy: Path) -> None:
     table.write_bytes(table.read_bytes()[:300])
     with pytest.raises(DataSetError, match="cannot be read"):
         samples(copy, 0)
+
+
+TWO = ActionSpace(
+    "two",
+    SpaceKind.CONTINUOUS,
+    "joints",
+    "base",
+    tuple(Dimension(name, DimensionKind.JOINT, "rad", -2.0, 2.0) for name in "ab"),
+    rate_hz=10,
+    chunk=2,
+)
+"""Of the cases: grey 10 + 5 frame, action 0.01 frame, counted over both episodes of 20 frames."""
+
+
+def frames_shown(found: list[Sample]) -> list[float]:
+    return [(float(one.observation.image.pixels.mean()) - 10) / 5 for one in found]
+
+
+def frames_acted(found: list[Sample]) -> list[float]:
+    return [one.tasks[0].answer.plan.steps[0].values[0] * 100 for one in found]
+
+
+def change_table(file: Path, column: str, values: list[object]) -> None:
+    rows = pq.read_table(file)
+    changed = pa.array(values, rows.schema.field(column).type)
+    pq.write_table(rows.set_column(rows.schema.get_field_index(column), column, changed), file)
+
+
+def test_a_missing_picture_is_an_error_and_shifts_no_other() -> None:
+    told = r"episode 0: the film .* has no picture of frame 5: none within 0\.0001 s of 0\.5000 s"
+    with pytest.raises(DataSetError, match=told):
+        samples(DATA / "one_frame_missing", 0, action_space=TWO)
+    found = samples(DATA / "one_frame_missing", 1, action_space=TWO)
+    assert frames_shown(found) == pytest.approx(frames_acted(found), abs=0.3)
+
+
+def test_an_episode_does_not_end_on_the_pictures_of_the_next() -> None:
+    with pytest.raises(DataSetError, match=r"episode 1 begins at 1\.900 s already: the film lacks"):
+        samples(DATA / "film_packed", 0, action_space=TWO)
+
+
+def test_a_wider_tolerance_takes_pictures_of_about_that_time() -> None:
+    found = samples(DATA / "one_frame_missing", 0, action_space=TWO, tolerance_s=0.11)
+    assert len(found) == 20
+    assert frames_shown(found)[:5] == pytest.approx(range(5), abs=0.3)
+
+
+def test_an_action_may_be_a_row_of_a_matrix() -> None:
+    found = samples(DATA / "action_2d", 1, action_space=TWO)
+    assert frames_acted(found) == pytest.approx(range(20, 40))
+    assert frames_shown(found) == pytest.approx(range(20, 40), abs=0.3)
+
+
+def test_an_episode_without_a_task_needs_an_instruction() -> None:
+    with pytest.raises(DataSetError, match=r"episode 0 of .* does not say what was to be done"):
+        samples(DATA / "task_null", 0, action_space=TWO)
+    first = samples(DATA / "task_null", 0, action_space=TWO, instruction="stack")[0]
+    assert first.tasks[0].instruction.instruction == "stack"
+    second = samples(DATA / "task_null", 1, action_space=TWO, instruction="stack")[0]
+    assert second.tasks[0].instruction.instruction == "pull"
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        ({"b": 1, "a": 0}, ("a", "b")),
+        ({"a": 1, "b": 2}, ("a", "b")),
+        ({"left": ["a"], "right": ["b"]}, ("a", "b")),
+        (None, ("", "")),
+    ],
+)
+def test_names_are_lists_groups_or_places(tmp_path: Path, names: object, read: object) -> None:
+    folder = Path(shutil.copytree(DATA / "action_2d", tmp_path / "copy"))
+    features = json.loads((folder / "meta" / "info.json").read_text())["features"]
+    features["action"]["names"] = names
+    edit_info(folder, features=features)
+    assert LeRobotDataSet(folder).action_names == read
+
+
+def test_rows_are_taken_in_the_order_of_their_frames(copy: Path) -> None:
+    expected = samples(copy, 0)
+    table = next((copy / "data").rglob("*.parquet"))
+    rows = pq.read_table(table)
+    pq.write_table(rows.take([*range(7, -1, -1), *range(8, rows.num_rows)]), table)
+    for one, other in zip(samples(copy, 0), expected, strict=True):
+        np.testing.assert_array_equal(one.observation.image.pixels, other.observation.image.pixels)
+        assert one.tasks == other.tasks
+
+
+def test_a_missing_row_is_named(copy: Path) -> None:
+    table = next((copy / "data").rglob("*.parquet"))
+    rows = pq.read_table(table)
+    pq.write_table(rows.take([row for row in range(rows.num_rows) if row != 3]), table)
+    with pytest.raises(DataSetError, match=r"has no frame 3 of episode 0 \(0\.300 s\)"):
+        samples(copy, 0)
+
+
+def test_rows_that_are_at_another_rate_are_named(copy: Path) -> None:
+    table = next((copy / "data").rglob("*.parquet"))
+    times = [1.1 * time_s for time_s in pq.read_table(table)["timestamp"].to_pylist()]
+    change_table(table, "timestamp", times)
+    with pytest.raises(DataSetError, match=r"frames 0 and 1 of episode 0 are 0\.1100 s apart"):
+        samples(copy, 0)
+
+
+def test_a_damaged_picture_is_named_with_its_frame(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DATA / "image", tmp_path / "copy"))
+    table = next((folder / "data").rglob("*.parquet"))
+    column = "observation.images.front"
+    cells = pq.read_table(table)[column].to_pylist()
+    cells[2] = {**cells[2], "bytes": cells[2]["bytes"][:60]}
+    change_table(table, column, cells)
+    with pytest.raises(DataSetError, match=r"frame 2 of episode 0 .*truncated"):
+        samples(folder, 0)
+
+
+def test_a_pointer_of_git_lfs_is_called_one(copy: Path) -> None:
+    next(copy.rglob("*.mp4")).write_text("version https://git-lfs.github.com/spec/v1\noid 0\n")
+    with pytest.raises(DataSetError, match="git lfs pull"):
+        samples(copy, 0)
+
+
+def as_version_2(folder: Path) -> None:
+    """Files of its own for each episode, as lerobot wrote them until 2025."""
+    data = LeRobotDataSet(folder)
+    lines = []
+    for episode in data.episodes:
+        name = f"episode_{episode.index:06d}"
+        rows = pq.read_table(episode.data_file, filters=[("episode_index", "=", episode.index)])
+        pq.write_table(rows, folder / f"{name}.parquet")
+        write_film(folder / f"{name}.mp4", list(data.pictures(episode)), data.fps)
+        told = {"episode_index": episode.index, "length": episode.frames}
+        lines.append(json.dumps({**told, "tasks": [episode.instruction]}))
+    (folder / "meta" / "episodes.jsonl").write_text("\n".join(lines))
+    patterns = (f"episode_{{episode_index:06d}}.{suffix}" for suffix in ("parquet", "mp4"))
+    edit_info(
+        folder,
+        codebase_version="v2.1",
+        **dict(zip(("data_path", "video_path"), patterns, strict=True)),
+    )
+
+
+def write_film(path: Path, pictures: list[np.ndarray], fps: float) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=round(fps), options={"crf": "5"})
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for pixels in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def test_version_2_has_files_per_episode(copy: Path) -> None:
+    expected = [samples(copy, number) for number in range(2)]
+    as_version_2(copy)
+    for number in range(2):
+        found = samples(copy, number)
+        assert [one.tasks for one in found] == [one.tasks for one in expected[number]]
+        for one, other in zip(found, expected[number], strict=True):
+            ours, theirs = one.observation.image.pixels, other.observation.image.pixels
+            assert np.abs(ours.astype(int) - theirs).mean() < 4

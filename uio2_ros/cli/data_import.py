@@ -46,10 +46,17 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
-    from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, LeRobotShards
+    from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
+    from uio2_ros.data.lerobot_files import LeRobotDataSet
 
     settings = ImportSettings(
-        space, asked.camera, asked.history_frames, asked.history_period, asked.stride
+        action_space=space,
+        camera=asked.camera,
+        history_frames=asked.history_frames,
+        history_period_s=asked.history_period,
+        stride=asked.stride,
+        instruction=asked.instruction,
+        tolerance_s=asked.tolerance,
     )
     count = len(LeRobotDataSet(asked.source, asked.camera).episodes)
     source = LeRobotShards(asked.source, settings, EPISODES_PER_SHARD)
@@ -112,9 +119,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         description="Make a data set of recorded actions: task act, one sample per picture.",
     )
     kinds = parser.add_subparsers(dest="kind", required=True)
-    lerobot = kinds.add_parser("lerobot", help="a LeRobot data set, version 3")
+    lerobot = kinds.add_parser("lerobot", help="a LeRobot data set, version 2 or 3")
     lerobot.add_argument("source", type=Path, metavar="SRC", help="its folder")
     lerobot.add_argument("--camera", default="", help="default: the only one")
+    lerobot.add_argument("--instruction", default="", help="of episodes that have none")
+    lerobot.add_argument(
+        "--tolerance", type=float, default=1e-4, help="seconds between a picture and its row"
+    )
     lerobot.add_argument("--stride", type=int, default=1, help="every how many-th frame")
     recording = kinds.add_parser("recording", help="recordings of ROS 2 topics, a shard each")
     recording.add_argument("source", type=Path, nargs="+", metavar="FILE", help="MCAP, .db3 or bag")

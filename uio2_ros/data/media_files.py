@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from uio2_ros.media.pictures import decode_picture
 from uio2_ros.robot.errors import InvalidInputError
 
 Pixels = npt.NDArray[np.uint8]
@@ -74,17 +75,17 @@ def sound_bytes(samples: Floats, rate_hz: int) -> bytes:
 
 def picture_of(data: bytes) -> Pixels:
     """(H, W, 3) RGB of a JPEG or PNG file."""
-    return _swapped(_decoded(data, cv2.IMREAD_COLOR))
+    return _swapped(decode_picture(data, cv2.IMREAD_COLOR))
 
 
 def mask_of(data: bytes) -> Pixels:
     """(H, W) uint8 of a grey PNG file."""
-    return _decoded(data, cv2.IMREAD_GRAYSCALE)
+    return decode_picture(data, cv2.IMREAD_GRAYSCALE)
 
 
 def depth_of(data: bytes) -> Floats:
     """(H, W) float32 metres of a PNG file of millimetres."""
-    return (_decoded(data, cv2.IMREAD_UNCHANGED) / MM_PER_M).astype(np.float32)
+    return (decode_picture(data, cv2.IMREAD_UNCHANGED) / MM_PER_M).astype(np.float32)
 
 
 def normals_of(data: bytes) -> Floats:
@@ -131,10 +132,3 @@ def _encoded(ending: str, pixels: npt.NDArray[Any], options: list[int]) -> bytes
             "file; give (H, W) or (H, W, 3) with H and W of at least 1"
         )
     return bytes(data)
-
-
-def _decoded(data: bytes, mode: int) -> npt.NDArray[Any]:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
-    if pixels is None:
-        raise InvalidInputError(f"{len(data)} bytes are no picture that can be read")
-    return np.asarray(pixels)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
+from uio2_ros.media.sounds import read_sound_file, read_sound_track
 from uio2_ros.processing.config import SpectrogramSettings
 from uio2_ros.processing.example import Floats, PatchInput
-from uio2_ros.processing.media import read_sound_track
 from uio2_ros.processing.patches import to_patches
 from uio2_ros.robot.errors import InvalidInputError
 
@@ -59,21 +58,20 @@ def _read_file(path: Path, name: str) -> tuple[Floats, int]:
     """Mono samples and their rate, by libsndfile or, for containers it lacks, PyAV."""
     if not path.is_file():
         raise InvalidInputError(f"cannot read the {name} file {path}: no such file")
-    try:
-        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError:
-        track = read_sound_track(path)
-        if track is None:
-            raise InvalidInputError(f"the {name} file {path} has no sound track") from None
-        samples, rate_hz = track.samples, track.rate_hz
-    return _checked(samples.mean(axis=1), name), int(rate_hz)
+    track = read_sound_file(path)
+    if track is None:
+        raise InvalidInputError(f"the {name} file {path} has no sound track")
+    return _checked(track.samples.mean(axis=1), name), track.rate_hz
 
 
 def read_sound_of_video(
-    path: str | os.PathLike[str], settings: SpectrogramSettings
+    path: str | os.PathLike[str], settings: SpectrogramSettings, from_s: float = 0.0
 ) -> Floats | None:
-    """Mono samples of a video file at the model's rate; None where it is silent film."""
-    track = read_sound_track(Path(path))
+    """Mono samples of a video file at the model's rate; None where it is silent film.
+
+    The first is that of the moment `from_s` by the file's clock, at which its pictures begin.
+    """
+    track = read_sound_track(Path(path), from_s)
     if track is None:
         return None
     samples = _checked(track.samples.mean(axis=1), f"the sound of {path}")

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.functional import interpolate
 
+from uio2_ros.media.pictures import decode_rgb
 from uio2_ros.processing.config import PictureSettings
 from uio2_ros.processing.example import Bools, Floats, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, letterbox
@@ -46,16 +46,13 @@ def read_picture(source: Pixels | str | os.PathLike[str], name: str = "image") -
 
 def _read_file(path: Path, name: str) -> Pixels:
     try:
-        encoded = np.fromfile(path, np.uint8)
+        return decode_rgb(path.read_bytes())
     except OSError as error:
         raise InvalidInputError(f"cannot read the {name} file {path}: {error.strerror}") from error
-    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    if decoded is None:
+    except InvalidInputError as problem:
         raise InvalidInputError(
-            f"the {name} file {path} is not a picture; expected JPEG, PNG or another format that "
-            "OpenCV reads"
-        )
-    return np.ascontiguousarray(decoded[..., ::-1], np.uint8)
+            f"the {name} file {path} is not a picture that can be read (JPEG, PNG, ...): {problem}"
+        ) from problem
 
 
 def fit(pixels: Pixels, canvas: tuple[int, int]) -> tuple[Floats, ImageInfo]:

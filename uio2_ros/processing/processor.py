@@ -261,7 +261,7 @@ class Processor:
         return seen, self._video_sound(video, read)
 
     def _video_sound(self, video: Source, read: moving.VideoFrames) -> tuple[PatchInput, ...]:
-        samples = sound.read_sound_of_video(video, self.config.audio)
+        samples = sound.read_sound_of_video(video, self.config.audio, read.starts_s)
         if samples is None or read.duration_s is None:
             return ()
         windows = moving.sound_windows(

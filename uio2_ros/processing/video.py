@@ -6,15 +6,13 @@ See model.md section 2.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.media.films import open_film
 from uio2_ros.processing.config import SpectrogramSettings, VideoSettings
 from uio2_ros.processing.example import Floats
 from uio2_ros.processing.image import Pixels
@@ -23,14 +21,21 @@ from uio2_ros.robot.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """Frames (N, H, W, 3) in time order, and the duration of a file's pictures in seconds."""
+    """Frames (N, H, W, 3) in time order.
+
+    Of a file also the duration of its pictures, and when they begin by the clock of its sound.
+    """
 
     frames: Pixels
     duration_s: float | None = None
+    starts_s: float = 0.0
 
 
 def read_video(source: Pixels | str | os.PathLike[str], count: int) -> VideoFrames:
-    """Up to `count` RGB frames from the middles of equal segments of an array or a video file."""
+    """Up to `count` RGB frames from the middles of equal segments of an array or a video file.
+
+    Segments of a file are equal in time, which its pictures need not be.
+    """
     if isinstance(source, (str, os.PathLike)):
         return _read_file(Path(source), count)
     if not isinstance(source, np.ndarray) or source.ndim != 4 or source.shape[3] != 3:
@@ -51,38 +56,12 @@ def middles(frames: int, count: int) -> npt.NDArray[np.intp]:
 
 
 def _read_file(path: Path, count: int) -> VideoFrames:
-    with _opened(path) as capture:
-        total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        rate_hz = capture.get(cv2.CAP_PROP_FPS)
-        if total < 1 or rate_hz <= 0:
-            raise InvalidInputError(
-                f"the video {path} does not say how many frames it has; re-encode it"
-            )
-        frames = [_frame_at(capture, int(index), path) for index in middles(total, count)]
-    return VideoFrames(np.stack(frames), total / rate_hz)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
-    if not path.is_file():
-        raise InvalidInputError(f"cannot read the video {path}: no such file")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        if not capture.isOpened():
-            raise InvalidInputError(f"{path} is not a video that OpenCV reads")
-        yield capture
-    finally:
-        capture.release()
-
-
-def _frame_at(capture: cv2.VideoCapture, index: int, path: Path) -> Pixels:
-    capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-    read, frame = capture.read()
-    if not read:
-        raise InvalidInputError(
-            f"frame {index} of the video {path} cannot be decoded; re-encode it"
-        )
-    return np.ascontiguousarray(frame[..., ::-1], np.uint8)
+    with open_film(path) as film:
+        duration_s = film.duration_s()
+        parts = min(count, film.pictures or count)
+        middles_s = (np.arange(parts) + 0.5) * duration_s / parts
+        frames = [film.at(float(time_s)).pixels() for time_s in middles_s]
+        return VideoFrames(np.stack(frames), duration_s, film.starts_s)
 
 
 def trim_black_bars(frames: Pixels, settings: VideoSettings) -> Pixels:

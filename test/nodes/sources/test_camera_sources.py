@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from uio2_ros.media.films import open_film
 from uio2_ros.nodes.sources import camera_sources
 from uio2_ros.nodes.sources.camera_sources import (
     Device,
@@ -22,6 +23,7 @@ from uio2_ros.nodes.sources.camera_sources import (
 from uio2_ros.nodes.sources.source_error import SourceError
 
 ANY_FORMAT = DeviceFormat()
+CASES = Path(__file__).parents[2] / "media" / "cases"
 
 
 def gray(level: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -73,6 +75,51 @@ def test_video_starts_again_at_its_end(video: Path) -> None:
     assert levels == [*range(10), *range(10), 0, 1, 2]
 
 
+def test_a_file_of_a_folder_that_cannot_be_read_is_skipped_and_named(tmp_path: Path) -> None:
+    for name, value in (("a.png", 20), ("c.png", 60)):
+        cv2.imwrite(str(tmp_path / name), gray(value))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[:-30])
+    (tmp_path / "d.png").write_bytes((CASES / "bomb.png").read_bytes())
+    source = open_source(str(tmp_path), ANY_FORMAT)
+    assert source.warning == ""
+    assert [level(source.read(0.0)) for _ in range(4)] == [1, 3, 1, 3]
+    assert source.warning.startswith("2 of 4 files are skipped (b.png, d.png)")
+    assert "truncated" in source.warning
+    (tmp_path / "b.png").write_bytes(whole)
+    assert [level(source.read(0.0)) for _ in range(3)] == [1, 1, 3]
+    assert source.warning.startswith("1 of 4 files are skipped (d.png)")
+
+
+def test_a_folder_of_nothing_that_can_be_read_is_a_source_error(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    source = open_source(str(tmp_path), ANY_FORMAT)
+    with pytest.raises(SourceError, match=r"no picture of folder .* 1 of 1 files are skipped"):
+        source.read(0.0)
+
+
+def test_a_video_that_pauses_is_played_with_its_pause() -> None:
+    """The phone's film shows nothing new for more than a second."""
+    source = open_source(str(CASES / "paused.mp4"), ANY_FORMAT)
+    with open_film(CASES / "paused.mp4") as film:
+        times = [shown.time_s for shown in film.from_()]
+    longest = int(np.argmax(np.diff(times)))
+    source.read(0.0)
+    shown = [source.read(times[longest] + ahead_s).bgr for ahead_s in (0.01, 0.5, 1.0)]
+    assert shown[0] is shown[1] is shown[2]
+    assert source.read(times[longest + 1] + 0.01).bgr is not shown[2]
+
+
+def test_a_video_that_was_cut_is_a_source_error_where_it_ends() -> None:
+    source = open_source(str(CASES / "faststart_cut.mp4"), ANY_FORMAT)
+    source.read(0.0)
+    source.read(3.0)
+    with pytest.raises(SourceError, match="cut short") as caught:
+        source.read(9.0)
+    assert "re-encode" in caught.value.remedy
+    source.close()
+
+
 def test_grayscale_and_transparent_pictures_become_bgr(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "gray.png"), np.full((4, 5), 9, np.uint8))
     cv2.imwrite(str(tmp_path / "alpha.png"), np.full((4, 5, 4), 9, np.uint8))
@@ -83,9 +130,9 @@ def test_grayscale_and_transparent_pictures_become_bgr(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("broken.jpg", b"no picture", "is not a picture"),
+        ("broken.jpg", b"no picture", "no picture that can be read"),
         ("broken.mp4", b"no video", "is not a video"),
-        ("empty.png", b"", "is not a picture"),
+        ("empty.png", b"", "no picture that can be read"),
     ],
 )
 def test_unreadable_file_says_what_to_give(

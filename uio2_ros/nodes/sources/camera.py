@@ -142,6 +142,7 @@ class CameraNode(SourceNode[CameraSettings]):
             elif (calibration.width, calibration.height) != (width, height):
                 calibration = _calibration(settings, width, height)
                 self._readings["size"] = f"{width}x{height}"
+            self._warn_of(source)
             self._publish(picture, settings, buffer, calibration)
             due_s = max(due_s + period_s, time.monotonic() - period_s)  # late, but no burst
 
@@ -158,6 +159,12 @@ class CameraNode(SourceNode[CameraSettings]):
             )
         rate_hz = min(settings.rate_hz, source.rate_hz)
         self.running(f"{source.name}, {size}, {rate_hz:g} Hz, on {self._image.topic_name}")
+
+    def _warn_of(self, source: PictureSource) -> None:
+        """What the diagnostics say while a source gives pictures, though not all it should."""
+        if source.warning and self._readings.get("warning") != source.warning:
+            self.get_logger().warning(f"{source.name}: {source.warning}")
+            self._readings["warning"] = source.warning
 
     def _publish(
         self,

@@ -1,13 +1,16 @@
 """Where the camera node's pictures come from: a V4L2 device, a video, a folder or one picture.
 
-Imports OpenCV and numpy, no rclpy. A source is opened by `open_source`, read by one thread at a
-time and closed by the same thread. Everything that can go wrong is a `SourceError` with a remedy.
+Imports OpenCV, numpy and for videos PyAV, no rclpy. A source is opened by `open_source`, read by
+one thread at a time and closed by the same thread. Everything that can go wrong is a `SourceError`
+with a remedy.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,12 +19,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.media.films import open_film
+from uio2_ros.media.pictures import SUFFIXES, decode_picture
 from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.robot.errors import InvalidInputError
 
 Pixels = npt.NDArray[np.uint8]
 
 DEMONSTRATION_PICTURE = Path(__file__).parents[2] / "assets" / "demo.jpg"
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm"})
+NAMED_FILES = 3
+"""So many of those skipped are named."""
+TIME_ROUNDING_S = 1e-3
+"""A video's times are rounded to this at worst."""
 LONGEST_BELIEVABLE_AGE_S = 1.0
 """A driver that dates a frame further back uses a clock that is not CLOCK_MONOTONIC."""
 
@@ -49,12 +58,16 @@ class PictureSource(Protocol):
     `name` is for people. `rate_hz` is the fastest rate that gives a new picture each time, infinity
     for pictures without a clock. `live` sources are paced by hardware: `read` blocks until the next
     frame and returns None for one taken before `due_s`; of other sources the caller waits until
-    `due_s` and `read` returns at once. Times are seconds of time.monotonic().
+    `due_s` and `read` returns at once. Times are seconds of time.monotonic(). `warning` says what
+    is wrong although there are pictures; "" if nothing.
     """
 
     name: str
     rate_hz: float
     live: bool
+
+    @property
+    def warning(self) -> str: ...
 
     def read(self, due_s: float) -> Picture | None:
         """The picture of time `due_s`. Raises SourceError when there are no more."""
@@ -68,6 +81,7 @@ class Still:
 
     rate_hz = float("inf")
     live = False
+    warning = ""
 
     def __init__(self, path: Path) -> None:
         self.name = f"picture {path}"
@@ -83,7 +97,10 @@ class Still:
 
 
 class Folder:
-    """The pictures of a folder in the order of their names, each shown once, then again."""
+    """The pictures of a folder in the order of their names, each shown once, then again.
+
+    What cannot be read is skipped, and named in `warning`.
+    """
 
     rate_hz = float("inf")
     live = False
@@ -92,13 +109,32 @@ class Folder:
         self.name = f"folder {path}"
         self._files = _pictures_in(path)
         self._shown = 0
+        self._skipped: dict[str, str] = {}
+
+    @property
+    def warning(self) -> str:
+        """Which files are skipped, and why the first of them is."""
+        if not self._skipped:
+            return ""
+        names = ", ".join(list(self._skipped)[:NAMED_FILES])
+        more = ", ..." if len(self._skipped) > NAMED_FILES else ""
+        count = f"{len(self._skipped)} of {len(self._files)} files are skipped"
+        return f"{count} ({names}{more}): {next(iter(self._skipped.values()))}"
 
     def read(self, due_s: float) -> Picture:
-        """The next file, whatever the time."""
+        """The next file that can be read, whatever the time."""
         del due_s
-        file = self._files[self._shown % len(self._files)]
-        self._shown += 1
-        return Picture(_read_picture(file))
+        for _ in self._files:
+            file = self._files[self._shown % len(self._files)]
+            self._shown += 1
+            try:
+                picture = Picture(_read_picture(file))
+            except SourceError as problem:
+                self._skipped[file.name] = problem.problem
+                continue
+            self._skipped.pop(file.name, None)
+            return picture
+        raise SourceError(f"no picture of {self.name} can be read: {self.warning}", "replace them")
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -108,53 +144,57 @@ class Video:
     """A video file at its own speed, from the start again at its end."""
 
     live = False
+    warning = ""
 
     def __init__(self, path: Path) -> None:
         self.name = f"video {path}"
-        self._capture = cv2.VideoCapture(str(path))
-        self._bgr = self._first_frame(path)
+        self._open = ExitStack()
+        with _as_source_error("give a video (mp4, avi, mkv), a picture or a folder of pictures"):
+            self._film = self._open.enter_context(open_film(path))
+            self._pictures = self._film.from_()
+            self._shown = next(self._pictures)
+            self._next = next(self._pictures, None)
+            self._bgr = self._shown.pixels("bgr24")
+        self.rate_hz = self._film.rate_hz
         self._began_s: float | None = None
-        self._index = 0  # of the frame shown, counted on over the loops
-        self.rate_hz = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
-
-    def _first_frame(self, path: Path) -> Pixels:
-        readable, bgr = self._capture.read()
-        if readable:
-            return _pixels(bgr)
-        self._capture.release()
-        raise SourceError(
-            f"{path} is not a video that OpenCV can read",
-            "give a video (mp4, avi, mkv), a picture or a folder of pictures",
-        )
+        """When the first picture was due, this time round."""
 
     def read(self, due_s: float) -> Picture:
-        """The frame that a player started at the first call shows at `due_s`."""
+        """The picture that a player started at the first call shows at `due_s`."""
         if self._began_s is None:
             self._began_s = due_s
-        wanted = int((due_s - self._began_s) * self.rate_hz + 0.5)
-        if wanted > self._index:
-            self._advance(wanted - self._index)
-            self._bgr = _pixels(self._capture.retrieve()[1])
-            self._index = wanted
+        before = self._shown
+        with _as_source_error("re-encode it, or check its disk"):
+            while self._is_over(due_s):
+                self._advance()
+            if self._shown is not before:
+                self._bgr = self._shown.pixels("bgr24")
         return Picture(self._bgr)
 
-    def _advance(self, frames: int) -> None:
-        for _ in range(frames):
-            if self._capture.grab():
-                continue
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
-            if not self._capture.grab():
-                raise SourceError(f"{self.name} became unreadable", "check the file and its disk")
+    def _is_over(self, due_s: float) -> bool:
+        """Whether the picture shown is not the one of a time any more."""
+        assert self._began_s is not None
+        end_s = self._next.time_s if self._next else self._shown.time_s + self._shown.lasts_s
+        return due_s - self._began_s > end_s - TIME_ROUNDING_S
+
+    def _advance(self) -> None:
+        if self._next is None:
+            assert self._began_s is not None
+            self._began_s += self._shown.time_s + self._shown.lasts_s
+            self._pictures = self._film.from_()
+            self._next = next(self._pictures)
+        self._shown, self._next = self._next, next(self._pictures, None)
 
     def close(self) -> None:
-        """Give the device or file back."""
-        self._capture.release()
+        """Give the file back."""
+        self._open.close()
 
 
 class Device:
     """A V4L2 camera. Frames not due are taken from the driver but not decoded."""
 
     live = True
+    warning = ""
 
     def __init__(self, path: str, wanted: DeviceFormat) -> None:
         self.name = f"camera {path}"
@@ -206,7 +246,7 @@ def open_source(source: str, wanted: DeviceFormat) -> PictureSource:
             f"there is no file or folder {path.absolute()}",
             "give a camera (/dev/video0 or 0), a picture, a video or a folder of pictures",
         )
-    return Still(path) if path.suffix.lower() in PICTURE_SUFFIXES else Video(path)
+    return Still(path) if path.suffix.lower() in SUFFIXES else Video(path)
 
 
 def is_demonstration(source: PictureSource) -> bool:
@@ -262,22 +302,30 @@ def _open_device(path: str, wanted: DeviceFormat) -> cv2.VideoCapture:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
         raise SourceError(
             f"{folder} holds no pictures",
-            f"put some there ({', '.join(sorted(PICTURE_SUFFIXES))}) or name another folder",
+            f"put some there ({', '.join(sorted(SUFFIXES))}) or name another folder",
         )
     return files
 
 
 def _read_picture(path: Path) -> Pixels:
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise SourceError(
-            f"{path} is not a picture that OpenCV can read", "give a JPEG, PNG or another picture"
-        )
-    return _pixels(bgr)
+    remedy = "give a JPEG, PNG or another picture"
+    try:
+        with _as_source_error(remedy, f"{path}: "):
+            return _pixels(decode_picture(path.read_bytes()))
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}", remedy) from error
+
+
+@contextmanager
+def _as_source_error(remedy: str, before: str = "") -> Iterator[None]:
+    try:
+        yield
+    except InvalidInputError as problem:
+        raise SourceError(f"{before}{problem}", remedy) from problem
 
 
 def _pixels(bgr: npt.ArrayLike) -> Pixels:

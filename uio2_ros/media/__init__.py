@@ -1,0 +1,1 @@
+"""Files and bytes to pixels and samples: pictures, films, sound. No ROS, no torch."""
