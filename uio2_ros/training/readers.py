@@ -155,9 +155,12 @@ def _files(path: str, ending: str) -> tuple[Path, ...]:
 
 
 def _lerobot(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
-    from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, LeRobotShards
+    from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
+    from uio2_ros.data.lerobot_files import LeRobotDataSet
 
-    settings = ImportSettings(_action_space(data.action_space, spaces))
+    settings = ImportSettings(
+        _action_space(data.action_space, spaces), instruction=data.instruction
+    )
     folder = Path(data.path).expanduser()
     episodes = len(LeRobotDataSet(folder, "").episodes)
     return OnTheFly(LeRobotShards(folder, settings, 1), episodes)
