@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from std_msgs.msg import Header
 
+from uio2_ros.cli import ask
 from uio2_ros.client import AgentClient, AgentError, PendingAnswer
 from uio2_ros.client.agent_methods import AgentMethods
 from uio2_ros.messages.agent_answer import answer_of
@@ -20,6 +24,7 @@ from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.tasks import TASKS
+from uio2_ros.tasks.registry import registry
 
 
 class Asked(AgentMethods):
@@ -62,7 +67,7 @@ def test_the_type_of_the_answer_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ask", "instruction"),
+    ("method", "instruction"),
     [
         (lambda agent: agent.locate("the mug"), Instruction("the mug", "refexp")),
         (lambda agent: agent.refexp("the mug"), Instruction("the mug", "refexp")),
@@ -83,12 +88,34 @@ def test_the_type_of_the_answer_is_told() -> None:
     ],
 )
 def test_arguments_become_the_fields_of_the_instruction(
-    ask: Callable[[Any], Any], instruction: Instruction
+    method: Callable[[Any], Any], instruction: Instruction
 ) -> None:
     agent = Asked(Answer(text="no idea"))
     with contextlib.suppress(AgentError):  # there may be no answer
-        ask(agent)
+        method(agent)
     assert agent.asked == [instruction]
+
+
+@pytest.fixture
+def count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of docs/tasks.md, brought by another package."""
+    page = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "counting_for_a_client.py").write_text(example)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = registry([EntryPoint("count", "counting_for_a_client:TASK", "uio2_ros.tasks")])
+    monkeypatch.setattr("uio2_ros.tasks.registry._installed", lambda: found)
+
+
+@pytest.mark.usefixtures("count")
+def test_a_task_of_another_package_can_be_asked_like_any_other() -> None:
+    agent = Asked(Answer(text="3"))
+    assert agent.count("cups") == agent.count_async("cups").result(0) == 3
+    assert agent.asked == [Instruction("cups", "count")] * 2
+    assert list(inspect.signature(AgentClient.count).parameters) == ["self", "what", "settings"]
+    assert "  count WHAT\n" in ask._parser().format_help()
+    for words in (["how many?", "--task", "count"], ["count the cups"]):
+        assert ask._choose_task(ask._parser().parse_args(words)).task == "count"
 
 
 def test_settings_are_of_the_request_and_unknown_ones_are_refused() -> None:

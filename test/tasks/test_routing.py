@@ -72,3 +72,25 @@ def test_plain_sentences_are_led_to_their_task(sentence, task, instruction):
     assert suggestion.reason
     assert suggest_task(sentence) == task
     assert task in TASKS
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name or "free form")
+def test_the_example_of_every_phrase_asks_for_its_task(task):
+    for phrase in task.phrases:
+        assert suggest_task(phrase.example) == task.name
+
+
+@pytest.mark.parametrize(
+    ("sentence", "task"),
+    [
+        ("list all objects in 3D.", "cuboids"),
+        ("find all COCO objects in the image", "coco_detect"),
+        ("what is the depth of the sink?", "depth"),
+        ("what can you hear", "audio_caption"),
+        ("show me the mask of the cup", "segment"),
+        ("move left", "navigate"),
+        ("what is going on here?", "video_caption"),
+    ],
+)
+def test_the_opening_that_reads_most_of_a_sentence_wins(sentence, task):
+    assert suggest_task(sentence) == task

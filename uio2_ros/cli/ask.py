@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Sequence
@@ -38,9 +39,10 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.plan import ActionKind, Step
 from uio2_ros.robot.poses import Pose2D
 from uio2_ros.robot.time import to_s
+from uio2_ros.tasks.arguments import Field
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
-from uio2_ros.tasks.task import Use
+from uio2_ros.tasks.task import Task, Use
 
 DEFAULT_PICTURE = Path("uio2_answer.png")
 WAIT_S = 20.0
@@ -48,6 +50,7 @@ QUIET_WAIT_S = 3.0
 ASK_AGAIN_PERIOD_S = 0.5
 SAMPLE_RATE_HZ = 16000
 DRAWING_WAIT_S = 3.0
+HELP_WIDTH = 79
 SYNTHETIC_NOTICE = (
     "SYNTHETIC WEIGHTS: nobody trained this model, the answer means nothing. For a real one start "
     "with\n          ./uio2 up model:=<hub id or directory> tokenizer:=<file>"
@@ -87,16 +90,19 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./uio2 ask", description="Ask the running agent.")
+    parser = argparse.ArgumentParser(
+        prog="./uio2 ask",
+        description="Ask the running agent.",
+        epilog="tasks:\n" + "\n".join(map(_usage, TASKS.values())),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("instruction", help='what to ask, such as "find the cup"')
     parser.add_argument(
-        "--task", help="one of " + ", ".join(filter(None, TASKS)) + ', or "" for free form'
+        "--task",
+        help='one of those below, or "" for free form; default: what the sentence suggests',
     )
-    parser.add_argument(
-        "--region", type=_region, help="box in pixels: x1,y1,x2,y2; {box} in the instruction"
-    )
-    parser.add_argument("--option", action="append", default=[], help="answer to score; repeat")
-    parser.add_argument("--action-space", default="", help="of the plan; default: the task's")
+    for flag, field, settings in FLAGS:
+        parser.add_argument(flag, dest=field, **settings)
     parser.add_argument("--timeout", type=float, default=0.0, help="seconds; default: the agent's")
     parser.add_argument("--max-age", type=float, default=0.0, help="of the picture, seconds")
     parser.add_argument("--seed", type=int, default=0, help="other than 0: sample")
@@ -114,6 +120,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _usage(task: Task) -> str:
+    """A task with what it takes, for people."""
+    shown = {argument.fills: argument for argument in task.arguments}
+    words = [task.name or '""']
+    for flag, field in (("", "instruction"), *((flag, field) for flag, field, _ in FLAGS)):
+        if field in shown:
+            word = f"{flag} {shown[field].name.upper()}".strip()
+            words.append(word if shown[field].required else f"[{word}]")
+    told = textwrap.fill(
+        task.description, HELP_WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+    )
+    return f"  {' '.join(words)}\n{told}"
+
+
 def _region(text: str) -> Box:
     try:
         x1, y1, x2, y2 = map(float, text.split(","))
@@ -128,12 +148,26 @@ def _choose_task(arguments: argparse.Namespace) -> Suggestion:
     if arguments.task is not None:
         return Suggestion(arguments.task, whole, "as asked")
     suggestion = suggest(whole)
-    task = TASKS[suggestion.task]
-    if arguments.option and task.use_of("options") is Use.NONE:
-        return Suggestion("", whole, "it comes with options")
-    if arguments.region is not None and task.use_of("region") is Use.NONE:
-        return Suggestion("", whole, "it comes with a region")
+    for flag, field, _ in FLAGS:
+        if getattr(arguments, field) and TASKS[suggestion.task].use_of(field) is Use.NONE:
+            return Suggestion("", whole, f"it comes with {flag}")
     return suggestion
+
+
+FLAGS: tuple[tuple[str, Field, dict[str, Any]], ...] = (
+    (
+        "--region",
+        "region",
+        {"type": _region, "help": "box in pixels: x1,y1,x2,y2; {box} in the instruction"},
+    ),
+    (
+        "--option",
+        "options",
+        {"action": "append", "default": [], "metavar": "OPTION", "help": "one of several; repeat"},
+    ),
+    ("--action-space", "action_space", {"default": "", "help": "of the plan"}),
+)
+"""How the fields of an instruction are given, beside its text."""
 
 
 def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) -> int:
@@ -198,7 +232,7 @@ def _try(
         return agent.ask(
             choice.instruction,
             task=choice.task,
-            options=arguments.option,
+            options=arguments.options,
             region=arguments.region,
             action_space=arguments.action_space,
             max_age_s=arguments.max_age,
