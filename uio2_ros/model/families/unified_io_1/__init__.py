@@ -1,0 +1,1 @@
+"""Unified-IO 1: configuration, network, names of the released checkpoints, prompts."""
