@@ -31,7 +31,9 @@ def read_index(path: Path) -> dict[str, StoredArray]:
     leave the folder and for those that contradict the arrays they point to.
     """
     try:
-        content = msgpack.unpackb(path.read_bytes(), ext_hook=_extension, strict_map_key=False)
+        content = msgpack.unpackb(
+            path.read_bytes(), ext_hook=decode_extension, strict_map_key=False
+        )
     except CheckpointError:
         raise
     except OSError as error:
@@ -60,11 +62,11 @@ def _target(content: Any, path: Path) -> Mapping[str, Any]:
 
 def _leaves(tree: Any, where: str, index: Path) -> Iterator[tuple[str, StoredArray]]:
     if isinstance(tree, _Inline):
-        yield where, _inline(tree, where)
+        yield where, stored(tree, where)
     elif isinstance(tree, Mapping) and all(key in tree for key in REFERENCE):
         yield where, _referenced(tree, where, index)
     elif isinstance(tree, Mapping) and CHUNKED in tree:
-        yield where, _joined(tree, where)
+        yield where, join_chunks(tree, where)
     elif isinstance(tree, Mapping):
         for key, subtree in tree.items():
             yield from _leaves(subtree, f"{where}/{key}" if where else str(key), index)
@@ -100,7 +102,10 @@ class _Inline:
         self.values, self.dtype = values, dtype
 
 
-def _inline(array: _Inline, where: str) -> StoredArray:
+def stored(array: object, where: str) -> StoredArray:
+    """The array that stands in the file itself; CheckpointError for a value that is none."""
+    if not isinstance(array, _Inline):
+        raise CheckpointError(f"{where} is a {type(array).__name__}, expected an array")
     values = array.values
     storage(array.dtype, where)
 
@@ -110,7 +115,7 @@ def _inline(array: _Inline, where: str) -> StoredArray:
     return StoredArray(values.shape, array.dtype, read_into)
 
 
-def _joined(tree: Mapping[str, Any], where: str) -> StoredArray:
+def join_chunks(tree: Mapping[str, Any], where: str) -> StoredArray:
     """An array above 2^30 bytes, which flax cuts into flat parts."""
     parts, shape = tree.get("chunks", {}), tree.get("shape", {})
     try:
@@ -119,10 +124,11 @@ def _joined(tree: Mapping[str, Any], where: str) -> StoredArray:
         values = np.concatenate([part.values for part in arrays]).reshape(sizes)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{where} is an array in parts that do not fit: {error!r}") from error
-    return _inline(_Inline(values, arrays[0].dtype), where)
+    return stored(_Inline(values, arrays[0].dtype), where)
 
 
-def _extension(code: int, payload: bytes) -> Any:
+def decode_extension(code: int, payload: bytes) -> Any:
+    """What flax wrote as one of its own types of msgpack; CheckpointError for any other type."""
     decode = _EXTENSIONS.get(code)
     if decode is None:
         raise CheckpointError(f"the index has a value of the unknown msgpack type {code}")

@@ -7,7 +7,9 @@ channels of a head, E model width, V rows of the shared table.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from torch.nn import functional as F
 
 from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config
 from uio2_ros.model.families.unified_io_1.position_bias import RelativeBias
+from uio2_ros.model.families.unified_io_1.weights import UnifiedIO1Weights
 from uio2_ros.model.families.unified_io_2.image_vqgan import ImageVQGAN
 from uio2_ros.model.families.unified_io_2.layers import KeysValues, RMSNorm, split_heads
 
@@ -77,7 +80,8 @@ class AbsoluteBias(nn.Module):
         """(S, E) -> (H, S, S)."""
         query = split_heads(self.query(positions)[None], self.heads)[0]  # (H, S, D)
         key = split_heads(self.key(positions)[None], self.heads)[0]
-        return query @ key.mT * self.scale
+        bias: Tensor = query @ key.mT * self.scale
+        return bias
 
 
 class EncoderLayer(nn.Module):
@@ -155,18 +159,33 @@ class Encoder(nn.Module):
 
 @dataclass
 class DecoderState:
-    """Keys and values of what was decoded, and what every step needs.
+    """A generation under way: keys and values of what was written, and what every step needs.
 
-    bias: (H, P, P) over all P positions of the decoder; places: the position of every key, in the
-    order in which they were decoded; visible: (B, T) whether a key counts.
+    `length` of the `room` places of the caches are filled; `places` says at which of the decoder's
+    positions each was written, `visible` whether it counts.
     """
 
     cross: tuple[KeysValues, ...]  # a layer each, (B, H, S, D)
     cross_bias: Tensor  # (B, 1, 1, S)
-    bias: Tensor
-    own: list[KeysValues]  # a layer each, (B, H, T, D)
-    places: Tensor  # (T,)
-    visible: Tensor  # (B, T)
+    bias: Tensor  # (H, P, P) over all positions of the decoder
+    cache: tuple[KeysValues, ...]  # a layer each, (B, H, room, D)
+    places: Tensor  # (room,)
+    visible: Tensor  # (B, room) bool
+    length: int = 0
+    words: int = 0
+    """How many of them are words."""
+
+    @property
+    def batch(self) -> int:
+        """Rows."""
+        return len(self.visible)
+
+    def reorder(self, rows: Tensor) -> None:
+        """Continue row `rows[i]` (B,) in row i, in place; copies of one input stay together."""
+        self.visible.copy_(self.visible[rows])
+        for keys, values in self.cache:
+            keys[:, :, : self.length] = keys[rows, :, : self.length]
+            values[:, :, : self.length] = values[rows, :, : self.length]
 
 
 class DecoderLayer(nn.Module):
@@ -180,20 +199,26 @@ class DecoderLayer(nn.Module):
         self.pre_mlp_norm = RMSNorm(model.emb_dim)
         self.mlp = GatedMLP(model.emb_dim, model.mlp_dim)
 
-    def forward(
-        self, x: Tensor, past: KeysValues, cross: KeysValues, bias: Tensor, cross_bias: Tensor
-    ) -> tuple[Tensor, KeysValues]:
+    def forward(self, x: Tensor, state: DecoderState, number: int, bias: Tensor) -> Tensor:
+        """(B, Q, E) at the next places of layer `number`'s cache, which are written."""
+        start, end = state.length, state.length + x.shape[1]
         y = self.pre_self_attention_norm(x)
-        new = self.self_attention.keys_values(y)
-        seen = KeysValues(*(torch.cat(pair, dim=2) for pair in zip(past, new, strict=True)))
+        new, cache = self.self_attention.keys_values(y), state.cache[number]
+        for kept, written in zip(cache, new, strict=True):
+            kept[:, :, start:end] = written
+        seen = KeysValues(cache.keys[:, :, :end], cache.values[:, :, :end])
         x = x + self.self_attention(y, seen, bias)
-        x = x + self.cross_attention(self.pre_cross_attention_norm(x), cross, cross_bias)
-        return x + self.mlp(self.pre_mlp_norm(x)), seen
+        y = self.pre_cross_attention_norm(x)
+        x = x + self.cross_attention(y, state.cross[number], state.cross_bias)
+        return x + self.mlp(self.pre_mlp_norm(x))  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):
-    """Words, then the cells of a picture. Nothing of a position enters the cross-attention: the
-    tables that files have for it were never used, in training neither."""
+    """Words, then the cells of a picture.
+
+    Nothing of a position enters the cross-attention: the tables that files hold for it were never
+    read, in training neither.
+    """
 
     def __init__(self, config: UnifiedIO1Config) -> None:
         super().__init__()
@@ -214,41 +239,47 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(model.num_decoder_layers))
         self.decoder_norm = RMSNorm(width)
 
-    def start(self, hidden: Tensor, mask: Tensor) -> DecoderState:
-        """What does not change while decoding, for an encoder's output (B, S, E) and its mask."""
+    def cross(self, hidden: Tensor) -> tuple[KeysValues, ...]:
+        """What every layer reads of an encoder's output (B, S, E)."""
+        layers = cast("Iterable[DecoderLayer]", self.layers)
+        return tuple(layer.cross_attention.keys_values(hidden) for layer in layers)
+
+    def start(self, cross: tuple[KeysValues, ...], mask: Tensor, room: int) -> DecoderState:
+        """The state before anything is written, for at most `room` tokens a row; mask (B, S)."""
         bias = self.absolute_bias(self.position_norm(self.position_embedding.weight))
         bias = bias + self.relative_bias(self.words, self.cells)
-        batch, heads = len(hidden), bias.shape[0]
-        cross = tuple(layer.cross_attention.keys_values(hidden) for layer in self.layers)
-        nothing = hidden.new_zeros(batch, heads, 0, cross[0].keys.shape[-1])
+        keys = cross[0].keys  # (B, H, S, D)
+        shape = (*keys.shape[:2], room, keys.shape[-1])
         return DecoderState(
             cross=cross,
-            cross_bias=torch.where(mask, 0.0, MASKED)[:, None, None].to(hidden.dtype),
+            cross_bias=torch.where(mask, 0.0, MASKED)[:, None, None].to(keys.dtype),
             bias=bias,
-            own=[KeysValues(nothing, nothing) for _ in self.layers],
-            places=torch.zeros(0, dtype=torch.long, device=hidden.device),
-            visible=mask.new_zeros(batch, 0),
+            cache=tuple(KeysValues(keys.new_zeros(shape), keys.new_zeros(shape)) for _ in cross),
+            places=torch.zeros(room, dtype=torch.long, device=keys.device),
+            visible=mask.new_zeros(len(mask), room),
         )
 
-    def forward(self, state: DecoderState, x: Tensor, places: Tensor, visible: Tensor) -> Tensor:
-        """Go on with embedded tokens (B, Q, E) at positions (Q,) -> (B, Q, E).
+    def forward(self, state: DecoderState, x: Tensor, image: bool, visible: Tensor) -> Tensor:
+        """Go on with embedded tokens (B, Q, E), cells of the picture or words -> (B, Q, E).
 
-        `visible` (B, Q) says which of them later positions, and they themselves, may attend to.
+        `visible` (B, Q): whether they, and what comes after them, may attend to them.
         """
-        before = len(state.places)
-        state.places = torch.cat([state.places, places])
-        state.visible = torch.cat([state.visible, visible], dim=1)
-        segments = self.segment_embedding.weight[(places >= self.words).long()]
-        x = self.input_norm(x + self.position_embedding.weight[places] + segments)
-        order = torch.arange(len(state.places), device=x.device)
-        causal = order[before:, None] >= order[None, :]  # (Q, T)
-        allowed = causal[None, None] & state.visible[:, None, None, :]  # (B, 1, Q, T)
-        bias = state.bias[:, places][:, :, state.places][None]  # (1, H, Q, T)
+        start, end = state.length, state.length + x.shape[1]
+        first = self.words + start - state.words if image else state.words
+        state.places[start:end] = torch.arange(first, first + end - start, device=x.device)
+        state.visible[:, start:end] = visible
+        places, seen = state.places[start:end], state.places[:end]
+        segment = self.segment_embedding.weight[IMAGE if image else TEXT]
+        x = self.input_norm(x + self.position_embedding.weight[places] + segment)
+        order = torch.arange(end, device=x.device)
+        allowed = order[start:, None] >= order[None, :]  # (Q, T)
+        allowed = allowed & state.visible[:, None, None, :end]  # (B, 1, Q, T)
+        bias = state.bias[:, places][:, :, seen][None]  # (1, H, Q, T)
         bias = bias + torch.where(allowed, 0.0, MASKED).to(bias.dtype)
         for number, layer in enumerate(self.layers):
-            x, state.own[number] = layer(
-                x, state.own[number], state.cross[number], bias, state.cross_bias
-            )
+            x = layer(x, state, number, bias)
+        state.length = end
+        state.words += 0 if image else end - start
         return self.decoder_norm(x)  # type: ignore[no-any-return]
 
 
@@ -260,23 +291,34 @@ class Encoded:
     mask: Tensor  # (B, S) bool
 
 
-class UnifiedIO1(nn.Module):
+@dataclass(frozen=True)
+class Memory:
+    """What the decoder reads of it."""
+
+    cross: tuple[KeysValues, ...]
+    mask: Tensor  # (B, S) bool
+
+
+class UnifiedIO1(UnifiedIO1Weights):
     """The whole network. Weights are random until a checkpoint is loaded."""
 
     def __init__(self, config: UnifiedIO1Config) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         model = config.model
-        rows = model.vocab_size + model.image_vocab_size
-        self.token_embedder = nn.Embedding(rows, model.emb_dim)
+        self.token_embedder = nn.Embedding(model.vocab_size + model.image_vocab_size, model.emb_dim)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.discrete_vae = ImageVQGAN(config.image_vqgan)
 
-    @property
-    def image_start(self) -> int:
-        """The token that a picture starts with: the last row before the codes."""
-        return self.config.model.vocab_size - 1
+    def target_length(self, modality: str) -> int:
+        """Tokens of every picture, and the most of a text, its end included."""
+        self._check(modality)
+        return self.decoder.cells if modality == "image" else self.decoder.words
+
+    def start_id(self, modality: str) -> int:
+        """The token that the first step is fed; of a picture it follows the codes."""
+        self._check(modality)
+        return self.config.model.image_vocab_size if modality == "image" else START
 
     def encode(
         self, text: Tensor, patches: Tensor | None = None, patch_mask: Tensor | None = None
@@ -290,34 +332,71 @@ class UnifiedIO1(nn.Module):
         hidden = self.encoder(self.token_embedder(text), patches, mask)
         return Encoded(hidden, mask)
 
-    def start(self, encoded: Encoded) -> DecoderState:
-        """The state before anything is decoded."""
-        return self.decoder.start(encoded.hidden, encoded.mask)  # type: ignore[no-any-return]
+    def remember(self, encoded: Encoded) -> Memory:
+        """The keys and values that every layer attends to, computed once."""
+        return Memory(self.decoder.cross(encoded.hidden), encoded.mask)
 
-    def decode_text(
-        self, state: DecoderState, tokens: Tensor, visible: Tensor | None = None
-    ) -> Tensor:
-        """Logits (B, Q, vocab_size) float32 after words (B, Q), which go on where the last ended."""
-        first = int((state.places < self.decoder.words).sum())
-        places = torch.arange(first, first + tokens.shape[1], device=tokens.device)
-        logits = self._decode(state, tokens, places, visible)
-        return logits[..., : self.config.model.vocab_size]
+    def prefill(
+        self, encoded: Encoded, max_tokens: int, copies: int = 1, modality: str = "text"
+    ) -> DecoderState:
+        """What a generation of at most `max_tokens` steps needs, allocated and computed once.
 
-    def decode_image(
-        self, state: DecoderState, tokens: Tensor, visible: Tensor | None = None
+        A picture is preceded by a text that is empty. Each row of the input is decoded in `copies`
+        rows next to each other.
+        """
+        return self._start(self.remember(encoded), max_tokens, copies, modality)
+
+    def decode_step(self, state: DecoderState, tokens: Tensor, modality: str = "text") -> Tensor:
+        """Feed the newest tokens (B,), first the start; logits of the next (B, V) float32.
+
+        V are the words, or the codes of pictures.
+        """
+        return self._decode(state, tokens[:, None], modality, None)[:, -1]
+
+    def decode_targets(
+        self, memory: Memory, targets: Tensor, modality: str = "text", mask: Tensor | None = None
     ) -> Tensor:
-        """Logits (B, Q, codes) float32 after tokens (B, Q): `image_start`, then codes plus
-        `vocab_size`."""
-        first = int((state.places >= self.decoder.words).sum())
-        places = torch.arange(first, first + tokens.shape[1], device=tokens.device)
-        logits = self._decode(state, tokens, places + self.decoder.words, visible)
-        return logits[..., self.config.model.vocab_size :]
+        """Logits (B, T, V) float32 of every target (B, T) under teacher forcing.
+
+        `mask` (B, T) says which places may be attended to, as an input, by those that follow.
+        """
+        start = targets.new_full((len(targets), 1), self.start_id(modality))
+        inputs = torch.cat([start, targets[:, :-1]], dim=1)
+        state = self._start(memory, targets.shape[1], 1, modality)
+        return self._decode(state, inputs, modality, mask)
+
+    def render(self, tokens: Tensor, modality: str) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1] of their codes (B, T)."""
+        self._check(modality)
+        return (self.discrete_vae.decode(tokens) / 2 + 0.5).clamp(0, 1)
+
+    def _start(self, memory: Memory, max_tokens: int, copies: int, modality: str) -> DecoderState:
+        self._check(modality)
+        repeated = tuple(
+            KeysValues(*(x.repeat_interleave(copies, 0) for x in layer)) for layer in memory.cross
+        )
+        mask = memory.mask.repeat_interleave(copies, 0)
+        state: DecoderState = self.decoder.start(repeated, mask, max_tokens + 1)
+        if modality == "image":
+            empty = torch.full((len(mask), 1), START, device=mask.device)
+            self._decode(state, empty, "text", None)
+        return state
 
     def _decode(
-        self, state: DecoderState, tokens: Tensor, places: Tensor, visible: Tensor | None
+        self, state: DecoderState, tokens: Tensor, modality: str, visible: Tensor | None
     ) -> Tensor:
         if visible is None:
             visible = torch.ones_like(tokens, dtype=torch.bool)
-        x = self.decoder(state, self.token_embedder(tokens), places, visible)
-        table = self.token_embedder.weight
-        return (x @ table.T).float() / self.config.model.emb_dim**0.5
+        model, table = self.config.model, self.token_embedder.weight
+        image = modality == "image"
+        if image:
+            is_start = tokens == model.image_vocab_size
+            tokens = torch.where(is_start, model.vocab_size - 1, tokens + model.vocab_size)
+        x = self.decoder(state, self.token_embedder(tokens), image, visible)
+        rows = table[model.vocab_size :] if image else table[: model.vocab_size]
+        logits: Tensor = (x @ rows.T).float() / model.emb_dim**0.5
+        return logits
+
+    def _check(self, modality: str) -> None:
+        if modality not in self.writes:
+            raise ValueError(f"{self.family} writes {' and '.join(self.writes)}, not {modality}")
