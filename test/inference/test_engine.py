@@ -14,11 +14,16 @@ from torch import Tensor
 
 from uio2_ros.inference import Engine, Generation, Sampling
 from uio2_ros.inference import engine as engine_module
-from uio2_ros.inference.engine import resolve_device, resolve_dtype
-from uio2_ros.model import UnifiedIO
+from uio2_ros.inference.devices import resolve_device, resolve_dtype
+from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.model import Camera, TrainedFor, UnifiedIO
+from uio2_ros.model.families import family
 from uio2_ros.model.families.unified_io_2.layers import Attention
-from uio2_ros.processing import Example
-from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.model.families.unified_io_2.vocabulary import LLAMA_PIECES
+from uio2_ros.model.skeleton import without_weights
+from uio2_ros.processing import Example, Tokenizer
+from uio2_ros.processing.wire_format import WireField, parse, serialize
+from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 END = 1
 
@@ -65,10 +70,10 @@ def test_a_batch_of_unequal_examples_equals_single_runs(
 
 def test_rows_end_on_their_own(engine: Engine, unequal: list[Example]) -> None:
     def end_row(tokens: Tensor, scores: Tensor) -> Tensor:
-        """Row r ends after r tokens."""
+        """Row r ends after r tokens, and would go on after that."""
         scores = scores.clone()
         for row in range(len(scores)):
-            scores[row, END] = 100.0 if tokens.shape[1] - 1 >= row else -100.0
+            scores[row, END] = 100.0 if tokens.shape[1] - 1 == row else -100.0
         return scores
 
     seen: list[np.ndarray] = []
@@ -509,3 +514,66 @@ def test_auto_is_float32_on_the_cpu_and_bfloat16_on_cuda() -> None:
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert resolve_device("auto").type == expected
     assert resolve_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x"])
+def test_devices_that_do_not_exist_are_refused(device: str) -> None:
+    with pytest.raises(ValueError, match=f"device is '{device}'; give auto, cpu, cuda or cuda:N"):
+        resolve_device(device)
+
+
+# ---- bundles ----
+
+TRAINED_FOR = TrainedFor(("vqa", "act"), ("ee_delta",), (Camera("front", 320, 240),))
+
+
+def test_a_bundle_needs_no_tokenizer(engine: Engine, tmp_path: Path) -> None:
+    scores, folder = {"vqa": 0.5}, tmp_path / "small"
+    engine.save_bundle(
+        folder, TRAINED_FOR, description="For a table.", licence="MIT", scores=scores
+    )
+    loaded = Engine.from_pretrained(folder, device="cpu")
+    assert loaded.trained_for == TRAINED_FOR
+    assert loaded.bundle is not None
+    assert loaded.bundle.scores == scores
+    assert (folder / "card.md").read_text() == "# small\n\nFor a table.\n"
+    example = engine.processor("Go.", image(90, 120, 1))
+    assert tokens(loaded.generate([example], sampling=VARIED)) == tokens(
+        engine.generate([example], sampling=VARIED)
+    )
+
+
+def test_a_checkpoint_without_a_tokenizer_needs_one(engine: Engine, tmp_path: Path) -> None:
+    engine.model.save_pretrained(tmp_path)
+    for nothing in (None, ""):
+        with pytest.raises(TokenizerError, match="has no tokenizer; give the LLaMA"):
+            Engine.from_pretrained(tmp_path, tokenizer=nothing)
+    assert Engine.from_pretrained(tmp_path, tokenizer=engine.tokenizer).trained_for is None
+
+
+def like_llama(target: Path) -> Path:
+    """The synthetic SentencePiece file with the pieces that tell LLaMA's at their places."""
+    fields = list(parse(SYNTHETIC_TOKENIZER.read_bytes()))
+    places = [place for place, one in enumerate(fields) if one.number == 1]
+    plain = Tokenizer(SYNTHETIC_TOKENIZER)
+    for piece, wanted in LLAMA_PIECES.items():
+        if (there := plain.piece_id(piece)) != plain.unknown_id:
+            one, other = places[wanted], places[there]
+            fields[one], fields[other] = fields[other], fields[one]
+        else:
+            rest = [part for part in parse(fields[places[wanted]].value) if part.number != 1]
+            message = serialize([WireField.of_bytes(1, piece.encode()), *rest])
+            fields[places[wanted]] = WireField.of_bytes(1, message)
+    target.write_bytes(serialize(fields))
+    return target
+
+
+def test_released_sizes_want_the_tokenizer_of_the_released_models(tmp_path: Path) -> None:
+    unified_io_2 = family("unified_io_2")
+    with without_weights():
+        large = UnifiedIO.from_config("large")
+    with pytest.raises(TokenizerError, match="not the tokenizer of the released models, LLaMA's"):
+        unified_io_2.processor(large, SYNTHETIC_TOKENIZER, own=False)
+    alike = like_llama(tmp_path / "tokenizer.model")
+    assert unified_io_2.processor(large, alike, own=False).tokenizer.path == alike
+    assert unified_io_2.processor(large, SYNTHETIC_TOKENIZER, own=True)

@@ -20,7 +20,7 @@ from uio2_ros.inference import (
     Generation,
     Sampling,
 )
-from uio2_ros.inference.defaults import DEFAULT_SAMPLING
+from uio2_ros.inference.defaults import DEFAULTS
 from uio2_ros.inference.vocoder import HiFiGAN
 from uio2_ros.model import ModelConfig, UnifiedIO
 from uio2_ros.processing import Example, Processor
@@ -133,7 +133,7 @@ def test_by_default_pictures_are_guided_away_from_a_random_picture(
     seeded = dataclasses.replace(IMAGE_SAMPLING, seed=1)
     negative = engine.processor("An image of a random picture.", target="image")
     explicit = engine.generate([mug], "image", seeded, negative=[negative])
-    monkeypatch.setitem(DEFAULT_SAMPLING, "image", seeded)
+    monkeypatch.setitem(DEFAULTS["unified_io_2"].sampling, "image", seeded)
     assert tokens(engine.generate([mug], "image")) == tokens(explicit)
     unguided = dataclasses.replace(seeded, guidance_scale=None)
     assert tokens(engine.generate([mug], "image", unguided)) != tokens(explicit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from synthetic_inputs import image, waveform
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.audio import cut_segments, mel_spectrogram
-from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 SEGMENT_S = 4.08
 
@@ -226,12 +225,34 @@ def test_bad_input_is_named(processor: Processor, arguments: dict[str, Any], why
         processor(**arguments)
 
 
-def test_a_tokenizer_larger_than_the_model_is_refused(
-    model_config: ModelConfig, tokenizer: Tokenizer
+def test_a_tokenizer_of_another_size_is_refused(
+    model_config: ModelConfig, train_sentencepiece: Callable[..., Path]
 ) -> None:
-    small = dataclasses.replace(model_config.t5_config, vocab_size=1000)
-    with pytest.raises(ValueError, match="33225 pieces, the model only 1000"):
-        Processor(dataclasses.replace(model_config, t5_config=small), tokenizer)
+    other = Tokenizer(train_sentencepiece())
+    with pytest.raises(TokenizerError, match=r"300 pieces .* made for .*text_pieces=32000"):
+        Processor(model_config, other)
+
+
+def test_a_small_vocabulary_is_written_in_the_configuration(
+    model_config: ModelConfig, train_sentencepiece: Callable[..., Path]
+) -> None:
+    data = model_config.to_dict()
+    data["t5_config"]["vocab_size"] = 512
+    data["vocabulary"] = {"text_pieces": 300, "extra_ids": 120, "location_bins": 100}
+    config = ModelConfig.load(data)
+    assert config.vocabulary.size == 300 + 120 + 16 + 2 + 7
+    processor = Processor(config, Tokenizer(train_sentencepiece(), config.vocabulary))
+    assert processor.tokenizer.vocab_size == config.vocabulary.size
+    example = processor("go to {box}", image(64, 64), region=[0, 0, 64, 64])
+    text = processor.tokenizer.decode(example.text)
+    assert text == "[Text] [S] go to <extra_id_20> <extra_id_20> <extra_id_119> <extra_id_119>"
+    with pytest.raises(ValueError, match="vocab_size 444 is too small for the 445 pieces"):
+        ModelConfig.load({**data, "t5_config": {**data["t5_config"], "vocab_size": 444}})
+
+
+def test_text_that_is_no_unicode_is_refused(processor: Processor) -> None:
+    with pytest.raises(InvalidInputError, match="text is no Unicode"):
+        processor("\ud83d")
 
 
 def test_sizes_come_from_the_configuration(model_config: ModelConfig, tokenizer: Tokenizer) -> None:

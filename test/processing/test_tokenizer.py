@@ -94,6 +94,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Tokenizer(tmp_path / "nowhere.model")
 
 
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.model").write_text("version https://git-lfs.github.com/spec/v1\noid")
+    with pytest.raises(TokenizerError, match=r"\.model is a git-lfs pointer.*git lfs pull"):
+        Tokenizer(tmp_path / "tokenizer.model")
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(
+    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tokenizer.path.parent))
+    assert Tokenizer(f"~/{tokenizer.path.name}").vocab_size == tokenizer.vocab_size
+
+
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenizerError, match="cannot read"):
         Tokenizer(tmp_path)

@@ -14,14 +14,12 @@ from torch import Tensor
 
 from uio2_ros.inference.generation import OnToken, StopCondition, TokenRows, forbid, raw_scores
 from uio2_ros.inference.sampling import Sampling, require_possible
-from uio2_ros.model.families.unified_io_2.targets import START_ID
-from uio2_ros.model.families.unified_io_2.transformer import DecoderState
-from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.model.family import GenerationState, Network
 
 
 def search_beams(
-    model: UnifiedIO,
-    state: DecoderState,
+    model: Network,
+    state: GenerationState,
     sampling: Sampling,
     *,
     end_id: int,
@@ -35,7 +33,8 @@ def search_beams(
     end token does; `on_token` sees the best beam of every example, which may change its past.
     """
     assert sampling.max_new_tokens is not None
-    beams = _Beams(state.batch // sampling.beams, sampling, end_id, model.device)
+    start = torch.full((state.batch, 1), model.start_id("text"), device=model.device)
+    beams = _Beams(start, sampling, end_id)
     first_token_at = 0.0
     for step in range(sampling.max_new_tokens):
         logits = model.decode_step(state, beams.tokens[:, -1])  # (B K, V)
@@ -79,12 +78,14 @@ class _Ended:
 class _Beams:
     """The texts under way and those that have ended."""
 
-    def __init__(self, examples: int, sampling: Sampling, end_id: int, device: torch.device):
+    def __init__(self, start: Tensor, sampling: Sampling, end_id: int) -> None:
+        """start: the tokens (B K, 1) that every beam begins with."""
         self._count, self._end_id = sampling.beams, end_id
-        self._totals = torch.full((examples, self._count), -torch.inf, device=device)
+        examples = len(start) // self._count
+        self._totals = torch.full((examples, self._count), -torch.inf, device=start.device)
         self._totals[:, 0] = 0.0  # all beams begin alike: only one counts
         self._ended = [_Ended(self._count, sampling.length_penalty) for _ in range(examples)]
-        self.tokens = torch.full((examples * self._count, 1), START_ID, device=device)
+        self.tokens = start
 
     @property
     def done(self) -> bool:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.model.families.unified_io_2 import prompts
 
 TEXT_SAMPLING = Sampling()
 IMAGE_SAMPLING = Sampling(top_p=0.9, guidance_scale=10.0)
@@ -10,10 +14,26 @@ AUDIO_SAMPLING = Sampling(top_p=0.9)
 DENSE_SAMPLING = Sampling(top_p=0.9, temperature=0.9)
 """Depth maps and surface normals."""
 SEGMENTATION_SAMPLING = Sampling(top_p=0.95, temperature=0.9)
+NEGATIVE_PROMPTS = prompts.NEGATIVE_PROMPTS
+"""What guidance moves away from."""
 
-DEFAULT_SAMPLING = {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING}
-NEGATIVE_PROMPTS = {
-    "image": "An image of a random picture.",
-    "audio": "A video of a random audio.",
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a family is generated with, by modality."""
+
+    sampling: Mapping[str, Sampling]
+    negative_prompts: Mapping[str, str]
+    """For the modalities whose sampling has a guidance_scale."""
+
+
+PLAIN = Defaults(
+    {"text": Sampling(), "image": Sampling(top_p=0.9), "audio": Sampling(top_p=0.9)}, {}
+)
+DEFAULTS = {
+    "unified_io_2": Defaults(
+        {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING},
+        NEGATIVE_PROMPTS,
+    )
 }
-"""What guidance moves away from: the prompts of the examples that were trained without a text."""
+"""By the names of the families; others have the plain ones."""

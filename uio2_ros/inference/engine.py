@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from uio2_ros.inference.beam_search import search_beams
-from uio2_ros.inference.frame_cache import FrameCache
+from uio2_ros.inference.defaults import DEFAULTS, PLAIN
+from uio2_ros.inference.devices import Device, resolve_device, resolve_dtype
 from uio2_ros.inference.generation import (
     EngineTimings,
     Generation,
@@ -29,51 +30,61 @@ from uio2_ros.inference.rendering import Rendered, Renderer
 from uio2_ros.inference.request import Request, check_examples, resolve
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
-from uio2_ros.model.families.unified_io_2.config import ModelConfig
-from uio2_ros.model.families.unified_io_2.inputs import HistoryFrames
-from uio2_ros.model.families.unified_io_2.unified_io import Encoded, UnifiedIO
-from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processor, Tokenizer
+from uio2_ros.model.bundle import BUNDLE_FILE, CARD_FILE, TOKENIZER_FILE, Bundle, TrainedFor
+from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.families import DEFAULT_FAMILY, family, family_of
+from uio2_ros.model.family import (
+    Encoding,
+    ExampleProcessor,
+    LoadOptions,
+    Network,
+    TextTokenizer,
+    TokenizerSource,
+)
+from uio2_ros.processing import Example
+from uio2_ros.robot.errors import TokenizerError
 
 SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
 OPTIONS_AT_ONCE = 64  # answer options scored together: bounds the memory of their logits
 
 OnCount = Callable[[int], None]
 """f(how many are done so far)."""
-TokenizerSource = Tokenizer | str | os.PathLike[str]
-Device = torch.device | str
 
 
 class Engine:
-    """Runs one model. Use it from one thread: calls share the frame cache and the device.
-
-    Inputs that are masked are not computed: a modality that no example has and patches of padding
-    cost nothing, and history frames are encoded once for each key.
-    """
+    """Runs one model of any family. Use it from one thread: calls share frames and the device."""
 
     def __init__(
         self,
-        model: UnifiedIO,
-        processor: Processor,
+        model: Network,
+        processor: ExampleProcessor,
         *,
         name: str = "unnamed",
         synthetic_weights: bool = False,
         cached_frames: int = 64,
         vocoder: VocoderSource | None = None,
+        bundle: Bundle | None = None,
     ) -> None:
         """vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's."""
-        self.model = model.eval()
+        model.eval()
+        self.model = model
         self.processor = processor
-        speaker = make_vocoder(vocoder, processor.config.audio, model.device)
-        self._render = Renderer(model, processor.tokenizer, speaker)
         self.name = name
         self.synthetic_weights = synthetic_weights
-        self._frames = FrameCache(cached_frames)
+        self.bundle = bundle
+        speaker = None
+        if "audio" in model.writes:
+            speaker = make_vocoder(vocoder, processor.config.audio, model.device)
+        self._render = Renderer(model, processor.tokenizer, speaker)
+        self._encoder = family(model.family).example_encoder(
+            model, processor, cached_frames=cached_frames
+        )
 
     @staticmethod
     def from_pretrained(
         id_or_dir: str | os.PathLike[str],
         *,
-        tokenizer: TokenizerSource,
+        tokenizer: TokenizerSource | None = None,
         device: Device = "auto",
         dtype: torch.dtype | str = "auto",
         quantize: str | None = None,
@@ -84,9 +95,10 @@ class Engine:
         input_modalities: Sequence[str] | None = None,
         target_modalities: Sequence[str] | None = None,
     ) -> Engine:
-        """An engine for a released checkpoint, a directory in the hub's layout or a hub id.
+        """An engine for a bundle or checkpoint: a directory, a shipped bundle or a hub id.
 
-        tokenizer: the LLaMA SentencePiece file of the model, which its owner must supply.
+        tokenizer: the SentencePiece file of the model; None is that of the bundle. The released
+            checkpoints have none: its owner must supply LLaMA's.
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA and float32 on the CPU; ViTs and VQGANs stay float32.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
@@ -95,43 +107,72 @@ class Engine:
 
         Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
         """
-        if not isinstance(tokenizer, Tokenizer):
-            tokenizer = Tokenizer(tokenizer)
         place = resolve_device(device)
-        model = UnifiedIO.from_pretrained(
-            id_or_dir,
-            device=place,
-            dtype=resolve_dtype(dtype, place),
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            input_modalities=input_modalities,
-            target_modalities=target_modalities,
-            quantize=quantize,
+        options = LoadOptions(
+            place, resolve_dtype(dtype, place), quantize, input_modalities, target_modalities
         )
-        processor = Processor(model.config, tokenizer)
-        return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder)
+        files = locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
+        given: TokenizerSource | None = tokenizer or files.tokenizer
+        if given is None:
+            raise TokenizerError(
+                f"model {id_or_dir} has no tokenizer; give the LLaMA SentencePiece file "
+                "(tokenizer.model) that it was trained with"
+            )
+        kind = family_of(files)
+        model = kind.load(files, options)
+        processor = kind.processor(model, given, own=not tokenizer)
+        return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)
 
     @staticmethod
     def synthetic(
-        config: ModelConfig | str | Path | Mapping[str, Any] = "tiny",
+        config: Any = "tiny",
         *,
         tokenizer: TokenizerSource | None = None,
         device: Device = "auto",
+        family_name: str = DEFAULT_FAMILY,
     ) -> Engine:
         """An engine with deterministic synthetic float32 weights: answers have no meaning.
 
+        config: a configuration of the family, or what names one.
         tokenizer: None or "" is the synthetic one that comes with the package.
         """
-        if not isinstance(tokenizer, Tokenizer):
-            tokenizer = Tokenizer(tokenizer or SYNTHETIC_TOKENIZER)
-        model = UnifiedIO.synthetic(config).to(resolve_device(device))
+        kind = family(family_name)
+        model = kind.synthetic(config, resolve_device(device))
+        processor = kind.processor(model, tokenizer or SYNTHETIC_TOKENIZER)
         label = config if isinstance(config, str) else "custom"
-        processor = Processor(model.config, tokenizer)
         return Engine(model, processor, name=f"synthetic-{label}", synthetic_weights=True)
 
+    def save_bundle(
+        self,
+        directory: str | os.PathLike[str],
+        trained_for: TrainedFor,
+        *,
+        description: str,
+        licence: str,
+        scores: Mapping[str, float] | None = None,
+        card: str = "",
+    ) -> None:
+        """Write the model, its tokenizer and what it was trained for as a bundle.
+
+        card: the text of `card.md`; "" is made of the description. ValueError for a quantised
+        model.
+        """
+        folder = Path(directory).expanduser()
+        self.model.save_pretrained(folder)
+        shutil.copyfile(self.tokenizer.path, folder / TOKENIZER_FILE)
+        (folder / CARD_FILE).write_text(card or f"# {folder.name}\n\n{description}\n", "utf-8")
+        bundle = Bundle(
+            self.model.family, description, licence, trained_for, scores=dict(scores or {})
+        )
+        bundle.save(folder / BUNDLE_FILE)
+
     @property
-    def tokenizer(self) -> Tokenizer:
+    def trained_for(self) -> TrainedFor | None:
+        """Tasks, action spaces and cameras the model was trained for; None where nobody said."""
+        return None if self.bundle is None else self.bundle.trained_for
+
+    @property
+    def tokenizer(self) -> TextTokenizer:
         """Texts to ids and back."""
         return self.processor.tokenizer
 
@@ -142,7 +183,7 @@ class Engine:
 
     def target_length(self, modality: str) -> int:
         """Tokens of every picture or sound, and the most of a text, its end included."""
-        return self.model.target_embedder(modality).max_length
+        return self.model.target_length(modality)
 
     @torch.inference_mode()
     def generate(
@@ -178,9 +219,12 @@ class Engine:
         longest = self.target_length(modality)
         if stop is not None and modality != "text":
             raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
-        request = resolve(self.processor, examples, modality, sampling, negative, samples, longest)
+        defaults = DEFAULTS.get(self.model.family, PLAIN)
+        request = resolve(
+            self.processor, defaults, examples, modality, sampling, negative, samples, longest
+        )
         started = self._clock()
-        encoded = self._encode([*request.examples, *request.negatives])
+        encoded = self._encoder.encode([*request.examples, *request.negatives])
         encoded_at = self._clock()
         generated = self._decode(encoded, request, modality, stop, on_token)
         decoded_at = self._clock()
@@ -202,7 +246,7 @@ class Engine:
 
     def _decode(
         self,
-        encoded: Encoded,
+        encoded: Encoding,
         request: Request,
         modality: str,
         stop: StopCondition | None,
@@ -210,7 +254,7 @@ class Engine:
     ) -> TokenRows:
         sampling, end_id = request.sampling, self.tokenizer.end_id
         assert sampling.max_new_tokens is not None
-        state = self.model.prefill(encoded, sampling.max_new_tokens, request.copies)
+        state = self.model.prefill(encoded, sampling.max_new_tokens, request.copies, modality)
         if sampling.beams > 1:
             return search_beams(
                 self.model, state, sampling, end_id=end_id, stop=stop, on_token=on_token
@@ -246,7 +290,7 @@ class Engine:
         if not options or not all(options):
             raise ValueError("options to score must be texts that are not empty, at least one")
         check_examples([example], "text")
-        memory = self.model.remember(self._encode([example]))
+        memory = self.model.remember(self._encoder.encode([example]))
         losses = []
         for start in range(0, len(options), OPTIONS_AT_ONCE):
             if on_scored is not None:
@@ -257,9 +301,9 @@ class Engine:
         return torch.cat(losses).float().cpu().numpy()
 
     @torch.inference_mode()
-    def encode(self, example: Example) -> Encoded:
+    def encode(self, example: Example) -> Encoding:
         """The encoder's output for one example; padding takes no place in it."""
-        return self._encode([example])
+        return self._encoder.encode([example])
 
     @property
     def family(self) -> str:
@@ -268,7 +312,7 @@ class Engine:
 
     def holds_frame(self, key: int | None) -> bool:
         """Whether an example may name this image-history frame without bringing it."""
-        return key is not None and self._frames.get(key) is not None
+        return self._encoder.holds_frame(key)
 
     @torch.inference_mode()
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
@@ -276,69 +320,7 @@ class Engine:
 
         A key always means the same pixels. The most recently used frames are kept.
         """
-        if not self.holds_frame(key):
-            self._frames.put(key, self._resample("image", self.processor.history_frame(pixels)))
-
-    def _encode(self, examples: Sequence[Example]) -> Encoded:
-        without = [
-            replace(e, image_history=(), history_keys=(), audio_history=()) for e in examples
-        ]
-        batch = drop_masked(self.processor.collate(without)).to(self.device)
-        inputs = self.model.embed_inputs(
-            batch,
-            image_history=self._history([self._image_frames(e) for e in examples]),
-            audio_history=self._history([self._audio_segments(e) for e in examples]),
-        )
-        return self.model.encode(inputs)
-
-    def _image_frames(self, example: Example) -> list[Tensor]:
-        """The resampled frames (L, E) of an example, from the cache where they have a key."""
-        keys = example.history_keys or (None,) * len(example.image_history)
-        if len(keys) != len(example.image_history):
-            raise ValueError(
-                f"{len(keys)} history_keys do not name {len(example.image_history)} frames"
-            )
-        return [
-            self._image_frame(key, frame)
-            for key, frame in zip(keys, example.image_history, strict=True)
-        ]
-
-    def _image_frame(self, key: int | None, frame: PatchInput | None) -> Tensor:
-        held = None if key is None else self._frames.get(key)
-        if held is not None:
-            return held
-        if frame is None:
-            raise ValueError(f"no image-history frame is held under key {key}: give its pixels")
-        latents = self._resample("image", frame)
-        if key is not None:
-            self._frames.put(key, latents)
-        return latents
-
-    def _audio_segments(self, example: Example) -> list[Tensor]:
-        heard = (segment for segment in example.audio_history if segment.mask.any())
-        return [self._resample("audio", segment) for segment in heard]
-
-    def _resample(self, modality: str, frame: PatchInput) -> Tensor:
-        """One frame or segment alone, so that its latents (L, E) depend on nothing else."""
-        there = frame.mask
-        chosen = (frame.patches[there], frame.mask[there], frame.positions[there])
-        patches, mask, positions = (torch.from_numpy(a)[None].to(self.device) for a in chosen)
-        batch = PatchBatch(patches, mask, positions.long(), encoded=frame.encoded)
-        return self.model.encode_history(modality, batch)[0]
-
-    def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
-        """Frames of every example, right-padded; None when no example has one."""
-        longest = max(len(row) for row in rows)
-        if longest == 0:
-            return None
-        first = next(row[0] for row in rows if row)
-        latents = first.new_zeros(len(rows), longest, *first.shape)  # (B, F, L, E)
-        for index, row in enumerate(rows):
-            if row:
-                latents[index, : len(row)] = torch.stack(list(row))
-        counts = torch.tensor([len(row) for row in rows])
-        mask = torch.arange(longest) < counts[:, None]
-        return HistoryFrames(latents, mask.to(self.device))
+        self._encoder.precompute_frame(key, pixels)
 
     def _targets(self, options: Sequence[str]) -> Tensor:
         """Options as right-padded ids (N, T) that end with the end token."""
@@ -358,53 +340,3 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
     losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
     total = (losses.view_as(targets) * mask).sum(-1)
     return total / mask.sum(-1) if reduction == "mean" else total
-
-
-def drop_masked(batch: Batch) -> Batch:
-    """The batch without patches that are padding in every example, nor inputs of nothing else."""
-    image, audio = _drop_masked_patches(batch.image), _drop_masked_patches(batch.audio)
-    return replace(batch, image=image, audio=audio)
-
-
-def _drop_masked_patches(inputs: PatchBatch | None) -> PatchBatch | None:
-    if inputs is None:
-        return None
-    longest = int(inputs.mask.sum(-1).max())
-    if longest == 0:
-        return None
-    order = inputs.mask.int().argsort(dim=-1, descending=True, stable=True)[:, :longest]
-    return replace(
-        inputs,
-        patches=inputs.patches.take_along_dim(order[..., None], dim=1),
-        mask=inputs.mask.gather(1, order),
-        positions=inputs.positions.gather(1, order),
-    )
-
-
-def resolve_device(device: Device) -> torch.device:
-    """ "auto" is CUDA where there is one, else the CPU.
-
-    ValueError for a CUDA device that this PyTorch does not see.
-    """
-    if device != "auto":
-        place = torch.device(device)
-        if place.type == "cuda" and (place.index or 0) >= torch.cuda.device_count():
-            raise ValueError(
-                f"device is {device} but this PyTorch ({torch.__version__}) sees "
-                f"{torch.cuda.device_count()} CUDA devices; install a PyTorch with CUDA and the "
-                "driver of the graphics card, or give device auto or cpu"
-            )
-        return place
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def resolve_dtype(dtype: torch.dtype | str, device: torch.device) -> torch.dtype:
-    """ "auto" is bfloat16 on CUDA and float32 elsewhere; names are those of torch."""
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if dtype not in names:
-        raise ValueError(f"dtype must be auto, {', '.join(names)} or a torch dtype, got {dtype!r}")
-    return names[dtype]

@@ -18,9 +18,7 @@ from uio2_ros.inference.sampling import (
     guide,
     penalize,
 )
-from uio2_ros.model.families.unified_io_2.targets import START_ID
-from uio2_ros.model.families.unified_io_2.transformer import DecoderState
-from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.model.family import GenerationState, Network
 
 NO_TOKEN = -1
 Tokens = npt.NDArray[np.int64]
@@ -61,8 +59,8 @@ class TokenRows:
 
 
 def generate_tokens(
-    model: UnifiedIO,
-    state: DecoderState,
+    model: Network,
+    state: GenerationState,
     sampling: Sampling,
     *,
     modality: str,
@@ -81,9 +79,8 @@ def generate_tokens(
     rows = state.batch // 2 if guided else state.batch
     choose = TokenChooser(sampling, rows)
     progress = _Progress(rows, sampling.max_new_tokens, end_id)
-    tokens = torch.full(
-        (state.batch, 1 + sampling.max_new_tokens), START_ID, device=model.device
-    )  # (B, 1 + n)
+    shape = (state.batch, 1 + sampling.max_new_tokens)
+    tokens = torch.full(shape, model.start_id(modality), device=model.device)  # (B, 1 + n)
     first_token_at = 0.0
     for step in range(sampling.max_new_tokens):
         logits = model.decode_step(state, tokens[:, step], modality)  # (B, V)

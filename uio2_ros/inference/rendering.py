@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from uio2_ros.inference.vocoder import Vocoder
-from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
-from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
-from uio2_ros.processing import Tokenizer
+from uio2_ros.model.family import Network, TextTokenizer
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,10 @@ class Rendered:
 class Renderer:
     """Renders rows one by one, so that a picture does not depend on those generated with it."""
 
-    def __init__(self, model: UnifiedIO, tokenizer: Tokenizer, vocoder: Vocoder) -> None:
+    def __init__(
+        self, model: Network, tokenizer: TextTokenizer, vocoder: Vocoder | None = None
+    ) -> None:
+        """vocoder: of a model that writes sound."""
         self._model = model
         self._tokenizer = tokenizer
         self._vocoder = vocoder
@@ -39,22 +39,22 @@ class Renderer:
         if modality == "image":
             return Rendered(image=self._image(tokens))
         if modality == "audio":
+            assert self._vocoder is not None
             spectrogram = self._spectrogram(tokens)
             waveform = self._vocoder.waveform(spectrogram)
             return Rendered(audio=waveform, spectrogram=spectrogram)
         return Rendered(text=self._tokenizer.decode(tokens))
 
     def _image(self, tokens: Sequence[int]) -> npt.NDArray[np.uint8]:
-        embedder = cast(ImageTargetEmbedder, self._model.target_embedder("image"))
-        picture = embedder.render(self._row(tokens))[0]  # (3, H, W) in [0, 1]
+        picture = self._model.render(self._row(tokens), "image")[0]  # (3, H, W) in [0, 1]
         bytes_: npt.NDArray[np.uint8] = (
             (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
         )
         return bytes_
 
     def _spectrogram(self, tokens: Sequence[int]) -> npt.NDArray[np.float32]:
-        embedder = cast(AudioTargetEmbedder, self._model.target_embedder("audio"))
-        spectrogram: npt.NDArray[np.float32] = embedder.render(self._row(tokens))[0].cpu().numpy()
+        rendered = self._model.render(self._row(tokens), "audio")[0]  # (mels, frames)
+        spectrogram: npt.NDArray[np.float32] = rendered.cpu().numpy()
         return spectrogram
 
     def _row(self, tokens: Sequence[int]) -> torch.Tensor:

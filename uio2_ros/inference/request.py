@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from uio2_ros.inference.defaults import DEFAULT_SAMPLING, NEGATIVE_PROMPTS
+from uio2_ros.inference.defaults import Defaults
 from uio2_ros.inference.sampling import Sampling
-from uio2_ros.processing import Example, Processor
+from uio2_ros.model.family import ExampleProcessor
+from uio2_ros.processing import Example
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def check_examples(examples: Sequence[Example], modality: str) -> None:
 
 
 def resolve(
-    processor: Processor,
+    processor: ExampleProcessor,
+    defaults: Defaults,
     examples: Sequence[Example],
     modality: str,
     sampling: Sampling | None,
@@ -51,9 +53,9 @@ def resolve(
     """
     check_examples(examples, modality)
     if sampling is None:
-        sampling = DEFAULT_SAMPLING[modality]
+        sampling = defaults.sampling[modality]
         if negative is None and sampling.guidance_scale is not None:
-            negative = [processor(NEGATIVE_PROMPTS[modality], target=modality)]
+            negative = [processor(defaults.negative_prompts[modality], target=modality)]
     negatives = _negatives(negative, len(examples), sampling)
     check_examples([*examples, *negatives], modality)
     sampling = sampling.within(longest)

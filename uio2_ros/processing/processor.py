@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.prompts import BOX, PREFIXES
 from uio2_ros.processing import audio as sound
 from uio2_ros.processing import image as picture
 from uio2_ros.processing import video as moving
@@ -19,11 +20,7 @@ from uio2_ros.processing.example import Batch, Example, Floats, Ints, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, checked_region, to_canvas, to_pixels
 from uio2_ros.processing.image import Pixels
 from uio2_ros.processing.tokenizer import Tokenizer
-from uio2_ros.robot.errors import InvalidInputError
-
-PREFIXES = {"text": "[Text] [S] ", "image": "[Image] [S] ", "audio": "[Audio] [S] "}
-"""What precedes a prompt for each modality to generate."""
-BOX = "{box}"
+from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 Source = str | os.PathLike[str]
 Samples = npt.NDArray[np.floating]
@@ -48,10 +45,11 @@ class Processor:
     def __init__(
         self, config: ModelConfig, tokenizer: Tokenizer, *, rng: np.random.Generator | None = None
     ) -> None:
-        if tokenizer.vocab_size > config.t5_config.vocab_size:
-            raise ValueError(
-                f"the tokenizer {tokenizer.path} has {tokenizer.vocab_size} pieces, the model only "
-                f"{config.t5_config.vocab_size} embeddings; give the tokenizer of this model"
+        if tokenizer.vocabulary != config.vocabulary:
+            raise TokenizerError(
+                f"the tokenizer {tokenizer.path} has {tokenizer.vocabulary.text_pieces} pieces and "
+                f"gives {tokenizer.vocabulary}; the model was made for {config.vocabulary}: give "
+                "its own tokenizer"
             )
         self.config = ProcessingConfig.from_model_config(config)
         self.tokenizer = tokenizer
@@ -190,16 +188,14 @@ class Processor:
         return self._encode(text, self.config.max_target_tokens)
 
     def _encode(self, text: str, max_tokens: int) -> Ints:
-        if not isinstance(text, str):
-            raise InvalidInputError(f"text must be a string, got {type(text).__name__}")
+        _check_text(text)
         kept = self.tokenizer.encode(text)[: max_tokens - 1]
         return np.array([*kept, self.tokenizer.end_id], np.int32)
 
     def _prompt(
         self, text: str, target: str, region: Sequence[float] | None, info: ImageInfo | None
     ) -> Ints:
-        if not isinstance(text, str):
-            raise InvalidInputError(f"text must be a string, got {type(text).__name__}")
+        _check_text(text)
         if (BOX in text) != (region is not None):
             missing = "region" if BOX in text else f"{BOX} in the text"
             raise InvalidInputError(
@@ -316,6 +312,15 @@ class Processor:
         if info is None:
             return picture.picture_target(pixels, size)
         return picture.dense_target(pixels, info, self.config.image.size, size)
+
+
+def _check_text(text: str) -> None:
+    if not isinstance(text, str):
+        raise InvalidInputError(f"text must be a string, got {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"text is no Unicode: {error}") from error
 
 
 def _checked_target(target: str | None, given: list[str]) -> str:

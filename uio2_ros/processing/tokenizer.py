@@ -8,25 +8,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import sentencepiece
 
+from uio2_ros.model.checkpoint import is_pointer
+from uio2_ros.model.families.unified_io_2.vocabulary import (
+    END_ID,
+    RELEASED_VOCABULARY,
+    START_ID,
+    UNKNOWN_ID,
+    VocabularyConfig,
+)
 from uio2_ros.processing.wire_format import LENGTH_DELIMITED, WireField, parse, serialize
 from uio2_ros.robot.errors import TokenizerError
-
-START_ID, END_ID, UNKNOWN_ID = 0, 1, 2
-
-EXTRA_IDS = 1200
-"""Pieces `<extra_id_0>` to `<extra_id_1199>`; the last LOCATION_BINS of them are locations."""
-LOCATION_BINS = 1000
-MODALITY_FRAMES = 8
-PREFIXES = tuple(
-    f"[{modality}] [{paradigm}]"
-    for modality, paradigms in (("Text", "SRX"), ("Image", "SR"), ("Audio", "SR"))
-    for paradigm in paradigms
-)
 
 # sentencepiece_model.proto: ModelProto, its SentencePiece and its TrainerSpec
 _MODEL_PIECES, _MODEL_TRAINER = 1, 2
@@ -51,17 +48,26 @@ class Tokenizer:
     end_id = END_ID
     unknown_id = UNKNOWN_ID
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | os.PathLike[str], vocabulary: VocabularyConfig = RELEASED_VOCABULARY
+    ) -> None:
+        """vocabulary: which pieces follow; its `text_pieces` are those of the file."""
+        self.path = Path(path).expanduser()
         fields = _read_model(self.path)
         pieces = [field.value for field in fields if field.number == _MODEL_PIECES]
-        self._processor = _load(self.path, _with_unified_io_pieces(self.path, fields, pieces))
-        self.location_ids = range(len(pieces), len(pieces) + LOCATION_BINS)
+        model = _with_unified_io_pieces(self.path, fields, pieces, vocabulary)
+        self._processor = _load(self.path, model)
+        self.vocabulary = replace(vocabulary, text_pieces=len(pieces))
+        self.location_ids = range(len(pieces), len(pieces) + vocabulary.location_bins)
 
     @property
     def vocab_size(self) -> int:
         """Ids that have a piece (33,225 over LLaMA's 32,000)."""
         return int(self._processor.get_piece_size())
+
+    def piece_id(self, piece: str) -> int:
+        """The id of a piece as the file writes it, blanks as `▁`; `unknown_id` if there is none."""
+        return int(self._processor.piece_to_id(piece))
 
     def encode(self, text: str) -> list[int]:
         """Token ids without start and end; `<extra_id_n>` and the prefixes are one token each."""
@@ -76,7 +82,7 @@ class Tokenizer:
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"a location is a value in [0, 1], got {value}")
         # rounded to float32 before the floor, as in training; bins then survive a round trip
-        location = math.floor(float(np.float32(value * (LOCATION_BINS - 1))))
+        location = math.floor(float(np.float32(value * (len(self.location_ids) - 1))))
         return self.location_ids.stop - 1 - location
 
     def location_value(self, token_id: int) -> float:
@@ -86,11 +92,12 @@ class Tokenizer:
                 f"{token_id} is no location token; those are {self.location_ids.start} to "
                 f"{self.location_ids.stop - 1}"
             )
-        return 1.0 - (token_id - self.location_ids.start) / (LOCATION_BINS - 1)
+        return 1.0 - (token_id - self.location_ids.start) / (len(self.location_ids) - 1)
 
     def location_text(self, value: float) -> str:
         """The location token of a value in [0, 1] as text, for prompts."""
-        return f"<extra_id_{EXTRA_IDS - 1 - (self.location_id(value) - self.location_ids.start)}>"
+        last = self.vocabulary.extra_ids - 1
+        return f"<extra_id_{last - (self.location_id(value) - self.location_ids.start)}>"
 
     def _until_end(self, ids: Iterable[int]) -> Iterator[int]:
         for token in map(int, ids):
@@ -104,11 +111,18 @@ class Tokenizer:
 def _read_model(path: Path) -> list[WireField]:
     """The fields of the model proto in the file, checked to be a BPE model."""
     try:
+        if is_pointer(path):
+            raise TokenizerError(
+                f"{path} is a git-lfs pointer, not the tokenizer itself: run `git lfs pull` in "
+                f"{path.parent}"
+            )
         fields = list(parse(path.read_bytes()))
     except OSError as error:
         raise TokenizerError(
             f"cannot read the tokenizer {path}: {error.strerror}; {_REMEDY}"
         ) from error
+    except TokenizerError:
+        raise
     except ValueError as error:
         raise TokenizerError(f"{path} is not a SentencePiece model ({error}); {_REMEDY}") from error
     trainer = [field for field in fields if field.number == _MODEL_TRAINER]
@@ -131,7 +145,9 @@ def _integer_field(path: Path, message: bytes, number: int, default: int) -> int
     return values[-1] if values else default
 
 
-def _with_unified_io_pieces(path: Path, fields: list[WireField], pieces: list[bytes]) -> bytes:
+def _with_unified_io_pieces(
+    path: Path, fields: list[WireField], pieces: list[bytes], vocabulary: VocabularyConfig
+) -> bytes:
     """The model with start, end, unknown first and Unified-IO 2's pieces last."""
     types = [_integer_field(path, piece, _PIECE_TYPE, _TYPE_NORMAL) for piece in pieces[:3]]
     if types != [_TYPE_UNKNOWN, _TYPE_CONTROL, _TYPE_CONTROL]:
@@ -139,20 +155,9 @@ def _with_unified_io_pieces(path: Path, fields: list[WireField], pieces: list[by
             f"{path} does not begin with the pieces unknown, start, end as LLaMA's does; {_REMEDY}"
         )
     unknown, start, end = pieces[:3]
-    edited = [start, end, unknown, *pieces[3:], *map(_user_defined_piece, _appended_texts())]
+    edited = [start, end, unknown, *pieces[3:], *map(_user_defined_piece, vocabulary.appended())]
     others = [field for field in fields if field.number != _MODEL_PIECES]
     return serialize([WireField.of_bytes(_MODEL_PIECES, piece) for piece in edited] + others)
-
-
-def _appended_texts() -> Iterator[str]:
-    for number in reversed(range(EXTRA_IDS)):
-        yield f"<extra_id_{number}>"
-    for frame in range(1, MODALITY_FRAMES + 1):
-        yield f"<image_history_{frame}>"
-        yield f"<audio_history_{frame}>"
-    yield "<image_input>"
-    yield "<audio_input>"
-    yield from PREFIXES
 
 
 def _user_defined_piece(text: str) -> bytes:

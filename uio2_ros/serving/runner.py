@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from uio2_ros.robot.answer import Answer, Stage
-from uio2_ros.robot.errors import InstructionError, TokenizerError
+from uio2_ros.robot.errors import InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.spec import ModelSpec
@@ -72,14 +72,9 @@ def _engine(spec: ModelSpec) -> Engine:
         return Engine.synthetic(
             spec.synthetic_config, tokenizer=spec.tokenizer or None, device=spec.device
         )
-    if not spec.tokenizer:
-        raise TokenizerError(
-            f"model {spec.model} has no tokenizer; give the LLaMA SentencePiece file "
-            "(tokenizer.model) that it was trained with"
-        )
     return Engine.from_pretrained(
         spec.model,
-        tokenizer=spec.tokenizer,
+        tokenizer=spec.tokenizer or None,
         device=spec.device,
         dtype=spec.dtype,
         quantize=spec.quantize or None,

@@ -18,7 +18,7 @@ from uio2_ros.tasks.model_calls import ModelCall, PictureCall, ScoreCall, SoundC
 from uio2_ros.tasks.task import Task, Use
 
 if TYPE_CHECKING:
-    from uio2_ros.processing import Processor
+    from uio2_ros.model.family import ExampleProcessor
 
 
 MODALITIES: dict[type[ModelCall], str] = {
@@ -30,7 +30,7 @@ MODALITIES: dict[type[ModelCall], str] = {
 
 
 def make_example(
-    processor: Processor,
+    processor: ExampleProcessor,
     task: Task,
     seen: Observation,
     call: ModelCall,
@@ -62,7 +62,7 @@ def make_example(
     return example
 
 
-def _check_length(processor: Processor, example: Example) -> None:
+def _check_length(processor: ExampleProcessor, example: Example) -> None:
     limit = processor.config.max_text_tokens
     if len(example.text) >= limit:
         raise InstructionError(
@@ -72,7 +72,7 @@ def _check_length(processor: Processor, example: Example) -> None:
         )
 
 
-def blanked(processor: Processor, example: Example, region: Box) -> Example:
+def blanked(processor: ExampleProcessor, example: Example, region: Box) -> Example:
     """The example without the patches whose middle lies in the region, as in training.
 
     Raises InstructionError for a region that hides no patch, and for one that hides all of them.
@@ -93,7 +93,7 @@ def blanked(processor: Processor, example: Example, region: Box) -> Example:
 
 
 def _in_region(
-    processor: Processor, image: PatchInput, info: npt.NDArray[np.float32], region: Box
+    processor: ExampleProcessor, image: PatchInput, info: npt.NDArray[np.float32], region: Box
 ) -> npt.NDArray[np.bool_]:
     """(P,) whether the middle of each patch lies in the region."""
     size, patch = processor.config.image.size, processor.config.image.patch_size

@@ -11,7 +11,7 @@ from uio2_ros.processing.geometry import ImageInfo
 from uio2_ros.tasks.model_calls import Floats
 
 if TYPE_CHECKING:
-    from uio2_ros.processing import Processor
+    from uio2_ros.model.family import ExampleProcessor
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -19,7 +19,7 @@ Pixels = npt.NDArray[np.uint8]
 def put_back(
     pixels: Pixels,
     *,
-    processor: Processor,
+    processor: ExampleProcessor,
     image_info: npt.NDArray[np.float32],
     nearest: bool = False,
 ) -> Floats:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from uio2_ros.model.families.unified_io_2.vocabulary import RELEASED_VOCABULARY, VocabularyConfig
 from uio2_ros.model.json_records import UNLESS_DEFAULT, read_record, write_record
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
@@ -293,32 +294,6 @@ class SequenceLength:
 
 
 @dataclass(frozen=True)
-class VocabularyConfig:
-    """What the text vocabulary consists of, in the order of its ids (model.md section 1).
-
-    Rows of the embedding table beyond it are padding.
-    """
-
-    text_pieces: int = 32000
-    """Those of the SentencePiece file, start, end and unknown included."""
-    extra_ids: int = 1200
-    """Pieces `<extra_id_0>` and up, of which the last `location_bins` are locations."""
-    location_bins: int = 1000
-    history_markers: int = 8
-    """Pairs of pieces that mark a frame and a segment of the history."""
-
-    def __post_init__(self) -> None:
-        _require(
-            2 <= self.location_bins <= self.extra_ids,
-            f"vocabulary: location_bins {self.location_bins} must be 2 to extra_ids "
-            f"{self.extra_ids}",
-        )
-
-
-RELEASED_VOCABULARY = VocabularyConfig()
-
-
-@dataclass(frozen=True)
 class ModelConfig:
     """Everything that fixes the shapes of a model, as its `config.json` says it."""
 
@@ -359,6 +334,17 @@ class ModelConfig:
                 f"sequence_length: num_frames {self.sequence_length.num_frames} exceeds "
                 f"max_frames {history.max_frames} of the history tables",
             )
+        _require(
+            self.vocabulary.size <= self.t5_config.vocab_size,
+            f"t5_config: vocab_size {self.t5_config.vocab_size} is too small for the "
+            f"{self.vocabulary.size} pieces of 'vocabulary': {self.vocabulary}",
+        )
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the sizes are those of a released checkpoint."""
+        released = (ModelConfig.load(name) for name in sorted(set(HUB_NAMES.values())))
+        return any(self.t5_config == one.t5_config for one in released)
 
     @staticmethod
     def load(source: ModelConfig | str | Path | Mapping[str, Any]) -> ModelConfig:

@@ -17,9 +17,9 @@ from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.image_vqgan import ImageVQGAN
 from uio2_ros.model.families.unified_io_2.layers import normal_parameter
 from uio2_ros.model.families.unified_io_2.rotary import table_1d, table_2d
+from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.processing.example import Batch
 
-START_ID = 0
 FIRST_CODE_ID = 2  # of pictures and sound: 0 is the start, 1 the mask token, code c is c + 2
 
 
@@ -56,6 +56,10 @@ class TargetEmbedder(nn.Module):
 
     def tokenize(self, batch: Batch) -> TargetTokens | None:
         """The targets of a batch in this modality, None where no example has one."""
+        raise NotImplementedError
+
+    def render(self, tokens: Tensor) -> Tensor:
+        """What generated tokens (B, T) show or sound like; texts are the tokenizer's."""
         raise NotImplementedError
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ from uio2_ros.model.families.unified_io_2.transformer import (
     Memory,
     empty_cache,
 )
+from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
 from uio2_ros.processing.example import Batch, PatchBatch
 
@@ -68,6 +69,8 @@ class TargetLogits(NamedTuple):
 
 class UnifiedIO(UnifiedIOWeights):
     """The whole network. Weights are float32 and random until a checkpoint is loaded."""
+
+    family: ClassVar[str] = "unified_io_2"
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -170,12 +173,29 @@ class UnifiedIO(UnifiedIOWeights):
         """Cross-attention keys and values of every layer."""
         return self.decoder.remember(encoded.hidden, encoded.rotary, _key_mask(encoded.mask))
 
-    def prefill(self, encoded: Encoded, max_tokens: int, copies: int = 1) -> DecoderState:
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The target modalities."""
+        return self.config.target_modalities
+
+    def target_length(self, modality: str) -> int:
+        """Tokens of every picture or sound, and the most of a text, its end included."""
+        return self.target_embedder(modality).max_length
+
+    def start_id(self, modality: str) -> int:
+        """The token that the first step is fed."""
+        del modality  # all have the same
+        return START_ID
+
+    def prefill(
+        self, encoded: Encoded, max_tokens: int, copies: int = 1, modality: str = "text"
+    ) -> DecoderState:
         """What a generation of at most `max_tokens` steps needs, allocated and computed once.
 
         Each row of the input is decoded in `copies` rows next to each other, which share its
-        memory.
+        memory. It is the same for every modality.
         """
+        del modality
         rows = len(encoded.hidden) * copies
         cache = empty_cache(self.config.t5_config, rows, max_tokens, like=encoded.hidden)
         return DecoderState(self.remember(encoded), cache)
@@ -212,6 +232,14 @@ class UnifiedIO(UnifiedIOWeights):
     def token_embedder(self, modality: str) -> nn.Embedding:
         """The table that is both input embedding and output layer of a modality."""
         return cast(nn.Embedding, getattr(self, f"{modality}_token_embedder"))
+
+    def render(self, tokens: Tensor, modality: str) -> Tensor:
+        """Pictures (B, 3, H, W) in [0, 1] or normalised spectrograms (B, mels, frames).
+
+        Of generated tokens (B, T). Those that are no code become the nearest that is: trained
+        weights do not give them.
+        """
+        return self.target_embedder(modality).render(tokens)
 
     # ---- training and scoring ----
 
