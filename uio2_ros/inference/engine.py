@@ -308,7 +308,7 @@ class Engine:
     @property
     def family(self) -> str:
         """The family of its model, which decides what it can be asked and how."""
-        return self.model.config.family
+        return self.model.family
 
     def holds_frame(self, key: int | None) -> bool:
         """Whether an example may name this image-history frame without bringing it."""

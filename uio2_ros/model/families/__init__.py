@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uio2_ros.model.checkpoint import CheckpointFiles
@@ -39,7 +40,9 @@ def family_of(files: CheckpointFiles) -> Family:
 
     Raises CheckpointError for one that is of none.
     """
-    config = _read(files)
+    if files.config is None:  # JAX wrote it, which nobody but the default family is read from
+        return family(DEFAULT_FAMILY)
+    config = _read(files.config)
     told = config.get("model_type") if files.bundle is None else files.bundle.family
     if told in _MODULES:
         return family(told)
@@ -53,11 +56,11 @@ def family_of(files: CheckpointFiles) -> Family:
     )
 
 
-def _read(files: CheckpointFiles) -> Mapping[str, Any]:
+def _read(path: Path) -> Mapping[str, Any]:
     try:
-        config = json.loads(files.config.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{files.config} is no usable configuration: {error}") from error
+        raise CheckpointError(f"{path} is no usable configuration: {error}") from error
     if not isinstance(config, Mapping):
-        raise CheckpointError(f"{files.config} is no usable configuration: it is no object")
+        raise CheckpointError(f"{path} is no usable configuration: it is no object")
     return config

@@ -70,7 +70,7 @@ class TargetLogits(NamedTuple):
 class UnifiedIO(UnifiedIOWeights):
     """The whole network. Weights are float32 and random until a checkpoint is loaded."""
 
-    family: ClassVar[str] = "unified_io_2"
+    family: ClassVar[str] = ModelConfig.family
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
