@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -36,8 +38,8 @@ JOINT, DRIVE = axes(SPACES["arm7"]), axes(SPACES["diff_drive"])
 
 
 def chunk(begin_s: float, rows: list[list[float]], period_s: float = 0.1) -> Chunk:
-    times_s = begin_s + period_s * np.arange(len(rows))
-    return Chunk(times_s, np.array(rows), begin_s + period_s * len(rows))
+    ends_s = begin_s + period_s * np.arange(1, len(rows) + 1)
+    return Chunk(begin_s, begin_s, ends_s, np.array(rows))
 
 
 def arm(first: float, *others: float, begin_s: float = 0.0) -> Chunk:
@@ -45,30 +47,53 @@ def arm(first: float, *others: float, begin_s: float = 0.0) -> Chunk:
     return chunk(begin_s, [[value, *[0.0] * 7] for value in (first, *others)])
 
 
-def test_steps_are_over_when_the_next_is_due() -> None:
+def at(some: Chunk | ChunkBlender, time_s: float, *axes_of: Axes) -> list[float]:
+    """What is said of a moment."""
+    return some.over(time_s - 1e-9, time_s, *axes_of).tolist()  # type: ignore[call-arg]
+
+
+def test_steps_are_over_at_their_times() -> None:
     three = arm(1.0, 2.0, 3.0, begin_s=10.0)
-    moments = (9.0, 10.0, 10.05, 10.11, 10.21, 10.31)
-    assert [three.passed(time_s) for time_s in moments] == [0, 0, 0, 1, 2, 3]
+    moments = (9.0, 10.05, 10.11, 10.21, 10.31)
+    assert [three.passed(time_s) for time_s in moments] == [0, 0, 1, 2, 3]
 
 
 def test_positions_move_straight_from_step_to_step_and_stay_at_the_last() -> None:
-    two = arm(1.0, 2.0)
-    moments = (-1.0, 0.0, 0.05, 0.1, 0.15, 5.0)
-    found = [float(two.at(time_s, JOINT)[0]) for time_s in moments]
-    assert found == pytest.approx([1.0, 1.0, 1.5, 2.0, 2.0, 2.0])
+    start = np.array([0.5, *[0.0] * 7])
+    two = replace(arm(1.0, 2.0), start=start)
+    moments = (-1.0, 0.0, 0.05, 0.1, 0.15, 0.2, 5.0)
+    found = [at(two, time_s, JOINT)[0] for time_s in moments]
+    assert found == pytest.approx([0.5, 0.5, 0.75, 1.0, 1.5, 2.0, 2.0])
 
 
-def test_velocities_are_those_of_the_step_and_0_after_the_last() -> None:
+def test_position_that_begins_nowhere_is_the_first_at_once() -> None:
+    assert at(arm(1.0, 2.0), 0.01, JOINT)[0] == pytest.approx(1.0)
+
+
+def test_velocities_hold_until_the_end_of_their_step() -> None:
     two = chunk(0.0, [[0.2, 0.0], [0.4, 1.0]])
-    found = [two.at(time_s, DRIVE).tolist() for time_s in (0.05, 0.1, 0.19, 0.2)]
-    assert found == [[0.2, 0.0], [0.4, 1.0], [0.4, 1.0], [0.0, 0.0]]
+    found = [at(two, time_s, DRIVE) for time_s in (0.0, 0.05, 0.1, 0.11, 0.2, 0.21)]
+    expected = [[0, 0], [0.2, 0], [0.2, 0], [0.4, 1], [0.4, 1], [0, 0]]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_period_that_sees_two_steps_has_the_mean_of_their_velocities() -> None:
+    two = chunk(0.0, [[0.2, 0.0], [0.4, 1.0]])
+    np.testing.assert_allclose(two.over(0.075, 0.125, DRIVE), [0.3, 0.5])
+
+
+def test_levels_begin_with_their_step() -> None:
+    delta = axes(SPACES["ee_delta"])
+    two = Chunk(0.0, 1.0, np.array([1.2, 1.4]), np.array([[0.0] * 6 + [1.0], [0.0] * 7]))
+    found = [at(two, time_s, delta)[6] for time_s in (0.5, 1.0, 1.1, 1.2, 1.3, 9.0)]
+    np.testing.assert_equal(found, [np.nan, np.nan, 1.0, 1.0, 0.0, 0.0])
 
 
 def test_crossfade_goes_from_the_old_chunk_to_the_new() -> None:
     blender = ChunkBlender(DRIVE, BlendSettings(Blend.CROSSFADE, duration_s=0.4))
     blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
     blender.add(chunk(1.0, [[0.4, 0.0]] * 20), 1.0)
-    found = [float(blender.at(time_s)[0]) for time_s in (1.0, 1.1, 1.2, 1.4, 1.9)]
+    found = [at(blender, time_s)[0] for time_s in (1.0, 1.1, 1.2, 1.4, 1.9)]
     assert found == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.4])
 
 
@@ -77,21 +102,21 @@ def test_ensemble_counts_chunks_by_age_as_act_does() -> None:
     blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
     blender.add(chunk(0.1, [[0.4, 0.0]] * 20), 0.1)
     older, newer = np.exp([0.0, -1.0])
-    assert blender.at(0.5)[0] == pytest.approx(0.4 * newer / (older + newer))
+    assert at(blender, 0.5)[0] == pytest.approx(0.4 * newer / (older + newer))
 
 
 def test_ensemble_leaves_out_chunks_that_are_over() -> None:
     blender = ChunkBlender(DRIVE, BlendSettings(Blend.ENSEMBLE))
     blender.add(chunk(0.0, [[0.0, 0.0]]), 0.0)
     blender.add(chunk(0.1, [[0.4, 0.0]] * 5), 0.1)
-    assert blender.at(0.2)[0] == pytest.approx(0.4)
+    assert at(blender, 0.2)[0] == pytest.approx(0.4)
 
 
 def test_without_blending_the_newest_chunk_counts_alone() -> None:
     blender = ChunkBlender(DRIVE, BlendSettings(Blend.NONE))
     blender.add(chunk(0.0, [[0.0, 0.0]] * 20), 0.0)
     blender.add(chunk(0.1, [[0.4, 0.0]] * 20), 0.1)
-    assert blender.at(0.1)[0] == pytest.approx(0.4)
+    assert at(blender, 0.15)[0] == pytest.approx(0.4)
 
 
 def test_levels_are_never_mixed() -> None:
@@ -99,7 +124,7 @@ def test_levels_are_never_mixed() -> None:
     blender = ChunkBlender(delta, BlendSettings(Blend.CROSSFADE, duration_s=1.0))
     for begin_s, grip in ((0.0, 0.0), (0.1, 1.0)):
         blender.add(chunk(begin_s, [[0.0] * 6 + [grip]] * 9, 0.2), begin_s)
-    assert blender.at(0.2)[6] == 1.0
+    assert at(blender, 0.2)[6] == 1.0
 
 
 def turning(low: float, high: float) -> Axes:
@@ -122,11 +147,13 @@ def test_orientations_are_blended_along_the_shorter_way(mode: Blend) -> None:
     blender = ChunkBlender(FULL_TURN, BlendSettings(mode, duration_s=0.4))
     blender.add(chunk(0.0, [WEST[0]] * 9), 0.0)
     blender.add(chunk(0.0, [WEST[1]] * 9), 0.0)
-    assert [off_west(blender.at(time_s)[0]) < 0.05 for time_s in (0.1, 0.2, 0.3, 0.5)] == [True] * 4
+    assert [off_west(at(blender, time_s)[0]) < 0.05 for time_s in (0.1, 0.2, 0.3, 0.5)] == [
+        True
+    ] * 4
 
 
 def test_orientations_move_from_step_to_step_along_the_shorter_way() -> None:
-    assert off_west(float(chunk(0.0, WEST).at(0.05, FULL_TURN)[0])) == pytest.approx(0.0, abs=1e-6)
+    assert off_west(at(chunk(0.0, WEST), 0.15, FULL_TURN)[0]) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_orientations_are_followed_along_the_shorter_way() -> None:
@@ -138,16 +165,13 @@ def test_orientations_are_followed_along_the_shorter_way() -> None:
 
 def test_orientations_with_a_range_stay_in_it() -> None:
     limited = turning(-3.13, 3.13)
-    value = chunk(0.0, WEST).at(0.05, limited)
-    assert float(value[0]) == pytest.approx(0.0)
+    assert at(chunk(0.0, WEST), 0.15, limited)[0] == pytest.approx(0.0)
 
 
-@pytest.mark.parametrize(
-    ("times_s", "end_s"), [([0.0, 0.0], 1.0), ([0.1, 0.0], 1.0), ([0.0, 0.5], 0.5)]
-)
-def test_times_that_do_not_rise_are_refused(times_s: list[float], end_s: float) -> None:
+@pytest.mark.parametrize("ends_s", [[0.0, 1.0], [-0.1, 0.0], [0.5, 0.5]])
+def test_times_that_do_not_rise_are_refused(ends_s: list[float]) -> None:
     with pytest.raises(ValueError, match="do not rise"):
-        Chunk(np.array(times_s), np.zeros((2, 2)), end_s)
+        Chunk(0.0, 0.0, np.array(ends_s), np.zeros((2, 2)))
 
 
 @st.composite
@@ -167,7 +191,7 @@ def test_blend_is_never_outside_the_range(
 ) -> None:
     blender = ChunkBlender(DRIVE, BlendSettings(mode, duration_s, decay=0.5))
     for item in given_chunks:
-        blender.add(item, float(item.times_s[0]))
-        value = blender.at(time_s)
+        blender.add(item, item.origin_s)
+        value = np.array(at(blender, time_s))
         assert (value >= DRIVE.low - 1e-9).all()
         assert (value <= DRIVE.high + 1e-9).all()

@@ -69,8 +69,11 @@ def test_axis_outside_its_range_comes_back_at_the_speed_allowed() -> None:
     assert last == pytest.approx(0.0, abs=1e-3)
 
 
-def test_relative_motion_is_a_velocity_within_its_largest_rate() -> None:
+def test_relative_motion_is_made_within_its_largest_rate_and_acceleration() -> None:
     delta = Axes.of(SPACES["ee_delta"], SpeedSettings())
-    np.testing.assert_allclose(delta.high[:3], 0.25)
-    np.testing.assert_allclose(delta.scale, [5.0] * 6 + [1.0])
-    assert delta.is_velocity.tolist() == [True] * 6 + [False]
+    limiter = Limiter(delta, np.zeros(7), PERIOD_S)
+    wanted = [np.array([0.05, *[0.0] * 6])] * 4 + [np.zeros(7)] * 40
+    speeds = np.array([limiter.follow(way)[0] for way in wanted])
+    assert speeds.max() <= 0.25 + 1e-9
+    assert np.abs(np.diff([0.0, *speeds])).max() <= 0.5 * PERIOD_S + 1e-9
+    assert speeds.sum() * PERIOD_S == pytest.approx(0.2)

@@ -94,44 +94,44 @@ def _expect_distinct(space: ActionSpace, drive: Drive) -> None:
 
 @dataclass(frozen=True)
 class Axes:
-    """The dimensions as arrays, (D,) each, in the units of commands.
+    """The dimensions as arrays, (D,) each.
 
-    Relative motions are velocities here: `scale` is the rate for them and 1 for all else.
-    `is_velocity` tells which rest at 0, the others rest where they are. `has_levels` tells which
-    jump instead of moving, `goes_round` which are angles without ends: they have no range, and a
-    turn more or less is the same. speed is the most change per second, acceleration that of the
-    speed; for velocities speed is their acceleration.
+    `is_velocity` tells which are commanded as velocities and rest at 0, the others rest where they
+    are. `is_relative` tells which of them are motions: what is followed is their way, which has no
+    range, and the velocity is the means. `has_levels` tells which jump instead of moving,
+    `goes_round` which are angles without ends: they have no range, and a turn more or less is the
+    same. speed is the most change per second, acceleration that of the speed; for velocities that
+    are no motions speed is their acceleration.
     """
 
     low: Array
     high: Array
-    scale: Array
     speed: Array
     acceleration: Array
     is_velocity: npt.NDArray[np.bool_]
+    is_relative: npt.NDArray[np.bool_]
     has_levels: npt.NDArray[np.bool_]
     goes_round: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, space: ActionSpace, speeds: SpeedSettings) -> Axes:
         """The axes of a continuous action space."""
-        rate = space.rate_hz or 1.0
         items = space.dimensions
-        scale = np.array([rate if _is_step(item) else 1.0 for item in items])
-        most = np.array([_most_speed(item) for item in items])
-        bounds = [(item.low, item.high) for item in items]
-        low, high = (np.array(column) for column in zip(*bounds, strict=True))
-        limits = [_limits(item, speeds) for item in items]
-        goes_round = np.array([_goes_round(item) for item in items])
+        low, high = (
+            np.array(column) for column in zip(*((d.low, d.high) for d in items), strict=True)
+        )
+        limits = [_limits(item, speeds, space.rate_hz or 1.0) for item in items]
         speed, acceleration = (np.array(column) for column in zip(*limits, strict=True))
+        is_relative = np.array([_is_motion(item) for item in items])
+        goes_round = np.array([_goes_round(item) for item in items])
         return cls(
-            low=np.where(goes_round, -UNLIMITED, np.maximum(low * scale, -most)),
-            high=np.where(goes_round, UNLIMITED, np.minimum(high * scale, most)),
-            scale=scale,
+            low=np.where(goes_round | is_relative, -UNLIMITED, low),
+            high=np.where(goes_round | is_relative, UNLIMITED, high),
             speed=speed,
             acceleration=acceleration,
             is_velocity=np.array([drive_of(item) is Drive.TWIST for item in items]),
-            has_levels=np.array([item.levels is not None for item in items]),
+            is_relative=is_relative,
+            has_levels=np.array([_has_levels(item) for item in items]),
             goes_round=goes_round,
         )
 
@@ -147,25 +147,25 @@ def _goes_round(dimension: Dimension) -> bool:
     return is_orientation and dimension.high - dimension.low >= FULL_TURN - 1e-6
 
 
-def _is_step(dimension: Dimension) -> bool:
-    """A motion per step, which at the space's rate is a velocity."""
+def _is_motion(dimension: Dimension) -> bool:
+    """How far to go and not where to, nor how fast."""
     return dimension.relative and dimension.kind in _MOVES
 
 
-def _most_speed(dimension: Dimension) -> float:
-    if _is_step(dimension) and dimension.max_rate is not None:
-        return dimension.max_rate
-    return UNLIMITED
+def _has_levels(dimension: Dimension) -> bool:
+    return dimension.levels is not None or drive_of(dimension) is Drive.SWITCH
 
 
-def _limits(dimension: Dimension, speeds: SpeedSettings) -> tuple[float, float]:
+def _limits(dimension: Dimension, speeds: SpeedSettings, rate_hz: float) -> tuple[float, float]:
     """Largest change per second, and largest change of that per second."""
     turns = slot_of(dimension) >= 3
     acceleration = speeds.angular_acceleration if turns else speeds.linear_acceleration
+    if _is_motion(dimension):
+        longest = max(abs(dimension.low), abs(dimension.high))
+        return dimension.max_rate or longest * rate_hz, acceleration
     if drive_of(dimension) is Drive.TWIST:
-        stated = None if _is_step(dimension) else dimension.max_rate
-        return stated or acceleration, UNLIMITED
-    if dimension.levels is not None or drive_of(dimension) is Drive.SWITCH:
+        return dimension.max_rate or acceleration, UNLIMITED
+    if _has_levels(dimension):
         return UNLIMITED, UNLIMITED
     if drive_of(dimension) is Drive.POSE:
         return dimension.max_rate or (speeds.angular if turns else speeds.linear), acceleration

@@ -7,7 +7,7 @@ comes while another is carried out is blended with it, so that commands do not j
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,40 +20,80 @@ MOST_CHUNKS = 16
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Steps in time. times_s (N,) rise, seconds on the clock; values (N, D); the last step lasts
-    until end_s."""
+    """Steps in time, seconds on the clock. msg/ActionStep.msg says what a step's time means.
 
-    times_s: Array
+    ends_s (N,) rise: when each step is over; values (N, D). A step begins where the one before it
+    ends: positions move in a straight line until then, the first from `start`, where the axes are
+    at origin_s; velocities and levels hold until then, those of the first from begin_s on.
+    """
+
+    origin_s: float
+    begin_s: float
+    ends_s: Array
     values: Array
-    end_s: float
+    start: Array | None = None
+    """(D,) NaN where nobody knows: the axis goes to the first value at once; None: nowhere."""
 
     def __post_init__(self) -> None:
-        if self.times_s.shape != self.values.shape[:1] or not len(self.times_s):
-            raise ValueError(f"{self.times_s.shape} times for values {self.values.shape}")
-        if (np.diff(self.times_s) <= 0).any() or self.end_s <= self.times_s[-1]:
-            raise ValueError(f"the times {self.times_s} to {self.end_s} do not rise")
+        if self.ends_s.shape != self.values.shape[:1] or not len(self.ends_s):
+            raise ValueError(f"{self.ends_s.shape} times for values {self.values.shape}")
+        if (self.lengths_s <= 0).any():
+            raise ValueError(f"the times {self.begin_s}, {self.ends_s} do not rise")
+
+    @property
+    def end_s(self) -> float:
+        """When the last step is over."""
+        return float(self.ends_s[-1])
+
+    @property
+    def lengths_s(self) -> Array:
+        """(N,) how long each step holds."""
+        return np.diff([self.begin_s, *self.ends_s])
+
+    def later(self, by_s: float) -> Chunk:
+        """The same, that much later."""
+        return replace(
+            self,
+            origin_s=self.origin_s + by_s,
+            begin_s=self.begin_s + by_s,
+            ends_s=self.ends_s + by_s,
+        )
 
     def passed(self, now_s: float) -> int:
         """How many steps are over."""
-        return int(np.count_nonzero(np.append(self.times_s[1:], self.end_s) <= now_s))
+        return int(np.count_nonzero(self.ends_s <= now_s))
 
-    def at(self, time_s: float, axes: Axes) -> Array:
-        """(D,) values at a moment.
+    def over(self, from_s: float, to_s: float, axes: Axes) -> Array:
+        """(D,) for a period: the mean of velocities; positions and levels at its end.
 
-        Positions move in a straight line from step to step; velocities and levels are those of
-        the step. After the end positions stay and velocities are 0.
+        After the end of the chunk positions and levels stay and velocities are 0. Levels are NaN
+        before the first step begins.
         """
-        step = max(int(np.searchsorted(self.times_s, time_s, side="right")) - 1, 0)
-        current = self.values[step]
-        if time_s >= self.end_s:
-            return np.where(axes.is_velocity, 0.0, current)
-        if step + 1 == len(self.times_s):
-            return np.array(current)
-        begin_s, next_s = self.times_s[step : step + 2]
-        fraction = min(max((time_s - begin_s) / (next_s - begin_s), 0.0), 1.0)
-        moved = current + fraction * axes.way(current, self.values[step + 1])
-        held: Array = np.where(axes.is_velocity | axes.has_levels, current, moved)
-        return held
+        begins_s = np.append(self.begin_s, self.ends_s[:-1])
+        shared_s = np.minimum(self.ends_s, to_s) - np.maximum(begins_s, from_s)  # (N,)
+        mean = np.maximum(shared_s, 0.0) @ self.values / (to_s - from_s)
+        reached: Array = np.where(axes.has_levels, self._level(to_s), self._position(to_s, axes))
+        return np.where(axes.is_velocity, mean, reached)
+
+    def _position(self, time_s: float, axes: Axes) -> Array:
+        step = int(np.searchsorted(self.ends_s, time_s))
+        if step == len(self.ends_s):
+            return self.values[-1]
+        end_s, target = self.ends_s[step], self.values[step]
+        start = np.full_like(target, np.nan) if self.start is None else self.start
+        begin_s, begin = (
+            (self.ends_s[step - 1], self.values[step - 1]) if step else (self.origin_s, start)
+        )
+        begin = np.where(np.isnan(begin), target, begin)
+        fraction = 1.0 if time_s >= end_s else max((time_s - begin_s) / (end_s - begin_s), 0.0)
+        moved: Array = begin + fraction * axes.way(begin, target)
+        return moved
+
+    def _level(self, time_s: float) -> Array:
+        if time_s <= self.begin_s:
+            return np.full(self.values.shape[1], np.nan)
+        step = min(int(np.searchsorted(self.ends_s, time_s)), len(self.ends_s) - 1)
+        return self.values[step]
 
 
 class ChunkBlender:
@@ -70,39 +110,46 @@ class ChunkBlender:
             self._chunks.clear()
         self._chunks.append((chunk, now_s))
 
+    def postpone(self, by_s: float) -> None:
+        """The newest chunk is that much later."""
+        chunk, arrival_s = self._chunks[-1]
+        self._chunks[-1] = (chunk.later(by_s), arrival_s)
+
     @property
     def newest(self) -> Chunk:
         """The chunk that came last; IndexError before the first."""
         return self._chunks[-1][0]
 
-    def at(self, time_s: float) -> Array:
-        """(D,) what the chunks say together. Always between what they say alone.
+    def over(self, from_s: float, to_s: float) -> Array:
+        """(D,) what the chunks say of a period together. Always between what they say alone.
 
         Angles that go round are blended along the shorter way, and may leave [-pi, pi] in it.
         """
         if self._settings.mode is Blend.ENSEMBLE:
-            blended = self._ensemble(time_s)
+            blended = self._ensemble(from_s, to_s)
         else:
-            blended = self._crossfade(time_s)
-        return np.where(self._axes.has_levels, self.newest.at(time_s, self._axes), blended)
+            blended = self._crossfade(from_s, to_s)
+        newest = self.newest.over(from_s, to_s, self._axes)
+        return np.where(self._axes.has_levels, newest, blended)
 
-    def _crossfade(self, time_s: float) -> Array:
+    def _crossfade(self, from_s: float, to_s: float) -> Array:
         (first, _), *later = self._chunks
-        value = first.at(time_s, self._axes)
+        value = first.over(from_s, to_s, self._axes)
         for chunk, arrival_s in later:
-            weight = self._weight(time_s - arrival_s)
-            value = value + weight * self._axes.way(value, chunk.at(time_s, self._axes))
+            weight = self._weight(to_s - arrival_s)
+            value = value + weight * self._axes.way(value, chunk.over(from_s, to_s, self._axes))
         return value
 
     def _weight(self, since_arrival_s: float) -> float:
-        if since_arrival_s >= self._settings.duration_s:
-            return 1.0
-        return max(since_arrival_s, 0.0) / self._settings.duration_s
+        if since_arrival_s < 0:
+            return 0.0
+        duration_s = self._settings.duration_s
+        return 1.0 if since_arrival_s >= duration_s else since_arrival_s / duration_s
 
-    def _ensemble(self, time_s: float) -> Array:
-        covering = [chunk for chunk, _ in self._chunks if time_s < chunk.end_s] or [self.newest]
+    def _ensemble(self, from_s: float, to_s: float) -> Array:
+        covering = [chunk for chunk, _ in self._chunks if to_s < chunk.end_s] or [self.newest]
         weights = np.exp(-self._settings.decay * np.arange(len(covering)))
-        values = np.stack([chunk.at(time_s, self._axes) for chunk in covering])  # (chunks, D)
-        newest = values[-1]
+        values = np.stack([chunk.over(from_s, to_s, self._axes) for chunk in covering])
+        newest = values[-1]  # of (chunks, D)
         blended: Array = newest + weights @ self._axes.way(newest, values) / weights.sum()
         return blended

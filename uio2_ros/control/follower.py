@@ -8,11 +8,12 @@ goals are cancelled. The last command is never repeated: while the clock stands,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from uio2_ros.control.commands import Command, TwistCommand
+from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
 from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, Progress
 from uio2_ros.control.planning import Planner, space_of
@@ -73,9 +74,12 @@ class PlanFollower:
         self._planner = Planner(settings, frames)
         self._outbox: list[Command] = []
         self._run: Run | None = None
-        self._ended: Motion | None = None
-        self._zeros: Sequence[TwistCommand] = ()
-        self._repeats_left = 0
+        self._handed_over: dict[str, HandOver] = {}
+        """The newest of each action space: whoever executes its poses may outlast it."""
+        self._driven: set[TwistRole] = set()
+        """Who was ever told a velocity."""
+        self._zeros_left = 0
+        """Periods in which 0 is said again to those of them that are not told anything else."""
         self._last_s = float("-inf")
         self._commanded_s = float("-inf")
         self._number = 0
@@ -147,18 +151,20 @@ class PlanFollower:
 
     def stop(self, cause: Cause, message: str, now_s: float) -> bool:
         """Ends the plan under way at once; False if there was none."""
-        if self._run is not None:
+        run = self._run
+        for motion in self._handed_over.values():
+            self._outbox += motion.halt(now_s)
+        if run is None:
+            self._halt_all()
+        else:
             self._end(cause, message, now_s)
-            return True
-        if self._ended is not None:  # a controller may still be busy with what it was told last
-            self._halt(self._ended, now_s)
-        return False
+        return run is not None
 
     def tick(self, now_s: float) -> None:
         """One control period: look whether the plan may go on, and go on or stop."""
         run, before_s, self._last_s = self._run, self._last_s, now_s
         if run is None:
-            self._repeat_zeros()
+            self._repeat_zeros(self._driven)
             return
         try:
             self._watch(run, before_s, now_s)
@@ -172,14 +178,14 @@ class PlanFollower:
 
     def _command(self, motion: Motion, now_s: float) -> None:
         """The commands of a period, if it is one: simulated time may stand, or be slow."""
-        commands: Sequence[Command] = ()
-        if not 0 <= now_s - self._commanded_s < self._settings.period_s / 2:
-            self._commanded_s = now_s
-            commands = motion.commands(now_s)
+        if 0 <= now_s - self._commanded_s < self._settings.period_s / 2:
+            return
+        self._commanded_s = now_s
+        commands = motion.commands(now_s)
         self._outbox += commands
         told = {command.role for command in commands if isinstance(command, TwistCommand)}
-        self._zeros = [zero for zero in self._zeros if zero.role not in told]
-        self._repeat_zeros()  # of what moved before, and is nothing to this motion
+        self._repeat_zeros(self._driven - told)  # what moved before may be nothing to this motion
+        self._driven |= told
 
     def _watch(self, run: Run, before_s: float, now_s: float) -> None:
         if now_s < before_s:
@@ -233,7 +239,7 @@ class PlanFollower:
         """The stream under way, if it is of this space, with the plan's chunk; else a new one."""
         chunk = self._planner.chunk(plan, space, origin_s)
         passed = chunk.passed(now_s)
-        if passed == len(chunk.times_s):
+        if passed == len(chunk.ends_s):
             raise PlanError(
                 Cause.STALE_PLAN,
                 f"all {passed} steps were over {now_s - chunk.end_s:.2f} s before the plan came; "
@@ -244,7 +250,7 @@ class PlanFollower:
         stream = self._run.motion if self._run is not None else None
         if not isinstance(stream, Stream) or stream.space is not space or stream.placed != placed:
             stream = Stream(space, self._settings, self._joints, frame_id=frame_id, placed=placed)
-        stream.extend(chunk, now_s)
+        stream.extend(chunk, now_s, at_once=origin_s == now_s)
         self.steps_dropped += passed
         return stream
 
@@ -262,27 +268,28 @@ class PlanFollower:
         if run is None:
             return
         self.ends[cause] += 1
-        self._ended = run.motion
+        if isinstance(run.motion, HandOver):
+            self._handed_over[run.plan.action_space] = run.motion
         if cause is Cause.NONE:
-            self._say_last(run.motion.finish())
+            self._say_zeros()
         elif halts:
-            self._halt(run.motion, now_s)
+            self._halt_all()
+            self._outbox += run.motion.halt(now_s)
         steps = len(run.plan.steps)
         run.on_end(Outcome(cause, message, steps if cause is Cause.NONE else run.progress.step))
 
-    def _halt(self, motion: Motion, now_s: float) -> None:
-        self._say_last(motion.halt(now_s))
+    def _halt_all(self) -> None:
+        """What stops whoever was ever told to move, whatever moves now."""
+        if self._settings.sends_goals:
+            self._outbox.append(CancelGoals())
+        self._say_zeros()
 
-    def _say_last(self, commands: Sequence[Command]) -> None:
-        self._outbox += commands
-        zeros = [command for command in commands if isinstance(command, TwistCommand)]
-        roles = {zero.role for zero in zeros}
-        self._zeros = [*zeros, *(zero for zero in self._zeros if zero.role not in roles)]
-        self._repeats_left = max(LEAST_ZEROS, round(ZEROS_S / self._settings.period_s))
+    def _say_zeros(self) -> None:
+        self._zeros_left = 1 + max(LEAST_ZEROS, round(ZEROS_S / self._settings.period_s))
+        self._repeat_zeros(self._driven)
 
-    def _repeat_zeros(self) -> None:
-        if self._repeats_left:
-            self._repeats_left -= 1
-            self._outbox += self._zeros
-        else:
-            self._zeros = ()
+    def _repeat_zeros(self, roles: Set[TwistRole]) -> None:
+        if self._zeros_left:
+            self._zeros_left -= 1
+            frame_id = self._settings.frame_id
+            self._outbox += [TwistCommand(role, frame_id) for role in TwistRole if role in roles]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from uio2_ros.control.commands import CancelGoals, Command, Goal
+from uio2_ros.control.commands import Command, Goal
 from uio2_ros.control.motion import Progress
 from uio2_ros.robot.plan_errors import PlanError
 
 
 class GoalMotion:
-    """Sends the goal once and waits for its result. Halting cancels it.
+    """Sends the goal once and waits for its result.
 
     A newer goal takes over at the server, so the older is not cancelled for it.
     """
@@ -35,9 +35,6 @@ class GoalMotion:
 
     def halt(self, now_s: float) -> Sequence[Command]:
         del now_s
-        return [] if self._done else [CancelGoals()]  # unsent: the goal it was to take over from
-
-    def finish(self) -> Sequence[Command]:
         return []
 
     def progress(self, now_s: float) -> Progress:

@@ -45,9 +45,6 @@ class HandOver:
         del now_s
         return [Halt(), *self._at_halt]
 
-    def finish(self) -> Sequence[Command]:
-        return []
-
     def progress(self, now_s: float) -> Progress:
         """Goes on to the next step when this one is reported, or has had its time."""
         if self._told and self._is_over(now_s):

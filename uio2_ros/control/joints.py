@@ -32,6 +32,11 @@ class JointStates:
         too_old = self._timeout_s > 0 and now_s - heard_s > self._timeout_s
         return math.nan if too_old else position
 
+    def positions(self, joints: Iterable[str], now_s: float) -> tuple[float, ...] | None:
+        """Where all of these joints are; None if that is not known of one."""
+        found = tuple(self.at(joint, now_s) for joint in joints)
+        return None if any(map(math.isnan, found)) else found
+
     def expect(self, joints: Iterable[str], now_s: float) -> None:
         """PlanError NO_STATE if positions are needed and those of some joints are not known."""
         if self._timeout_s <= 0:

@@ -8,33 +8,52 @@ import numpy as np
 
 from uio2_ros.control.axes import Array, Axes
 
+FORGETTING = 0.9
+"""By which the longest period counts less, each period."""
+
 
 class Limiter:
     """Follows targets within the range, speed and acceleration of each axis. One thread.
 
-    A velocity is followed like a position: its speed is an acceleration. Levels jump.
+    A velocity is followed like a position: its speed is an acceleration. Levels jump. Of a relative
+    motion the way is followed: none of it is lost to the limits, it only takes longer.
     """
 
     def __init__(self, axes: Axes, start: Array, period_s: float) -> None:
         """start: (D,) where each axis is; NaN where nobody knows: there the first target is."""
         self._axes = axes
-        self._period_s = period_s
-        self.value: Array = start.astype(float)
+        self._period_s = self._longest_s = period_s
+        self.value: Array = np.where(axes.is_relative, 0.0, start.astype(float))
+        """(D,) where each axis is; of relative motions: what they are ahead, - what is left."""
         self.speed = np.zeros_like(self.value)
 
     def follow(self, target: Array) -> Array:
-        """(D,) the values one period later."""
+        """(D,) the commands of the next period: velocities of relative motions, else values.
+
+        target: where to be at its end; of relative motions: what is to be moved in it.
+        """
         axes, period_s = self._axes, self._period_s
-        target = np.clip(target, axes.low, axes.high)
         jumps = np.isnan(self.value) | axes.has_levels
-        value = np.where(jumps, target, self.value)
-        distance = axes.way(value, target)
+        due = np.where(axes.is_relative, target, 0.0)
+        target = np.where(axes.is_relative, 0.0, np.clip(target, axes.low, axes.high))
+        value = np.where(jumps, target, self.value - due)
+        distance = np.nan_to_num(axes.way(value, target))  # a level that nobody has told yet
         wanted = np.sign(distance) * self._braking(np.abs(distance))
         gain = axes.acceleration * period_s
         allowed = np.clip(wanted, self.speed - gain, self.speed + gain)
         self.speed = np.clip(allowed, -axes.speed, axes.speed)
         self.value = self._kept_in_range(value, value + self.speed * period_s)
-        return np.array(self.value)
+        return np.where(axes.is_relative, self.speed, self.value)
+
+    def lasted(self, elapsed_s: float) -> None:
+        """For how long the last commands were in force, where periods are not exact.
+
+        Relative motions brake for the longest of late: a way that is made up for in periods that
+        are longer than expected would be overshot again and again.
+        """
+        extra_s = elapsed_s - self._period_s
+        self.value += np.where(self._axes.is_relative, self.speed * extra_s, 0.0)
+        self._longest_s = max(self._period_s, elapsed_s, FORGETTING * self._longest_s)
 
     def copy(self) -> Limiter:
         """One that goes on from here on its own."""
@@ -46,7 +65,8 @@ class Limiter:
         The speed v with v * period + v^2 / (2 * acceleration) = distance. As targets are within
         the range, braking for them is braking for its ends too.
         """
-        period_s, acceleration = self._period_s, self._axes.acceleration
+        acceleration = self._axes.acceleration
+        period_s = np.where(self._axes.is_relative, self._longest_s, self._period_s)
         finite = np.where(np.isfinite(acceleration), acceleration, 1.0)
         slowing = finite * (np.sqrt(period_s**2 + 2 * distance / finite) - period_s)
         return np.where(np.isfinite(acceleration), slowing, distance / period_s)

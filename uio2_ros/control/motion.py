@@ -32,10 +32,7 @@ class Motion(Protocol):
         """What to tell the controllers in this period."""
 
     def halt(self, now_s: float) -> Sequence[Command]:
-        """What makes the robot stop now: velocities 0, positions where they are."""
-
-    def finish(self) -> Sequence[Command]:
-        """What is left to say when the plan was carried out."""
+        """What makes the robot stay where it is, besides velocities 0 and no goals."""
 
     def progress(self, now_s: float) -> Progress:
         """How far it is. PlanError if it cannot go on."""

@@ -113,10 +113,7 @@ class TimedMoves:
 
     def halt(self, now_s: float) -> Sequence[Command]:
         del now_s
-        return [self._twist([0.0] * SLOTS)]
-
-    def finish(self) -> Sequence[Command]:
-        return [self._twist([0.0] * SLOTS)]
+        return []
 
     def progress(self, now_s: float) -> Progress:
         elapsed_s = 0.0 if self._begin_s is None else now_s - self._begin_s

@@ -63,11 +63,10 @@ class Planner:
         expect_drivable(space)
         for index, step in enumerate(plan.steps):
             _expect_dimensions(space, step, index)
-        times_s = _step_times(plan.steps, space)
+        begin_s, ends_s = _step_times(plan.steps, space)
         values = np.array([step.values for step in plan.steps], dtype=float)
         values = np.clip(values, *np.array([(d.low, d.high) for d in space.dimensions]).T)
-        period_s = 1.0 / (space.rate_hz or 1.0)
-        return Chunk(origin_s + times_s, values, origin_s + float(times_s[-1]) + period_s)
+        return Chunk(origin_s, origin_s + begin_s, origin_s + ends_s, values)
 
     def pick_and_place(
         self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float
@@ -137,18 +136,25 @@ def _expect_dimensions(space: ActionSpace, step: Step, index: int) -> None:
     expect_values(space, step.values, f"step {index}")
 
 
-def _step_times(steps: Sequence[Step], space: ActionSpace) -> Array:
-    """Seconds from the origin; at the rate of the space where the plan gives no times."""
-    times_s = np.array([step.time_from_start_s for step in steps], dtype=float)
-    if len(steps) > 1 and not times_s.any():
-        return np.arange(len(steps)) / (space.rate_hz or 1.0)
-    if not np.isfinite(times_s).all() or (times_s < 0).any() or (np.diff(times_s) <= 0).any():
+def _step_times(steps: Sequence[Step], space: ActionSpace) -> tuple[float, Array]:
+    """When the first step begins and all end, seconds from the origin.
+
+    The first lasts as long as the second, or a period where it is alone, but begins at 0 at the
+    earliest. A first time that leaves it less than that, and less than a period, puts all off.
+    """
+    period_s = 1.0 / (space.rate_hz or 1.0)
+    ends_s = np.array([step.time_from_start_s for step in steps], dtype=float)
+    if not ends_s.any():
+        ends_s = period_s * np.arange(1, len(steps) + 1)
+    if not np.isfinite(ends_s).all() or (ends_s < 0).any() or (np.diff(ends_s) <= 0).any():
         raise PlanError(
             Cause.INVALID_PLAN,
-            f"the times of the steps, {', '.join(f'{time_s:g}' for time_s in times_s)} s, do not "
+            f"the times of the steps, {', '.join(f'{end_s:g}' for end_s in ends_s)} s, do not "
             "rise from 0; give none, or one later than the other",
         )
-    return times_s
+    length_s = float(ends_s[1] - ends_s[0]) if len(steps) > 1 else period_s
+    ends_s += max(min(length_s, period_s) - ends_s[0], 0.0)
+    return max(float(ends_s[0]) - length_s, 0.0), ends_s
 
 
 def _displacement(space: ActionSpace, step: Step, index: int) -> Displacement:

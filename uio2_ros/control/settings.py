@@ -133,6 +133,15 @@ class BridgeSettings:
     tf_max_age_s: float = setting(
         5.0, "seconds a moving transform counts", low=0.001, name="tf_max_age"
     )
+    goal_tolerance: float = setting(
+        0.02,
+        "rad or m off its last target at which a joint without tolerance is there",
+        low=1e-6,
+        name="goal.tolerance",
+    )
+    goal_s: float = setting(
+        2.0, "seconds after a plan's end until which joints are seen there", name="goal.seconds"
+    )
     navigation: Navigation = setting(Navigation.CMD_VEL, "who carries out discrete moves")
     goal_frame_id: str = setting(
         "",
@@ -152,3 +161,11 @@ class BridgeSettings:
     def period_s(self) -> float:
         """Between two commands."""
         return 1.0 / self.rate_hz
+
+    @property
+    def sends_goals(self) -> bool:
+        """Whether action servers may have goals of this bridge."""
+        return (
+            self.navigation is Navigation.NAVIGATE_TO_POSE
+            or self.arm is Arm.FOLLOW_JOINT_TRAJECTORY
+        )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,6 @@ import numpy as np
 from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, drive_of, slot_of
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.commands import (
-    CancelGoals,
     Command,
     GripperCommand,
     JointCommand,
@@ -32,11 +32,13 @@ from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Progress
 from uio2_ros.control.settings import Arm, BridgeSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
-from uio2_ros.robot.plan_errors import PlanError
+from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D, from_roll_pitch_yaw
 
 SETTLED = 1e-3
 """Rad or m from a target that count as there, where the action space does not say."""
+MOVED = 1e-5
+"""Rad or m of a relative motion that are left when it counts as made."""
 LONGEST_PREVIEW_S = 60.0
 """Of a trajectory made for a goal: one whose speeds are far below its steps' would not end."""
 
@@ -73,56 +75,69 @@ class Stream:
         self._goal_open = False
         self._failure: PlanError | None = None
         self._told: dict[str, float] = {}  # to grippers and switches
+        self._is_due = False  # the newest chunk, with the next commands
+        self._began_s = math.inf  # with the newest chunk
+        self._covered_s = math.inf  # until when there are commands
+        self._over_s = math.inf  # since when all commands lead where the newest chunk does
 
     @property
     def joints(self) -> tuple[str, ...]:
         """The joints that are moved to positions."""
         return tuple(joint_name(item) for item in self._items(Drive.JOINT))
 
-    def extend(self, chunk: Chunk, now_s: float) -> None:
-        """Goes over to a newer chunk, blending. PlanError NO_STATE if joints are not known."""
+    def extend(self, chunk: Chunk, now_s: float, *, at_once: bool = False) -> None:
+        """Goes over to a newer chunk, blending. PlanError NO_STATE if joints are not known.
+
+        at_once: it begins now, which is with the next commands, so that none of it is lost.
+        """
         self._joints.expect(self.joints, now_s)
-        scaled = Chunk(chunk.times_s, chunk.values * self._axes.scale, chunk.end_s)
-        self._blender.add(scaled, now_s)
         if self._limiter is None:
             self._limiter = Limiter(self._axes, self._start(now_s), self._settings.period_s)
+            self._covered_s = now_s
+        speeds = chunk.values / chunk.lengths_s[:, np.newaxis]
+        started = replace(
+            chunk,
+            origin_s=max(chunk.origin_s, now_s),
+            values=np.where(self._axes.is_relative, speeds, chunk.values),
+            start=self._limiter.value,
+        )
+        self._blender.add(started, now_s)
         self._goal_due = self._sends_goals
+        self._began_s, self._over_s = now_s, math.inf
+        self._is_due = at_once
 
     def commands(self, now_s: float) -> Sequence[Command]:
         """One command for each controller of the space."""
         self._joints.expect(self.joints, now_s)
+        if self._is_due:
+            self._blender.postpone(now_s - self._began_s)
+            self._is_due = False
         commands = [*self._goal(now_s)]
-        period_s = self._settings.period_s
-        values = self._follow(self._moving(), now_s + period_s)
+        limiter, period_s = self._moving(), self._settings.period_s
+        limiter.lasted(now_s - self._covered_s + period_s)
+        values = limiter.follow(self._wanted(self._covered_s, now_s, now_s + period_s))
+        self._covered_s = now_s + period_s
         if self.joints and not self._sends_goals:
             commands.append(self._joint_command(values))
         commands += [*self._twist(values), *self._pose(values, now_s)]
         return [*commands, *self._grip(values), *self._switch(values)]
 
     def halt(self, now_s: float) -> Sequence[Command]:
-        """Zero twists at once, joints and poses where they are, the rest as it is."""
-        commands: list[Command] = []
+        """Joints and poses where they are, the rest as it is."""
         values = self._resting(now_s)
-        if self._goal_open:
-            commands.append(CancelGoals())
-        elif self.joints and not self._sends_goals:
-            commands.append(self._joint_command(values))
-        return [*commands, *self._twist(np.zeros_like(values)), *self._pose(values, now_s)]
-
-    def finish(self) -> Sequence[Command]:
-        """Zero twists; joints and poses are where they should be."""
-        return list(self._twist(np.zeros(len(self.space.dimensions))))
+        holds = self.joints and not self._sends_goals
+        return [*([self._joint_command(values)] if holds else []), *self._pose(values, now_s)]
 
     def progress(self, now_s: float) -> Progress:
         """Over when the last step is, positions are reached and the controller says so."""
         if self._failure is not None:
             raise self._failure
         chunk = self._blender.newest
-        passed, steps = chunk.passed(now_s), len(chunk.times_s)
-        length_s = chunk.end_s - chunk.times_s[0]
-        fraction = min(max((now_s - chunk.times_s[0]) / length_s, 0.0), 1.0)
-        done = now_s >= chunk.end_s and self._is_settled(now_s) and not self._goal_open
-        return Progress(min(passed, steps - 1), steps, fraction, done)
+        steps, length_s = len(chunk.ends_s), chunk.end_s - self._began_s
+        fraction = min(max((now_s - self._began_s) / length_s, 0.0), 1.0)
+        over = now_s >= chunk.end_s and self._is_settled(now_s) and not self._goal_open
+        done = over and self._is_reached(now_s)
+        return Progress(min(chunk.passed(now_s), steps - 1), steps, fraction, done)
 
     def advanced(self, fraction: float) -> None:
         """The clock tells how far the steps are."""
@@ -167,15 +182,49 @@ class Stream:
             heard[index] = self._joints.at(joint_name(self.space.dimensions[index]), now_s)
         return np.where(np.isnan(heard), told, heard)
 
-    def _follow(self, limiter: Limiter, time_s: float) -> Array:
-        return limiter.follow(self._blender.at(time_s))
+    def _wanted(self, covered_s: float, from_s: float, to_s: float) -> Array:
+        """(D,) targets for a period; of relative motions all that is due since covered_s."""
+        wanted = self._blender.over(from_s, to_s)
+        if not self._axes.is_relative.any():
+            return wanted
+        way = self._blender.over(covered_s, to_s) * (to_s - covered_s)
+        return np.where(self._axes.is_relative, way, wanted)
 
     def _is_settled(self, time_s: float, limiter: Limiter | None = None) -> bool:
-        limiter = limiter or self._moving()
-        target = np.clip(self._blender.at(time_s), self._axes.low, self._axes.high)
-        left = np.abs(self._axes.way(limiter.value, target))
+        """Whether the commands are where the chunks lead."""
+        limiter, axes = limiter or self._moving(), self._axes
+        wanted = self._wanted(time_s, time_s, time_s + self._settings.period_s)
+        target = np.clip(wanted, axes.low, axes.high)
+        left = np.abs(axes.way(limiter.value, target))
         near = np.array([item.tolerance or SETTLED for item in self.space.dimensions])
-        return bool((left <= near).all())
+        return bool((left <= np.where(axes.is_relative, MOVED, near)).all())
+
+    def _is_reached(self, now_s: float) -> bool:
+        """Whether the joints are seen where the last step leads; PlanError if not in time."""
+        if self._settings.joint_state_timeout_s <= 0:
+            return True
+        self._over_s = min(self._over_s, now_s)
+        off = self._joints_off(now_s)
+        if off and now_s - self._over_s >= self._settings.goal_s:
+            raise PlanError(
+                Cause.GOAL_TOLERANCE_VIOLATED,
+                f"{self._settings.goal_s:g} s after the plan's end joint_states say that "
+                f"{', '.join(off)}; does the controller follow? Where it is slow, lower max_rate "
+                "in the action space, or raise goal.seconds or goal.tolerance",
+            )
+        return not off
+
+    def _joints_off(self, now_s: float) -> list[str]:
+        """The joints that are not at their last target, with how far they are off."""
+        target = self._blender.newest.values[-1]
+        off = []
+        for index in self._indices(Drive.JOINT):
+            item = self.space.dimensions[index]
+            at = self._joints.at(joint_name(item), now_s)
+            tolerance = item.tolerance or self._settings.goal_tolerance
+            if not abs(at - target[index]) <= tolerance:
+                off.append(f"{joint_name(item)} is at {at:.3f} instead of {target[index]:.3f}")
+        return off
 
     def _goal(self, now_s: float) -> Iterator[Command]:
         """The trajectory of a chunk that has just come, as a goal."""
@@ -189,9 +238,9 @@ class Stream:
         limiter, period_s = self._moving().copy(), self._settings.period_s
         most = round(LONGEST_PREVIEW_S / period_s)
         for tick in range(1, most + 1):
-            values = self._follow(limiter, now_s + tick * period_s)
             time_s = now_s + tick * period_s
-            over = time_s >= self._blender.newest.times_s[-1] and self._is_settled(time_s, limiter)
+            values = limiter.follow(self._wanted(time_s - period_s, time_s - period_s, time_s))
+            over = time_s >= self._blender.newest.end_s and self._is_settled(time_s, limiter)
             speeds = np.zeros_like(values) if over or tick == most else limiter.speed
             yield JointPoint(tick * period_s, self._of_joints(values), self._of_joints(speeds))
             if over:
@@ -244,6 +293,6 @@ class Stream:
     def _changed(self, drive: Drive, values: Array) -> Iterator[tuple[str, float]]:
         for index in self._indices(drive):
             name, value = joint_name(self.space.dimensions[index]), float(values[index])
-            if self._told.get(name) != value:
+            if not math.isnan(value) and self._told.get(name) != value:
                 self._told[name] = value
                 yield name, value

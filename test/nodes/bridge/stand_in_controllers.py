@@ -1,7 +1,8 @@
 """Stand-ins for nav2 and a joint trajectory controller: they wait, report, and can be cancelled.
 
-A process of its own; its output tells what happened. Parameters: `seconds` a goal takes, `verdict`
-succeed, abort or reject.
+A process of its own; its output tells what happened. Parameters of goals that come later:
+`seconds` they take, `verdict` succeed, abort or reject; of all: `preempts`, whether a newer goal
+ends the older, `cancellable`. The arm is where its goals end, and where `trajectory` sends it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
 
 HOME = (0.0, 0.0, 0.0, -1.5, 0.0, 1.5, 0.0)
 PERIOD_S = 0.02
@@ -28,12 +30,16 @@ STATES_PERIOD_S = 0.05
 
 
 class Controllers(Node):
-    """Both action servers, and the joint states of an arm that does not move."""
+    """Both action servers, and the joint states of an arm."""
 
     def __init__(self) -> None:
         super().__init__("controllers")
         self.declare_parameter("seconds", 0.3)
         self.declare_parameter("verdict", "succeed")
+        self.declare_parameter("preempts", True)
+        self.declare_parameter("cancellable", True)
+        self._positions = HOME
+        self.create_subscription(JointTrajectory, "trajectory", self._move, 10)
         self._newest: dict[str, ServerGoalHandle] = {}
         self._states = self.create_publisher(JointState, "joint_states", 10)
         self.create_timer(STATES_PERIOD_S, self._publish_states)
@@ -48,15 +54,24 @@ class Controllers(Node):
                 name,
                 execute,
                 goal_callback=self._judge,
-                cancel_callback=lambda _: CancelResponse.ACCEPT,
+                cancel_callback=self._judge_cancel,
                 callback_group=group,
             )
         print("ready", flush=True)
 
     def _publish_states(self) -> None:
-        message = JointState(name=[f"joint{n}" for n in range(1, 8)], position=HOME)
+        message = JointState(name=[f"joint{n}" for n in range(1, 8)], position=self._positions)
         message.header.stamp = self.get_clock().now().to_msg()
         self._states.publish(message)
+
+    def _move(self, trajectory: JointTrajectory) -> None:
+        self._positions = tuple(trajectory.points[-1].positions)
+
+    def _judge_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
+        del goal
+        accepts = self.get_parameter("cancellable").value
+        print(f"cancel {'accepted' if accepts else 'refused'}", flush=True)
+        return CancelResponse.ACCEPT if accepts else CancelResponse.REJECT
 
     def _judge(self, request: Any) -> GoalResponse:
         del request
@@ -80,23 +95,26 @@ class Controllers(Node):
         last = points[-1].positions[0]
         print(f"follow: goal of {len(points)} points to {last:.2f}", flush=True)
         ending = self._carry_out("follow", goal, lambda _: None)
+        if ending == "succeeded":
+            self._move(goal.request.trajectory)
         code = 0 if ending == "succeeded" else FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED
         return FollowJointTrajectory.Result(error_code=code, error_string="off" if code else "")
 
     def _carry_out(self, name: str, goal: ServerGoalHandle, feed_back: Any) -> str:
         self._newest[name] = goal
         seconds = float(self.get_parameter("seconds").value)
+        verdict = self.get_parameter("verdict").value
         begin_s = time.monotonic()
         while (elapsed_s := time.monotonic() - begin_s) < seconds:
             if goal.is_cancel_requested:
                 goal.canceled()
                 return self._say(name, "canceled")
-            if self._newest[name] is not goal:
+            if self._newest[name] is not goal and self.get_parameter("preempts").value:
                 goal.abort()
                 return self._say(name, "preempted")
             feed_back(1 - elapsed_s / seconds)
             time.sleep(PERIOD_S)
-        if self.get_parameter("verdict").value == "abort":
+        if verdict == "abort":
             goal.abort()
             return self._say(name, "aborted")
         goal.succeed()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from nodes.agent_process import AgentProcess
 from nodes.bridge.sender import FirstFeedback, Sender
 from nodes.robot import done, wait_until
@@ -47,8 +48,19 @@ def nav2_and_arm(start: Callable[..., AgentProcess], sender_of_module: Sender) -
 def controllers(nav2_and_arm: AgentProcess, sender: Sender) -> Callable[..., Watched]:
     """controllers(seconds=..., verdict=...): the stand-ins, which do that from now on."""
 
-    def configure(seconds: float = 60.0, verdict: str = "succeed") -> Watched:
-        parameters = [Parameter("seconds", value=seconds), Parameter("verdict", value=verdict)]
+    def configure(
+        seconds: float = 60.0,
+        verdict: str = "succeed",
+        *,
+        preempts: bool = True,
+        cancellable: bool = True,
+    ) -> Watched:
+        parameters = [
+            Parameter("seconds", value=seconds),
+            Parameter("verdict", value=verdict),
+            Parameter("preempts", value=preempts),
+            Parameter("cancellable", value=cancellable),
+        ]
         request = SetParameters.Request(
             parameters=[parameter.to_parameter_msg() for parameter in parameters]
         )
@@ -144,6 +156,63 @@ def test_newer_plan_takes_over_at_the_controller(
     assert sender.finish(older)[1].error_code == ExecutePlan.Result.PREEMPTED
     nav2.wait_until_logged("navigate: preempted")
     assert sender.finish(newer)[1].error_code == 0
+
+
+@pytest.mark.parametrize("verdict", ["abort", "reject"])
+def test_goal_that_nav2_goes_back_to_is_cancelled(
+    sender: Sender, controllers: Callable[..., Watched], verdict: str
+) -> None:
+    """As when nav2 cannot transform the newer pose: it goes on to the older goal."""
+    nav2 = controllers(preempts=False)
+    sender.order_plan(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal 0.25")
+    controllers(seconds=0.1, verdict=verdict, preempts=False)
+    assert sender.carry_out(sender.moves("left")).error_code in (
+        ExecutePlan.Result.CONTROLLER_FAILED,
+        ExecutePlan.Result.CONTROLLER_REJECTED,
+    )
+    nav2.wait_until_logged("navigate: canceled")
+    wait_until(lambda: sender.report()["goals open"] == "0", "all goals to have ended")
+
+
+def test_stop_says_that_a_controller_goes_on(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    nav2 = controllers(seconds=4.0, cancellable=False)
+    handle = sender.order_plan(sender.moves("forward"))
+    nav2.wait_until_logged("navigate: goal")
+    response = sender.call(Trigger, "/bridge/stop", Trigger.Request())
+    assert not response.success
+    assert "navigate_to_pose does not end 1 of its goals" in response.message
+    status, result = sender.finish(handle)
+    assert (status, result.error_code) == (
+        GoalStatus.STATUS_ABORTED,
+        ExecutePlan.Result.CONTROLLER_REFUSED,
+    )
+    diagnosed = sender.status()
+    assert (diagnosed.level, diagnosed.message) == (DiagnosticStatus.ERROR, response.message)
+    refused = sender.carry_out(sender.moves("left"))
+    assert refused.error_code == ExecutePlan.Result.CONTROLLER_REFUSED
+    nav2.wait_until_logged("navigate: succeeded")
+    wait_until(lambda: sender.report()["goals open"] == "0", "the bridge to know")
+    assert sender.status().level != DiagnosticStatus.ERROR
+
+
+def test_arm_whose_trajectory_does_not_end_is_told_to_stay(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    arm = controllers(cancellable=False)
+    handle = sender.order_plan(sender.arm([[0.2, *HOME, 0.0]] * 8))
+    arm.wait_until_logged("follow: goal")
+    controllers(seconds=0.1, cancellable=False)
+    done(handle.cancel_goal_async())
+    arm.wait_until_logged("follow: goal of 1 points")
+    arm.wait_until_logged("follow: preempted")
+    assert sender.finish(handle)[1].error_code in (
+        ExecutePlan.Result.CONTROLLER_REFUSED,
+        ExecutePlan.Result.CANCELED,
+    )
+    wait_until(lambda: sender.report()["goals open"] == "0", "the arm to stay")
 
 
 def test_failure_of_the_controller_is_told(

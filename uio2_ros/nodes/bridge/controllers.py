@@ -7,13 +7,15 @@ needed otherwise.
 from __future__ import annotations
 
 import importlib
+import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from action_msgs.msg import GoalStatus
+from action_msgs.srv import CancelGoal
 from rclpy.action import ActionClient
-from rclpy.node import Node
 from rclpy.task import Future
 
 from uio2_ros.control import Cause, PlanError
@@ -24,6 +26,12 @@ _ENDINGS = {
     GoalStatus.STATUS_CANCELED: "was cancelled by somebody else",
     GoalStatus.STATUS_ABORTED: "was aborted by the controller",
 }
+_NOT_OPEN = (
+    CancelGoal.Response.ERROR_UNKNOWN_GOAL_ID,
+    CancelGoal.Response.ERROR_GOAL_TERMINATED,
+)
+CANCEL_AGAIN_S = 1.0
+"""The end of a goal that goes on is asked for that often."""
 
 
 def action_type(package: str, name: str) -> Any:
@@ -38,30 +46,56 @@ def action_type(package: str, name: str) -> Any:
         ) from error
 
 
+@dataclass(eq=False)
+class OpenGoal:
+    """A goal that a server may be busy with. It is over when the server says so.
+
+    Times are of the steady clock, seconds. unwanted_s: since when it is to end; asked_s: when the
+    server was last asked to end it. is_stuck: the server refused, or took too long.
+    """
+
+    message: Any
+    handle: Any = None  # from when the server has accepted it
+    unwanted_s: float | None = None
+    asked_s: float = -math.inf
+    is_stuck: bool = False
+
+
 class Controller:
-    """The newest goal at one action server; older ones are its to end. The spinning thread."""
+    """The goals at one action server. The spinning thread.
+
+    The newest is listened to. Every other one is either the server's to end, because the newest
+    took over from it, or is unwanted: then its end is asked for until the server confirms it.
+    """
 
     def __init__(
         self,
-        node: Node,
-        kind: Any,
+        client: ActionClient,
         name: str,
+        *,
         wait_s: float,
+        cancel_s: float,
         on_progress: Callable[[float], None],
         on_end: Callable[[PlanError | None], None],
+        on_stuck: Callable[[Any], None],
+        steady_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """on_end: told of the newest goal only, unless it was cancelled here."""
-        self._client = ActionClient(node, kind, name)
-        self._kind = kind
+        """wait_s: for the server; cancel_s: that a server may take to end what is unwanted.
+
+        on_end: told of the newest goal, unless it was cancelled here; on_stuck: of the message of
+        a goal that is unwanted and does not end, once.
+        """
+        self._client = client
         self.name = name
         self._wait_s = wait_s
+        self._cancel_s = cancel_s
         self._on_progress = on_progress
         self._on_end = on_end
-        self._number = 0
-        """Of the newest goal; answers about others are not listened to."""
+        self._on_stuck = on_stuck
+        self._steady_s = steady_s
         self._waiting: tuple[Any, float] | None = None
-        self._open = False
-        self._handles: dict[int, Any] = {}
+        self._newest: OpenGoal | None = None
+        self._open: list[OpenGoal] = []
         self._longest = 0.0
 
     @property
@@ -69,71 +103,146 @@ class Controller:
         """Whether the server is there."""
         return bool(self._client.server_is_ready())
 
-    def send(self, goal: Any) -> None:
-        """Sends a goal as soon as the server is there."""
-        self._number += 1
-        self._open = True
+    @property
+    def open_goals(self) -> int:
+        """How many goals may be under way at the server, or wait for it."""
+        return len(self._open) + (self._waiting is not None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every unwanted goal has ended, or had its time to."""
+        return not self.is_ready or all(
+            goal.is_stuck for goal in self._open if goal.unwanted_s is not None
+        )
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong with the unwanted goals; empty if they end."""
+        stuck = sum(goal.is_stuck for goal in self._open)
+        if not stuck:
+            return ""
+        if not self.is_ready:
+            return f"{self.name} went away with {stuck} of its goals open"
+        return (
+            f"{self.name} does not end {stuck} of its goals, which were cancelled: it may still "
+            "move the robot; stop it by its own means"
+        )
+
+    def send(self, message: Any) -> None:
+        """Sends a goal as soon as the server is there, and listens to it alone."""
+        self._newest = None
         self._longest = 0.0
-        self._waiting = (goal, time.monotonic() + self._wait_s)
+        self._waiting = (message, self._steady_s() + self._wait_s)
         self.watch()
 
+    def hold(self, message: Any) -> None:
+        """Sends a goal that is to take over from one that does not end; nobody listens to it."""
+        self._send_now(message)
+
     def cancel(self) -> None:
-        """Cancels whatever this client has at the server, and listens to nothing of it."""
-        self._number += 1
-        self._open = False
-        self._waiting = None
-        self._cancel_handles()
+        """Ends every goal that may be open at the server, and listens to none of them."""
+        self._newest = self._waiting = None
+        for goal in tuple(self._open):
+            self._discard(goal)
 
     def watch(self) -> None:
-        """Call often: sends what waits for the server, and notices when the server goes."""
+        """Call often: sends what waits for the server, and sees to what is not wanted."""
+        now_s = self._steady_s()
         if self._waiting is not None:
-            goal, end_s = self._waiting
+            message, end_s = self._waiting
             if self.is_ready:
                 self._waiting = None
-                self._send_now(goal)
-            elif time.monotonic() >= end_s:
+                self._newest = self._send_now(message)
+            elif now_s >= end_s:
                 self._waiting = None
-                self._end(self._number, Cause.NO_CONTROLLER, self._nobody())
-        elif self._open and not self.is_ready:
-            self._cancel_handles()  # should only the discovery have failed
-            self._end(self._number, Cause.CONTROLLER_FAILED, f"the server of {self.name} went away")
+                self._fail(Cause.NO_CONTROLLER, self._nobody())
+        elif self._newest is not None and not self.is_ready:
+            self.cancel()  # should only the discovery have failed
+            self._fail(Cause.CONTROLLER_FAILED, f"the server of {self.name} went away")
+        for goal in tuple(self._open):
+            if goal.unwanted_s is not None:
+                self._see_to(goal, now_s)
 
-    def _cancel_handles(self) -> None:
-        for handle in self._handles.values():
-            handle.cancel_goal_async()
+    # One goal.
+
+    def _send_now(self, message: Any) -> OpenGoal:
+        goal = OpenGoal(message)
+        self._open.append(goal)
+
+        def on_feedback(message: Any) -> None:
+            if goal is self._newest:
+                self._hear(message.feedback)
+
+        sent = self._client.send_goal_async(message, feedback_callback=on_feedback)
+        sent.add_done_callback(lambda answer: self._on_answer(goal, answer))
+        return goal
+
+    def _on_answer(self, goal: OpenGoal, answer: Future) -> None:
+        handle = answer.result()
+        if not handle.accepted:
+            self._over(goal, Cause.CONTROLLER_REJECTED, f"{self.name} rejected the goal")
+            return
+        goal.handle = handle
+        handle.get_result_async().add_done_callback(lambda done: self._on_result(goal, done))
+        if goal.unwanted_s is not None:  # cancelled before the server had answered
+            self._ask_to_end(goal)
+
+    def _on_result(self, goal: OpenGoal, done: Future) -> None:
+        answer = done.result()
+        failure = self._failure(answer.status, answer.result)
+        self._over(goal, Cause.CONTROLLER_FAILED if failure else Cause.NONE, failure)
+
+    def _discard(self, goal: OpenGoal) -> None:
+        if goal.unwanted_s is None:
+            goal.unwanted_s = self._steady_s()
+        self._ask_to_end(goal)
+
+    def _see_to(self, goal: OpenGoal, now_s: float) -> None:
+        """Asks again for the end of an unwanted goal, and notices that it takes too long."""
+        if goal.unwanted_s is not None and now_s - goal.unwanted_s >= self._cancel_s:
+            self._stick(goal)
+        if now_s - goal.asked_s >= CANCEL_AGAIN_S:
+            self._ask_to_end(goal)
+
+    def _ask_to_end(self, goal: OpenGoal) -> None:
+        if goal.handle is None or not self.is_ready:
+            return
+        goal.asked_s = self._steady_s()
+        asked = goal.handle.cancel_goal_async()
+        asked.add_done_callback(lambda answer: self._on_cancel(goal, answer.result()))
+
+    def _on_cancel(self, goal: OpenGoal, answer: CancelGoal.Response) -> None:
+        if answer.return_code in _NOT_OPEN:
+            self._close(goal)
+        elif not answer.goals_canceling:
+            self._stick(goal)
+
+    def _stick(self, goal: OpenGoal) -> None:
+        if not goal.is_stuck and goal in self._open:
+            goal.is_stuck = True
+            self._on_stuck(goal.message)
+
+    def _close(self, goal: OpenGoal) -> None:
+        if goal in self._open:
+            self._open.remove(goal)
+
+    def _over(self, goal: OpenGoal, cause: Cause, message: str) -> None:
+        """The server is done with a goal."""
+        self._close(goal)
+        if goal is self._newest:
+            self.cancel()  # what it took over from: nav2 goes back to that if it fails
+            self._on_end(PlanError(cause, message) if cause else None)
+
+    # What the client hears.
+
+    def _fail(self, cause: Cause, message: str) -> None:
+        self._on_end(PlanError(cause, message))
 
     def _nobody(self) -> str:
         return (
             f"no action server {self.name} within {self._wait_s:g} s; start the controller, or "
             "correct the action's name in the bridge's parameters"
         )
-
-    def _send_now(self, goal: Any) -> None:
-        number = self._number
-
-        def on_feedback(message: Any) -> None:
-            if number == self._number:
-                self._hear(message.feedback)
-
-        sent = self._client.send_goal_async(goal, feedback_callback=on_feedback)
-        sent.add_done_callback(lambda answer: self._on_answer(number, answer))
-
-    def _on_answer(self, number: int, answer: Future) -> None:
-        handle = answer.result()
-        if not handle.accepted:
-            self._end(number, Cause.CONTROLLER_REJECTED, f"{self.name} rejected the goal")
-            return
-        self._handles[number] = handle
-        result = handle.get_result_async()
-        result.add_done_callback(lambda done: self._on_result(number, done))
-        if not self._open:
-            handle.cancel_goal_async()  # cancelled before the server had answered
-
-    def _on_result(self, number: int, done: Future) -> None:
-        self._handles.pop(number, None)
-        answer = done.result()
-        failure = self._failure(answer.status, answer.result)
-        self._end(number, Cause.CONTROLLER_FAILED if failure else Cause.NONE, failure)
 
     def _failure(self, status: int, result: Any) -> str:
         """Why a goal did not succeed; empty if it did."""
@@ -142,12 +251,6 @@ class Controller:
         said = getattr(result, "error_msg", "") or getattr(result, "error_string", "")
         ending = _ENDINGS.get(status, "failed")
         return f"the goal of {self.name} {ending}: error code {result.error_code} {said}".rstrip()
-
-    def _end(self, number: int, cause: Cause, message: str) -> None:
-        if number != self._number or not self._open:
-            return
-        self._open = False
-        self._on_end(PlanError(cause, message) if cause else None)
 
     def _hear(self, feedback: Any) -> None:
         """The distance left, as a fraction of the longest heard."""
@@ -164,3 +267,9 @@ def goal_message(kind: Any, goal: Goal) -> Any:
     if isinstance(goal, TrajectoryGoal):
         return kind.Goal(trajectory=trajectory_message(goal.joints, goal.points))
     raise TypeError(f"no action takes a {type(goal).__name__}")
+
+
+def joints_of(message: Any) -> tuple[str, ...]:
+    """The joints that a controller's goal moves; none for a base."""
+    trajectory = getattr(message, "trajectory", None)
+    return tuple(trajectory.joint_names) if trajectory is not None else ()

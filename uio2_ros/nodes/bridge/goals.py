@@ -29,6 +29,9 @@ class Executor(Protocol):
     def stop(self, cause: Cause, message: str) -> bool:
         """Stops what moves."""
 
+    async def halted(self) -> str:
+        """Which controllers go on though they were cancelled, once all had their time to end."""
+
 
 class Goals:
     """The action server. The spinning thread; a newer goal ends the older."""
@@ -75,6 +78,9 @@ class Goals:
         ended = await result_of(outcome, self._node)
         if self._current is goal:
             self._current = None
+        if ended.cause is not Cause.NONE and (goes_on := await self._executor.halted()):
+            message = f"{ended.message}; {goes_on}"
+            ended = Outcome(Cause.CONTROLLER_REFUSED, message, ended.steps_done)
         _conclude(goal, ended.cause)
         return ExecutePlan.Result(
             error_code=int(ended.cause), error_msg=ended.message, steps_done=ended.steps_done

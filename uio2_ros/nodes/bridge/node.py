@@ -12,10 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
@@ -38,12 +40,14 @@ from uio2_ros.control import (
     PlanError,
     PlanFollower,
 )
+from uio2_ros.control.commands import JointPoint, TrajectoryGoal
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import plan_of, transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.nodes.bridge.goals import Goals
 from uio2_ros.nodes.bridge.parameters import NodeSettings
-from uio2_ros.nodes.bridge.topics import Outlets
+from uio2_ros.nodes.bridge.topics import CommandRouter
+from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
@@ -55,7 +59,11 @@ from uio2_ros.settings import Effect
 
 STOP_CHECK_PERIOD_S = 0.1
 LAST_WORDS_S = 0.2
-"""How long the node goes on when it ends, so that cancellations and results leave it."""
+"""How long the node goes on when it ends, at least: cancellations and results are to leave it."""
+LONGEST_ENDING_S = 1.0
+"""And at most, where controllers take long to end their goals."""
+HOLD_S = 0.2
+"""In which an arm comes to rest whose controller does not end a trajectory."""
 WANTED = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED)
 """Ends of plans that are no problem."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -75,9 +83,16 @@ class BridgeNode(Node):
         self._joints = JointStates(settings.joint_state_timeout_s)
         spaces = load_action_spaces(self._node_settings.action_spaces or None)
         self._follower = PlanFollower(spaces, settings, self._frames, self._joints)
-        self._outlets = Outlets(
-            self, settings, self._node_settings, self._on_controller_progress, self._on_controller
+        self._router = CommandRouter(
+            self,
+            settings,
+            self._node_settings,
+            self._on_controller_progress,
+            self._on_controller,
+            self._on_stuck,
         )
+        self._halts: list[Future[str]] = []
+        """Who waits to hear whether all goals that were cancelled have ended."""
         self._message: Plan | None = None
         """The plan under way, or the last one."""
         self._plans_ignored = 0
@@ -85,8 +100,9 @@ class BridgeNode(Node):
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
         self._subscribe()
-        self.create_service(Trigger, "~/stop", self._on_stop)
-        self.create_service(SetBool, "~/enable", self._on_enable)
+        waiting = ReentrantCallbackGroup()
+        self.create_service(Trigger, "~/stop", self._on_stop, callback_group=waiting)
+        self.create_service(SetBool, "~/enable", self._on_enable, callback_group=waiting)
         self._goals = Goals(self, self)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
@@ -122,10 +138,27 @@ class BridgeNode(Node):
         self._start(plan, now_s, on_demand=True, timeout_s=timeout_s, on_end=on_end)
 
     def stop(self, cause: Cause, message: str) -> bool:
-        """Stops what moves now; False if nothing did."""
+        """Stops what moves now, and cancels all goals of controllers; False if nothing moved."""
+        moved = self._router.open_goals > 0
         stopped = self._follower.stop(cause, message, self._now_s())
         self._flush()
-        return stopped
+        return stopped or moved
+
+    async def halted(self) -> str:
+        """What goes on though it was cancelled, when all has ended or had its time to.
+
+        Empty: nothing does.
+        """
+        if not self._router.is_settled:
+            halt: Future[str] = Future()
+            self._halts.append(halt)
+            return await result_of(halt, self)
+        return self._router.complaint
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether nobody waits for a controller to end its goals."""
+        return self._router.is_settled and not self._halts
 
     def _start(
         self,
@@ -157,10 +190,24 @@ class BridgeNode(Node):
     def _read(self, message: Plan, timeout_s: float, now_s: float) -> tuple[TaskPlan, float]:
         try:
             _expect_timeout(timeout_s)
+            self._expect_halted()
             return plan_of(message)
         except PlanError as error:
             self._follower.refuse(error, now_s)
             raise
+
+    def say_what_goes_on(self) -> None:
+        """The last line of a bridge that ends while controllers go on."""
+        if self._router.open_goals:
+            self.get_logger().error(
+                f"the bridge ends with {self._router.open_goals} goals of controllers open, which "
+                "were cancelled: they may still move the robot"
+            )
+
+    def _expect_halted(self) -> None:
+        """Two must not move the robot at once."""
+        if self._router.complaint:
+            raise PlanError(Cause.CONTROLLER_REFUSED, self._router.complaint)
 
     def _telling(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Keeps what went wrong for the diagnostics, and logs it, before `on_end` is told."""
@@ -179,7 +226,7 @@ class BridgeNode(Node):
     def _flush(self) -> None:
         now_s = self._now_s()
         for command in self._follower.take():
-            self._outlets.send(command, now_s)
+            self._router.send(command, now_s)
 
     def _now_s(self) -> float:
         return to_s(self.get_clock().now().nanoseconds)
@@ -190,7 +237,11 @@ class BridgeNode(Node):
         now_s = self._now_s()
         self._watch_agent(now_s)
         self._watch_clock(now_s)
-        self._outlets.watch()
+        self._router.watch()
+        if self._router.is_settled:
+            for halt in self._halts:
+                halt.set_result(self._router.complaint)
+            self._halts.clear()
         self._follower.tick(now_s)
         self._flush()
         run = self._follower.run
@@ -276,19 +327,35 @@ class BridgeNode(Node):
         if self._follower.run is not None:
             self._follower.run.motion.reported(failure)
 
-    def _on_stop(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    def _on_stuck(self, name: str, joints: tuple[str, ...]) -> None:
+        """An arm whose controller does not end a trajectory is given one that stays."""
+        self.get_logger().error(f"{name} does not end a goal that was cancelled")
+        positions = self._joints.positions(joints, self._now_s())
+        if joints and positions is not None:
+            stay = JointPoint(HOLD_S, positions, (0.0,) * len(joints))
+            self._router.hold(TrajectoryGoal(joints, (stay,)))
+
+    async def _on_stop(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
         del request
         stopped = self.stop(Cause.STOPPED, "~/stop was called")
-        response.success = True
-        response.message = "stopped" if stopped else "nothing was moving"
+        complaint = await self.halted()
+        response.success = not complaint
+        response.message = complaint or ("stopped" if stopped else "nothing was moving")
         return response
 
-    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+    async def _on_enable(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
         self._follower.enabled = request.data
+        complaint = ""
         if not request.data:
             self.stop(Cause.STOPPED, "the bridge was disabled")
-        response.success = True
-        response.message = "enabled" if request.data else "disabled: nothing is carried out"
+            complaint = await self.halted()
+        response.success = not complaint
+        disabled = complaint or "disabled: nothing is carried out"
+        response.message = "enabled" if request.data else disabled
         return response
 
     # Diagnostics.
@@ -300,8 +367,8 @@ class BridgeNode(Node):
 
     def _status(self) -> DiagnosticStatus:
         follower = self._follower
-        problem = self._problem
-        if not follower.enabled:
+        problem = self._router.complaint or self._problem
+        if not follower.enabled and not self._router.complaint:
             problem = "disabled: call ~/enable with true to move again"
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {
@@ -310,13 +377,15 @@ class BridgeNode(Node):
             "steps dropped": str(follower.steps_dropped),
             "plans ignored": str(self._plans_ignored),
             **{f"ended {cause.name}": str(follower.ends[cause]) for cause in Cause},
-            **{f"sent {kind}": str(count) for kind, count in sorted(self._outlets.sent.items())},
+            **{f"sent {kind}": str(count) for kind, count in sorted(self._router.sent.items())},
             **{
                 f"server {controller.name}": "there" if controller.is_ready else "missing"
-                for controller in self._outlets.controllers
+                for controller in self._router.controllers
             },
+            "goals open": str(self._router.open_goals),
         }
-        return status_message(f"{name}: plans", problem, readings)
+        severe = bool(self._router.complaint)
+        return status_message(f"{name}: plans", problem, readings, severe=severe)
 
     def _describe_run(self) -> str:
         run = self._follower.run
@@ -377,9 +446,12 @@ def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:
             executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
     finally:  # also where a callback raised: what moves must not go on
         node.stop(Cause.STOPPED, "the bridge ends")
-        end_s = time.monotonic() + LAST_WORDS_S
-        while (left_s := end_s - time.monotonic()) > 0:
-            executor.spin_once(timeout_sec=left_s)
+        begin_s = time.monotonic()
+        while (elapsed_s := time.monotonic() - begin_s) < LONGEST_ENDING_S:
+            if elapsed_s > LAST_WORDS_S and node.is_halted:
+                break
+            executor.spin_once(timeout_sec=0.05)
+        node.say_what_goes_on()
         executor.shutdown(timeout_sec=0)
         node.destroy_node()
 

@@ -34,6 +34,9 @@ class NodeSettings:
     controller_wait_s: float = setting(
         2.0, "seconds to wait for an action server", name="controller_wait"
     )
+    cancel_timeout_s: float = setting(
+        2.0, "seconds an action server may take to end a cancelled goal", name="cancel_timeout"
+    )
     stamped_cmd_vel: bool = setting(True, "cmd_vel is TwistStamped; false: Twist")
     diagnostics_period_s: float = setting(
         1.0, "seconds between diagnostics", low=0.05, high=60.0, name="diagnostics_period"

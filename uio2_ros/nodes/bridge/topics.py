@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
+from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
@@ -35,7 +36,12 @@ from uio2_ros.messages.plans import (
     twist_stamped,
     value_message,
 )
-from uio2_ros.nodes.bridge.controllers import Controller, action_type, goal_message
+from uio2_ros.nodes.bridge.controllers import (
+    Controller,
+    action_type,
+    goal_message,
+    joints_of,
+)
 from uio2_ros.nodes.bridge.parameters import NodeSettings
 
 EVENTS = QoSProfile(depth=10)
@@ -45,8 +51,8 @@ STOP_EVENT = "stop"
 """What MoveIt takes on trajectory_execution_event as the order to stop."""
 
 
-class Outlets:
-    """Publishers and action clients. The spinning thread."""
+class CommandRouter:
+    """Gives each command to whom it is for: publishers and action clients. The spinning thread."""
 
     def __init__(
         self,
@@ -55,8 +61,13 @@ class Outlets:
         node_settings: NodeSettings,
         on_progress: Callable[[float], None],
         on_end: Callable[[PlanError | None], None],
+        on_stuck: Callable[[str, tuple[str, ...]], None],
     ) -> None:
-        """ValueError if an action that was chosen is not installed."""
+        """ValueError if an action that was chosen is not installed.
+
+        on_progress, on_end: of the newest goal of a controller; on_stuck: of a goal that its
+        controller does not end, once: the controller's name and the joints that it moves.
+        """
         self._stamped = node_settings.stamped_cmd_vel
         base = TwistStamped if self._stamped else Twist
         self._poses = {
@@ -75,9 +86,16 @@ class Outlets:
         self._controllers: dict[type, tuple[Controller, Any]] = {}
 
         def connect(goal: type, kind: Any, name: str) -> None:
-            wait_s = node_settings.controller_wait_s
-            client = Controller(node, kind, name, wait_s, on_progress, on_end)
-            self._controllers[goal] = (client, kind)
+            controller = Controller(
+                ActionClient(node, kind, name),
+                name,
+                wait_s=node_settings.controller_wait_s,
+                cancel_s=node_settings.cancel_timeout_s,
+                on_progress=on_progress,
+                on_end=on_end,
+                on_stuck=lambda message: on_stuck(name, joints_of(message)),
+            )
+            self._controllers[goal] = (controller, kind)
 
         if settings.navigation is Navigation.NAVIGATE_TO_POSE:
             kind = action_type("nav2_msgs", "NavigateToPose")
@@ -90,6 +108,21 @@ class Outlets:
     def controllers(self) -> tuple[Controller, ...]:
         """The action clients."""
         return tuple(controller for controller, _ in self._controllers.values())
+
+    @property
+    def open_goals(self) -> int:
+        """How many goals may be under way at controllers."""
+        return sum(controller.open_goals for controller in self.controllers)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every goal that was cancelled has ended, or had its time to."""
+        return all(controller.is_settled for controller in self.controllers)
+
+    @property
+    def complaint(self) -> str:
+        """What controllers do not end; empty if nothing."""
+        return "; ".join(filter(None, (controller.complaint for controller in self.controllers)))
 
     def send(self, command: Command, now_s: float) -> None:
         """Gives one command to whom it is for."""
@@ -112,6 +145,11 @@ class Outlets:
         else:
             controller, kind = self._controllers[type(command)]
             controller.send(goal_message(kind, command))
+
+    def hold(self, goal: TrajectoryGoal) -> None:
+        """Gives an arm a goal that takes over from one that it does not end."""
+        controller, kind = self._controllers[TrajectoryGoal]
+        controller.hold(goal_message(kind, goal))
 
     def watch(self) -> None:
         """Call in each period."""
