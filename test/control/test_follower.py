@@ -11,8 +11,15 @@ from dataclasses import replace
 import pytest
 from control.conftest import Rig, chunk_plan, moves, pick_place
 
-from uio2_ros.control import Cause, ClockWatch, PlanError
-from uio2_ros.control.commands import Command, PoseCommand, TwistCommand
+from uio2_ros.control import Cause, ClockWatch, Navigation, PlanError
+from uio2_ros.control.commands import (
+    CancelGoals,
+    Command,
+    Halt,
+    PoseCommand,
+    TwistCommand,
+    TwistRole,
+)
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
@@ -169,6 +176,36 @@ def test_joints_that_fall_silent_stop_the_arm(rig: Rig, spaces: dict[str, Action
     rig.ticks(1.0)
     assert rig.outcomes[0].cause is Cause.NO_STATE
     assert rig.follower.ends[Cause.NO_STATE] == 1
+
+
+def test_joints_heard_before_the_clock_jumped_back_count_no_more(
+    rig: Rig, spaces: dict[str, ActionSpace]
+) -> None:
+    rig.at_home()
+    rig.now_s -= 50.0
+    row = [0.3, 0.0, 0.0, -1.5, 0.0, 1.5, 0.0, 0.04]
+    with pytest.raises(PlanError, match="joint_states said nothing of joint1"):
+        rig.start(chunk_plan(spaces["arm7"], [row] * 50))
+
+
+def test_stop_reaches_all_who_were_ever_told_to_move(
+    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
+) -> None:
+    rig = make_rig(navigation=Navigation.NAVIGATE_TO_POSE)
+    for plan in (
+        moves("forward"),
+        pick_place(),
+        chunk_plan(spaces["ee_delta"], [[0.0] * 6 + [1.0]]),
+        chunk_plan(spaces["diff_drive"], FORWARD),
+    ):
+        rig.start(plan)
+        rig.ticks(0.3)
+    rig.follower.stop(Cause.STOPPED, "enough", rig.now_s)
+    said = rig.follower.take()
+    assert CancelGoals() in said
+    assert Halt() in said
+    roles = {command.role for command in said if isinstance(command, TwistCommand)}
+    assert roles == set(TwistRole)
 
 
 def test_disabled_bridge_refuses(rig: Rig) -> None:

@@ -73,6 +73,15 @@ def test_old_transform_is_refused_where_it_is_needed_only() -> None:
     assert tree.pose_of("arm", "base_link", 99.0) == Pose3D((1, 0, 0))
 
 
+def test_transform_of_a_time_to_come_is_refused() -> None:
+    tree = FrameTree(max_age_s=1.0)
+    tree.hear("odom", "base_link", Pose3D(), 100.0)
+    tree.pose_of("base_link", "odom", 99.6)  # clocks of two machines
+    with pytest.raises(PlanError, match=r"is of 50.0 s from now; did the clock jump back") as error:
+        tree.pose_of("base_link", "odom", 50.0)
+    assert error.value.cause is Cause.TF_ERROR
+
+
 def test_loop_of_frames_ends() -> None:
     tree = FrameTree(1.0)
     tree.hear("a", "b", Pose3D(), None)

@@ -48,7 +48,8 @@ class Chunk:
     @property
     def lengths_s(self) -> Array:
         """(N,) how long each step holds."""
-        return np.diff([self.begin_s, *self.ends_s])
+        lengths_s: Array = np.diff([self.begin_s, *self.ends_s])
+        return lengths_s
 
     def later(self, by_s: float) -> Chunk:
         """The same, that much later."""
@@ -78,7 +79,7 @@ class Chunk:
     def _position(self, time_s: float, axes: Axes) -> Array:
         step = int(np.searchsorted(self.ends_s, time_s))
         if step == len(self.ends_s):
-            return self.values[-1]
+            return np.array(self.values[-1])
         end_s, target = self.ends_s[step], self.values[step]
         start = np.full_like(target, np.nan) if self.start is None else self.start
         begin_s, begin = (
@@ -93,7 +94,7 @@ class Chunk:
         if time_s <= self.begin_s:
             return np.full(self.values.shape[1], np.nan)
         step = min(int(np.searchsorted(self.ends_s, time_s)), len(self.ends_s) - 1)
-        return self.values[step]
+        return np.array(self.values[step])
 
 
 class ChunkBlender:

@@ -22,12 +22,11 @@ from uio2_ros.control.stream import Stream
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.time import is_fresh
 
 ZEROS_S = 0.5
 """Velocities 0 are said again for so long: bases often listen best effort."""
 LEAST_ZEROS = 3
-MOST_AHEAD_S = 0.5
-"""Clocks of two machines may differ that much; a plan of a later time is refused."""
 
 
 @dataclass(frozen=True)
@@ -213,18 +212,19 @@ class PlanFollower:
 
     def _expect_fresh(self, stamp_s: float, now_s: float) -> None:
         age_s, most_s = now_s - stamp_s, self._settings.max_age_s
-        if age_s > most_s:
+        if is_fresh(stamp_s, now_s, most_s):
+            return
+        if age_s > 0:
             raise PlanError(
                 Cause.STALE_PLAN,
                 f"the plan is about a picture {age_s:.1f} s old, at most {most_s:g} s are allowed; "
                 "ask again, use a faster model, or raise max_age",
             )
-        if age_s < -MOST_AHEAD_S:
-            raise PlanError(
-                Cause.STALE_PLAN,
-                f"the plan is about a picture taken {-age_s:.1f} s from now; synchronise the "
-                "clocks, and set use_sim_time on all nodes or on none",
-            )
+        raise PlanError(
+            Cause.STALE_PLAN,
+            f"the plan is about a picture taken {-age_s:.1f} s from now; synchronise the clocks, "
+            "and set use_sim_time on all nodes or on none",
+        )
 
     def _motion(self, plan: TaskPlan, stamp_s: float, now_s: float, *, on_demand: bool) -> Motion:
         space = space_of(plan, self._spaces)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D
+from uio2_ros.robot.time import is_fresh
 
 LONGEST_CHAIN = 100
 """Frames from a leaf to its root; more are a loop."""
@@ -65,12 +66,17 @@ class FrameTree:
         return pose
 
     def _expect_fresh(self, frame: str, link: _Link, now_s: float) -> None:
-        if link.stamp_s is None or now_s - link.stamp_s <= self._max_age_s:
+        if link.stamp_s is None or is_fresh(link.stamp_s, now_s, self._max_age_s):
             return
+        age_s = now_s - link.stamp_s
+        fault = (
+            f"{age_s:.1f} s old, at most {self._max_age_s:g} s are allowed (tf_max_age); does its "
+            "publisher run?"
+            if age_s > 0
+            else f"of {-age_s:.1f} s from now; did the clock jump back, or do clocks differ?"
+        )
         raise PlanError(
-            Cause.TF_ERROR,
-            f"the transform from {frame!r} to {link.parent!r} is {now_s - link.stamp_s:.1f} s old, "
-            f"at most {self._max_age_s:g} s are allowed (tf_max_age); does its publisher run?",
+            Cause.TF_ERROR, f"the transform from {frame!r} to {link.parent!r} is {fault}"
         )
 
     def _known(self) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.time import is_fresh
 
 
 class JointStates:
@@ -27,10 +28,10 @@ class JointStates:
         return sum(not math.isnan(self.at(joint, now_s)) for joint in self._positions)
 
     def at(self, joint: str, now_s: float) -> float:
-        """The position of a joint; NaN if it is not known or too old."""
+        """The position of a joint; NaN if it is not known, too old, or of a time to come."""
         position, heard_s = self._positions.get(joint, (math.nan, now_s))
-        too_old = self._timeout_s > 0 and now_s - heard_s > self._timeout_s
-        return math.nan if too_old else position
+        counts = self._timeout_s <= 0 or is_fresh(heard_s, now_s, self._timeout_s)
+        return position if counts else math.nan
 
     def positions(self, joints: Iterable[str], now_s: float) -> tuple[float, ...] | None:
         """Where all of these joints are; None if that is not known of one."""

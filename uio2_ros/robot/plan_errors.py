@@ -25,6 +25,7 @@ class Cause(IntEnum):
     CONTROLLER_FAILED = 9213
     CONTROLLER_REFUSED = 9214
     GOAL_TOLERANCE_VIOLATED = 9215
+    CLOCK_STOPPED = 9216
 
 
 class PlanError(ValueError):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 NS_PER_S = 1_000_000_000
+MOST_AHEAD_S = 0.5
+"""Clocks of two machines may differ that much. What is stamped later is of another clock, or of the
+time before the clock jumped back."""
 
 
 def to_ns(seconds: float) -> int:
@@ -13,3 +16,8 @@ def to_ns(seconds: float) -> int:
 def to_s(nanoseconds: float) -> float:
     """Seconds."""
     return nanoseconds / NS_PER_S
+
+
+def is_fresh(stamp_s: float, now_s: float, max_age_s: float) -> bool:
+    """Whether something is neither too old nor of a time to come."""
+    return -MOST_AHEAD_S <= now_s - stamp_s <= max_age_s

@@ -9,9 +9,11 @@ import pytest
 from geometry_msgs.msg import TwistStamped
 from nodes.agent_process import AgentProcess
 from nodes.bridge.sender import Sender
+from nodes.robot import wait_until
 from rclpy.qos import qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
+from uio2_ros.action import ExecutePlan
 
 from uio2_ros.control import Cause
 from uio2_ros.messages.stamps import time_message
@@ -50,18 +52,30 @@ class Simulator:
         return Clock(clock=time_message(to_ns(self.now_s)))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def bridge(start: Callable[..., AgentProcess]) -> AgentProcess:
+    return start("bridge", use_sim_time=True, clock_timeout=0.4)
+
+
 @pytest.fixture
-def simulator(start: Callable[..., AgentProcess], sender_of_module: Sender) -> Iterator[Simulator]:
-    start("bridge", use_sim_time=True, clock_timeout=0.4)
+def simulator(sender_of_module: Sender) -> Iterator[Simulator]:
     simulator = Simulator(sender_of_module)
     yield simulator
     simulator.close()
+
+
+def test_without_a_clock_nothing_moves_and_it_is_said_why(sender_of_module: Sender) -> None:
+    sender = sender_of_module
+    result = sender.carry_out(sender.moves("left"))
+    assert result.error_code == ExecutePlan.Result.CLOCK_STOPPED
+    wait_until(lambda: "or never came: run the simulator" in sender.status().message, "the report")
 
 
 def test_time_that_stands_stops_the_base(simulator: Simulator, sender_of_module: Sender) -> None:
     sender = sender_of_module
     sender.publish("joint_states", JointState(name=["a"], position=[0.0]), qos_profile_sensor_data)
     assert sender.report()["joints known"] == "1"
+    before = sender.counted(Cause.CLOCK_STOPPED)
     plan = sender.drive([[0.3, 0.0]] * 600)
     plan.header.stamp = time_message(to_ns(simulator.now_s))
     sender.hear("cmd_vel", TwistStamped)
@@ -69,5 +83,5 @@ def test_time_that_stands_stops_the_base(simulator: Simulator, sender_of_module:
     sender.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.25)
     simulator.pause()
     sender.assert_stops()
-    assert sender.counted(Cause.STALE_PLAN) == 1
+    assert sender.counted(Cause.CLOCK_STOPPED) == before + 1
     assert "/clock stood still for 0.4 s" in sender.status().message

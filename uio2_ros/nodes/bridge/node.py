@@ -97,6 +97,7 @@ class BridgeNode(Node):
         """The plan under way, or the last one."""
         self._plans_ignored = 0
         self._clock_watch = ClockWatch(self._node_settings.clock_timeout_s)
+        self._clock_problem = ""
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
         self._subscribe()
@@ -190,7 +191,7 @@ class BridgeNode(Node):
     def _read(self, message: Plan, timeout_s: float, now_s: float) -> tuple[TaskPlan, float]:
         try:
             _expect_timeout(timeout_s)
-            self._expect_halted()
+            self._expect_ready()
             return plan_of(message)
         except PlanError as error:
             self._follower.refuse(error, now_s)
@@ -204,10 +205,12 @@ class BridgeNode(Node):
                 "were cancelled: they may still move the robot"
             )
 
-    def _expect_halted(self) -> None:
-        """Two must not move the robot at once."""
+    def _expect_ready(self) -> None:
+        """Two must not move the robot at once, nor anything without a clock."""
         if self._router.complaint:
             raise PlanError(Cause.CONTROLLER_REFUSED, self._router.complaint)
+        if self._clock_problem:
+            raise PlanError(Cause.CLOCK_STOPPED, self._clock_problem)
 
     def _telling(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Keeps what went wrong for the diagnostics, and logs it, before `on_end` is told."""
@@ -282,13 +285,15 @@ class BridgeNode(Node):
 
     def _watch_clock(self, now_s: float) -> None:
         """Nothing else notices when simulated time stands: all other limits count by it."""
-        if self._clock_watch.stands(now_s, time.monotonic()) and self._follower.run is not None:
-            self._follower.stop(
-                Cause.STALE_PLAN,
-                f"/clock stood still for {self._node_settings.clock_timeout_s:g} s; run the "
-                "simulator, then send a new plan",
-                now_s,
-            )
+        stands = self._clock_watch.stands(now_s, time.monotonic())
+        self._clock_problem = (
+            f"/clock stood still for {self._node_settings.clock_timeout_s:g} s, or never came: run "
+            "the simulator, or set use_sim_time to false; then send a new plan"
+            if stands
+            else ""
+        )
+        if stands and self._follower.run is not None:
+            self._follower.stop(Cause.CLOCK_STOPPED, self._clock_problem, now_s)
 
     def _on_joints(self, state: JointState) -> None:
         if len(state.name) == len(state.position):
@@ -367,7 +372,7 @@ class BridgeNode(Node):
 
     def _status(self) -> DiagnosticStatus:
         follower = self._follower
-        problem = self._router.complaint or self._problem
+        problem = self._router.complaint or self._clock_problem or self._problem
         if not follower.enabled and not self._router.complaint:
             problem = "disabled: call ~/enable with true to move again"
         name = self.get_fully_qualified_name().lstrip("/")
