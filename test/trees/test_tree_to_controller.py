@@ -87,5 +87,5 @@ def test_pick_and_place_by_poses_and_interrupted_the_arm_is_told_to_stop(
             return act.status is Status.RUNNING and act.feedback_message.startswith("step 1")
 
         statuses.append(run(root, is_moving, lambda: None))
-        assert statuses == [Status.INVALID], act.feedback_message
+        assert statuses == [Status.INVALID], [item.feedback_message for item in root.iterate()]
         assert listener.heard("/trajectory_execution_event").data == "stop"
