@@ -200,6 +200,20 @@ def test_overlap_is_trimmed() -> None:
     assert history.state().events == {"overlap": 1}
 
 
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_overlap_at_another_rate_is_trimmed_by_its_own_samples(rate: int) -> None:
+    """A second, and another one of which half was heard already."""
+    history = AudioHistory()
+    history.push(START, tone(rate, rate), rate)
+    half = rate // 2
+    assert history.push(stamp(half, rate), tone(rate, rate, half), rate) is Push.ACCEPTED
+    history.push(stamp(half + rate, rate), tone(half, rate, half + rate), rate)
+    assert history.state().events == {"overlap": 1}
+    heard = history.window(START + 3 * S // 2, 1.0)
+    expected = tone(RATE, RATE, RATE // 2)
+    np.testing.assert_allclose(heard[200:-200], expected[200:-200], atol=5e-3)
+
+
 def test_small_jitter_leaves_the_sound_alone() -> None:
     history = AudioHistory(AudioHistorySettings(jitter_s=0.02))
     random = np.random.default_rng(1)

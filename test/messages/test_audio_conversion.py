@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from uio2_ros.messages.audio import SOUND_TYPES, PcmFormat, Sound
+from uio2_ros.messages.audio import PcmFormat, Sound
+from uio2_ros.messages.sound_reader import SoundReader
 from uio2_ros.robot.errors import InvalidInputError
 
 STAMP = SimpleNamespace(stamp=SimpleNamespace(sec=3, nanosec=5))
@@ -18,7 +19,9 @@ STEREO = np.array([[1, -1], [32767, -32768]], "<i2")
 
 
 def read(kind: str, message: Any) -> Sound:
-    return SOUND_TYPES[kind](message, FORMAT)
+    sound = SoundReader(FORMAT).read(kind, message)
+    assert sound is not None
+    return sound
 
 
 def chunk(**changes: Any) -> SimpleNamespace:

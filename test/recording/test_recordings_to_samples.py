@@ -48,6 +48,9 @@ TYPES = {
     "uio2_ros/msg/AudioChunk": HEADER
     + "uint32 sample_rate\nuint8 channels\nstring encoding\nuint8[] data\n"
     + STAMP,
+    "audio_common_msgs/msg/AudioData": "uint8[] data\n",
+    "audio_common_msgs/msg/AudioInfo": "uint8 channels\nuint32 sample_rate\n"
+    "string sample_format\nuint32 bitrate\nstring coding_format\n",
     "geometry_msgs/msg/Twist": TWIST,
     "std_msgs/msg/String": "string data\n",
 }
@@ -193,6 +196,18 @@ def test_sound_ends_at_the_picture(path: Path) -> None:
     assert last.observation.audio_rate == 8000
     heard = last.observation.audio.reshape(3, -1).mean(axis=1)
     np.testing.assert_allclose(heard, [0.18, 0.19, 0.2], atol=1e-4)
+
+
+def test_bytes_are_sound_where_an_audio_info_tells_their_format(path: Path) -> None:
+    half = np.full((800, 2), 0.5, "<f4").tobytes()
+    told = {"channels": 2, "sample_rate": 8000, "sample_format": "F32LE", "bitrate": 0}
+    data_type, info_type = (f"audio_common_msgs/msg/Audio{what}" for what in ("Data", "Info"))
+    heard = [(at_s, "/audio", data_type, {"data": half}) for at_s in tenths(3)]
+    info = (0.0, "/audio_info", info_type, {**told, "coding_format": "wave"})
+    assert samples(write(path, [*working(), *heard]))[2].observation.audio is None
+    seen = samples(write(path, [*working(), info, *heard]))[2].observation
+    assert seen.audio_rate == 8000
+    assert seen.audio == pytest.approx(0.5)
 
 
 def test_the_instruction_is_what_was_said_last(path: Path) -> None:

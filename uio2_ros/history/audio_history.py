@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.history.mono import to_mono
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.time import NS_PER_S, to_s
@@ -130,7 +131,11 @@ class AudioHistory:
         other shapes and types, and rates that are not positive.
         """
         try:
-            mono = _mono(samples, sample_rate)
+            if sample_rate <= 0:
+                raise InvalidInputError(
+                    f"the sample rate of a sound is {sample_rate} Hz; expected > 0"
+                )
+            mono = to_mono(samples)
         except InvalidInputError as error:
             with self._lock:
                 self._drops["invalid"] += 1
@@ -289,30 +294,3 @@ class AudioHistory:
         self._origin_ns = None
         self._written = self._input_count = 0
         self._source_format = self._resampler = None
-
-
-def _mono(samples: npt.NDArray[Any], sample_rate: int) -> Sound:
-    """(n,) float32 in [-1, 1] of (n,) or (n, channels) samples of any supported type."""
-    if sample_rate <= 0:
-        raise InvalidInputError(f"the sample rate of a sound is {sample_rate} Hz; expected > 0")
-    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] == 0):
-        raise InvalidInputError(
-            f"samples have shape {samples.shape}; expected (n,) or (n, channels)"
-        )
-    kind, width = samples.dtype.kind, samples.dtype.itemsize
-    if kind != "f" and (kind, width) not in (("u", 1), ("i", 1), ("i", 2), ("i", 4)):
-        raise InvalidInputError(
-            f"samples are of type {samples.dtype}; expected int8, uint8, int16, int32 or floating"
-        )
-    with np.errstate(over="ignore"):  # found below
-        floats = samples.astype(np.float32)
-    bad = np.count_nonzero(~np.isfinite(floats))
-    if bad:
-        raise InvalidInputError(
-            f"{bad} of {samples.size} samples are NaN or infinite; expected values in [-1, 1]"
-        )
-    mixed: Sound = floats if floats.ndim == 1 else floats.mean(axis=1)
-    if kind == "f":
-        return mixed
-    scaled: Sound = mixed / np.float32(2 ** (8 * width - 1))
-    return scaled - np.float32(1) if kind == "u" else scaled

@@ -1,13 +1,10 @@
 """Sound of ROS messages as sample arrays. Imports numpy, no rclpy.
 
-`SOUND_TYPES` lists what is understood. Two packages share the name audio_common_msgs: that of
-ros-drivers (AudioData, AudioDataStamped) sends bare bytes, whose format is a parameter; that of
-mgonzs13 (AudioStamped) sends typed samples with their rate and format.
+`sound_reader` reads a topic with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,20 +83,6 @@ def stamped_to_sound(message: Any) -> Sound:
     return Sound(nanoseconds_of(message.header.stamp), typed.reshape(-1, info.channels), info.rate)
 
 
-def bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
-    """The sound of an audio_common_msgs/AudioData; it has no stamp."""
-    return Sound(0, pcm_samples(message.data, form), form.sample_rate)
-
-
-def stamped_bytes_to_sound(message: Any, form: PcmFormat) -> Sound:
-    """The sound of an audio_common_msgs/AudioDataStamped."""
-    return Sound(
-        nanoseconds_of(message.header.stamp),
-        pcm_samples(message.audio.data, form),
-        form.sample_rate,
-    )
-
-
 def pcm_samples(data: Any, form: PcmFormat) -> npt.NDArray[Any]:
     """Interleaved little-endian PCM as (n, channels); InvalidInputError if it does not divide."""
     dtype = CHUNK_DTYPES.get(form.encoding)
@@ -127,11 +110,3 @@ STAMPED_FIELDS = {
     32: "uint8_data",
 }
 """Which field of audio_common_msgs/AudioStamped holds the samples, by PortAudio's format number."""
-
-SOUND_TYPES: dict[str, Callable[[Any, PcmFormat], Sound]] = {
-    "uio2_ros/msg/AudioChunk": lambda message, _: chunk_to_sound(message),
-    "audio_common_msgs/msg/AudioStamped": lambda message, _: stamped_to_sound(message),
-    "audio_common_msgs/msg/AudioData": bytes_to_sound,
-    "audio_common_msgs/msg/AudioDataStamped": stamped_bytes_to_sound,
-}
-"""How to read the types a topic of sound may have."""

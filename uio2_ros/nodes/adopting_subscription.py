@@ -94,11 +94,11 @@ class AdoptingSubscription:
     def _type_of(self, publishers: Sequence[Endpoint]) -> str:
         """The type of the first publisher with a type that is understood and installed."""
         offered = (publisher.topic_type for publisher in publishers)
-        usable = (name for name in offered if name in self._types and _find_type(name))
+        usable = (name for name in offered if name in self._types and find_type(name))
         return next(usable, self._type)
 
     def _subscribe(self, type_name: str, offer: Offer) -> None:
-        message_type = _find_type(type_name)
+        message_type = find_type(type_name)
         assert message_type is not None, f"{type_name} comes with this package"
         self._type, self._offer = type_name, offer
 
@@ -125,7 +125,7 @@ class AdoptingSubscription:
         missing = [
             name
             for name in {p.topic_type for p in publishers} & {*self._types}
-            if not _find_type(name)
+            if not find_type(name)
         ]
         problems += [f"{name} is not installed; build or install its package" for name in missing]
         for problem in problems:
@@ -134,7 +134,7 @@ class AdoptingSubscription:
         self.problems = problems
 
 
-def _find_type(name: str) -> type[Any] | None:
+def find_type(name: str) -> type[Any] | None:
     """The message class of "package/msg/Name"; None if the package is not installed."""
     package, _, message = name.split("/")
     try:

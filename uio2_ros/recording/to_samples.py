@@ -4,7 +4,8 @@
 |----------------------------------------------------------|---------------------------------------|
 | sensor_msgs Image, CompressedImage                       | the picture and the earlier ones      |
 | sensor_msgs CameraInfo                                   | the camera                            |
-| uio2_ros AudioChunk, audio_common_msgs AudioStamped      | the sound until then                  |
+| uio2_ros AudioChunk, audio_common_msgs AudioStamped;     | the sound until then                  |
+| audio_common_msgs AudioData with its AudioInfo           |                                       |
 | sensor_msgs JointState, geometry_msgs Twist and -Stamped | the actions that followed             |
 | std_msgs String                                          | the instruction, from its message on  |
 
@@ -31,9 +32,15 @@ from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_r
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.messages.sound_reader import (
+    BYTE_TYPES,
+    INFO_TYPE,
+    SOUND_TYPES,
+    info_topic_of,
+)
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.recorded import Recorded, Topic
-from uio2_ros.recording.recorded_sound import SOUNDS, SoundTrack
+from uio2_ros.recording.recorded_sound import SoundTrack
 from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
@@ -145,6 +152,7 @@ class _Topics:
     picture: Topic
     action: Topic
     audio: Topic | None
+    audio_info: Topic | None
     camera: Topic | None
     words: Topic | None
 
@@ -161,10 +169,13 @@ class _Topics:
                 f"{path} has no {missing} topic: none of type {' or '.join(types)}; it has "
                 f"{', '.join(sorted(there)) or 'nothing'}"
             )
+        sounds = {name: topic for name, topic in there.items() if _tells_format(topic, there)}
+        audio = _choose(path, sounds, "audio", SOUND_TYPES, settings.audio_topic)
         return cls(
             picture,
             action,
-            _choose(path, there, "audio", tuple(SOUNDS), settings.audio_topic),
+            audio,
+            None if audio is None else _info_of(audio, there),
             _choose(path, there, "camera", (CAMERA,), settings.camera_topic),
             None
             if settings.instruction
@@ -174,8 +185,19 @@ class _Topics:
     @property
     def small(self) -> list[str]:
         """The names of all but the pictures."""
-        given = (self.action, self.audio, self.camera, self.words)
+        given = (self.action, self.audio, self.audio_info, self.camera, self.words)
         return [topic.name for topic in given if topic is not None]
+
+
+def _info_of(audio: Topic, there: Mapping[str, Topic]) -> Topic | None:
+    """The AudioInfo of a topic of sound."""
+    info = there.get(info_topic_of(audio.name))
+    return info if info is not None and info.type_name == INFO_TYPE else None
+
+
+def _tells_format(topic: Topic, there: Mapping[str, Topic]) -> bool:
+    """Whether a topic may be sound that can be understood; bytes need their AudioInfo."""
+    return topic.type_name not in BYTE_TYPES or _info_of(topic, there) is not None
 
 
 def _action_types(space: ActionSpace) -> tuple[str, ...]:
@@ -241,6 +263,8 @@ class _Notes:
                     values.append(found)
             elif message.topic == topics.audio:
                 track.add(path, message, decoded)
+            elif message.topic == topics.audio_info:
+                track.tell(decoded)
             elif message.topic == topics.camera:
                 cameras += _camera(decoded)
             else:

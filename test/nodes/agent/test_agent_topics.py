@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
-from audio_common_msgs.msg import AudioDataStamped
+from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nodes.agent_process import AgentProcess
 from nodes.robot import LATCHED, Robot, as_bytes, done, header, wait_until
@@ -238,3 +238,31 @@ def test_other_sound_messages_are_heard(robot: Robot) -> None:
         robot.heard("/history_state", lambda state: 0.99 < state.audio_span < 1.01)
     finally:
         robot.node.destroy_publisher(publisher)
+
+
+def test_audio_info_tells_what_other_sound_messages_are(robot: Robot) -> None:
+    if "audio" in robot._publishers:
+        robot.unpublish("audio")
+    robot.listen("/history_state", HistoryState)
+    publisher = robot.node.create_publisher(AudioDataStamped, "audio", 10)
+    teller = robot.node.create_publisher(AudioInfo, "audio_info", LATCHED)
+    try:
+        teller.publish(
+            AudioInfo(channels=2, sample_rate=32000, sample_format="S16LE", coding_format="wave")
+        )
+        wait_until(lambda: publisher.get_subscription_count() > 0, "the agent to adopt the type")
+        wait_until(lambda: teller.get_subscription_count() > 0, "the agent to be told")
+        time.sleep(1.5)  # the agent takes over the QoS of a publisher within a second
+
+        def is_two_seconds_long(state: HistoryState) -> bool:
+            return 1.9 < state.audio_span < 2.05  # the resampler lags
+
+        message = AudioDataStamped(header=header(robot.now_ns() - 2 * 10**9))
+        message.audio.data = as_bytes(np.zeros((64000, 2), "<i2"))
+        publisher.publish(message)
+        robot.heard("/history_state", is_two_seconds_long)
+    finally:
+        teller.publish(AudioInfo(channels=1, sample_rate=16000, sample_format="S16LE"))
+        time.sleep(0.5)  # for the tests that follow
+        for each in (publisher, teller):
+            robot.node.destroy_publisher(each)

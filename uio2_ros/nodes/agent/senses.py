@@ -23,11 +23,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from uio2_ros.history import AudioHistory, FrameHistory, FrameSnapshot, Offer, PixelMemory
 from uio2_ros.history.move_history import MoveHistory, Position
-from uio2_ros.messages.audio import SOUND_TYPES
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.messages.sound_reader import INFO_TYPE, SOUND_TYPES, SoundReader, info_topic_of
 from uio2_ros.messages.stamps import nanoseconds_of
-from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
+from uio2_ros.nodes.adopting_subscription import AdoptingSubscription, find_type
 from uio2_ros.nodes.agent.parameters import SPARE_PICTURES, AgentSettings
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.action_space import SpaceKind
@@ -84,6 +84,7 @@ class Senses:
         self._node = node
         self._settings = settings
         self._on_picture = on_picture
+        self._sound_reader = SoundReader(settings.audio_format)
         self.subscriptions = self._make_subscriptions()
 
     def _make_subscriptions(self) -> dict[str, AdoptingSubscription]:
@@ -104,6 +105,9 @@ class Senses:
             ),
             "sound": make("audio", list(SOUND_TYPES), self._take_sound, depth=SOUND_DEPTH),
         }
+        if find_type(INFO_TYPE) is not None:
+            topic = info_topic_of(subscriptions["sound"].topic)
+            subscriptions["sound_info"] = make(topic, [INFO_TYPE], self._take_sound_info, depth=1)
         if self._settings.odometry:
             subscriptions["odometry"] = make(
                 "odom", ["nav_msgs/msg/Odometry"], self._take_odometry, depth=1
@@ -154,13 +158,17 @@ class Senses:
             return
         started = time.perf_counter()
         try:
-            sound = SOUND_TYPES[type_name](message, self._settings.audio_format)
-            self.audio.push(sound.stamp_ns, sound.samples, sound.sample_rate)
+            sound = self._sound_reader.read(type_name, message)
+            if sound is not None:
+                self.audio.push(sound.stamp_ns, sound.samples, sound.sample_rate)
         except InvalidInputError as problem:
             self.sound_problem = str(problem)
         else:
             self.sound_problem = ""
         self.sound_watch.add(time.perf_counter() - started)
+
+    def _take_sound_info(self, _: str, message: Any) -> None:
+        self._sound_reader.tell(message)
 
     def _take_camera_info(self, _: str, message: CameraInfo) -> None:
         fx, _, cx, _, fy, cy, *_ = message.k
