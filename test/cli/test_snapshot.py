@@ -24,7 +24,8 @@ from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.cli.snapshot import main
 from uio2_ros.cli.snapshot_sources import _QOS
-from uio2_ros.messages.pictures import camera_info_message, depth_message, image_message
+from uio2_ros.messages.camera_info import camera_info_message
+from uio2_ros.messages.pictures import depth_message, image_message
 from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array
 from uio2_ros.robot.answer import Answer, Cuboid, Detection

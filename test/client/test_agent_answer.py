@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from std_msgs.msg import Header
 
-from uio2_ros.messages.agent_answer import answer_of
-from uio2_ros.messages.answers import result_message
+from uio2_ros.messages.answers import answer_of, result_message
 from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import InvalidInputError
@@ -108,7 +107,7 @@ def test_pictures_that_are_none_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="bayer_rggb8"):
         answer_of(message, "")
     message.images[0].encoding = "32FC3"
-    with pytest.raises(InvalidInputError, match="rows of 72 or more"):
+    with pytest.raises(InvalidInputError, match="need at least 72"):
         answer_of(message, "")
     message = result_message(ANSWER, "", HEADER)
     message.audio[0].channels = 2

@@ -17,8 +17,7 @@ from std_msgs.msg import Header
 from uio2_ros.cli import ask
 from uio2_ros.client import AgentClient, AgentError, PendingAnswer
 from uio2_ros.client.agent_methods import AgentMethods
-from uio2_ros.messages.agent_answer import answer_of
-from uio2_ros.messages.answers import result_message
+from uio2_ros.messages.answers import answer_of, result_message
 from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode

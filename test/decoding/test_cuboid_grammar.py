@@ -11,15 +11,14 @@ from uio2_ros.decoding import (
     parse_cuboids,
 )
 from uio2_ros.decoding.rotations import spans_no_plane
+from uio2_ros.robot.camera_model import CameraModel
 
 CODEC = CuboidCodec()
 BOX = (500, 500, 60, 100, 100, 100, 999, 499, 499, 499, 999, 499)
 """Bins of a box before the camera, hardly turned."""
 
 
-class Camera:
-    fx = fy = 600.0
-    cx, cy = 320.0, 240.0
+CAMERA = CameraModel(640, 480, 600.0, 600.0, 320.0, 240.0)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +96,7 @@ def test_the_last_number_is_refused_where_the_codec_would(tokenizer, grammar, to
 def test_whatever_is_written_under_the_grammar_can_be_read(tokenizer, grammar, write, seed):
     located = parse_cuboids(tokenizer, write(grammar, seed))
     tokens = np.array([box.tokens for box in located]).reshape(-1, 12)
-    boxes = CODEC.decode(tokenizer, tokens, Camera(), CanvasPlacement.whole(480, 640))
+    boxes = CODEC.decode(tokenizer, tokens, CAMERA, CanvasPlacement.whole(480, 640))
     assert (boxes.centers[:, 2] > 0).all()
     assert np.isfinite(boxes.rotations).all()
 

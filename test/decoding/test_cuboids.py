@@ -1,5 +1,5 @@
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,18 +12,15 @@ from transforms3d.quaternions import quat2mat
 from uio2_ros.decoding import CanvasPlacement, CuboidCodec, CuboidError, MetricBoxes, Range
 from uio2_ros.decoding.rotations import spans_no_plane
 from uio2_ros.processing.geometry import letterbox, to_pixels
+from uio2_ros.robot.camera_model import CameraModel
 
 
-@dataclass(frozen=True)
-class Camera:
-    fx: float
-    fy: float
-    cx: float
-    cy: float
+def camera_of(fx: float, fy: float, cx: float, cy: float) -> CameraModel:
+    return CameraModel(640, 480, fx, fy, cx, cy)
 
 
 CODEC = CuboidCodec()
-CAMERA = Camera(fx=600.0, fy=590.0, cx=322.0, cy=238.0)
+CAMERA = camera_of(fx=600.0, fy=590.0, cx=322.0, cy=238.0)
 WHOLE = CanvasPlacement.whole(480, 640)
 CANVAS = (384, 384)
 
@@ -148,7 +145,7 @@ def test_tokens_come_back_within_one_bin_where_a_box_can_be_made(tokenizer, data
 @given(st.integers(60, 2000), st.integers(60, 2000), st.floats(-0.05, 1.05), st.floats(-0.05, 1.05))
 @settings(max_examples=60, deadline=None)
 def test_letterboxed_pictures_of_any_shape_give_the_same_box(tokenizer, height, width, fy, fx):
-    camera = Camera(fx=width * 0.9, fy=width * 0.9, cx=width / 2, cy=height / 2)
+    camera = camera_of(fx=width * 0.9, fy=width * 0.9, cx=width / 2, cy=height / 2)
     z = 25.0 * camera.fy / height  # a quarter of what depth tokens reach
     center = [
         z * (fx * width - camera.cx) / camera.fx,
@@ -175,7 +172,7 @@ def test_centres_outside_the_picture_are_not_clipped(tokenizer):
 
 def test_a_picture_of_half_the_size_has_the_same_tokens(tokenizer):
     """Virtual depth does not depend on the resolution: focal length and height shrink together."""
-    half = Camera(fx=300.0, fy=295.0, cx=161.0, cy=119.0)
+    half = camera_of(fx=300.0, fy=295.0, cx=161.0, cy=119.0)
     one = box([0.31, -0.22, 4.04], rotation=euler2mat(0.3, 0.2, 0.1))
     np.testing.assert_array_equal(
         CODEC.encode(tokenizer, one, CAMERA, WHOLE),
@@ -316,15 +313,12 @@ def test_a_plain_logarithm_has_no_zero(tokenizer):
     assert bins(tokenizer, codec.encode(tokenizer, flat, CAMERA, WHOLE, clip=True))[0, 5] == 0
 
 
-def test_bad_tokens_cameras_canvases_and_codecs_are_refused(tokenizer):
+def test_bad_tokens_canvases_and_codecs_are_refused(tokenizer):
     tokens = tokens_for(tokenizer, AHEAD)
     with pytest.raises(CuboidError, match=r"a box has 12 tokens, got an array of \(1, 11\)"):
         CODEC.decode(tokenizer, [tokens[:11]], CAMERA, WHOLE)
     with pytest.raises(ValueError, match="token 5 is no location token"):
         CODEC.decode(tokenizer, [[5, *tokens[1:]]], CAMERA, WHOLE)
-    for wrong in ({"fx": 0.0}, {"fy": math.nan}, {"cx": math.inf}):
-        with pytest.raises(CuboidError, match=r"positive focal lengths .* calibrate it"):
-            CODEC.decode(tokenizer, [tokens], replace(CAMERA, **wrong), WHOLE)
     with pytest.raises(ValueError, match="finite corners and positive sizes"):
         CanvasPlacement.whole(0, 640)
     with pytest.raises(ValueError, match="too narrow to be placed"):

@@ -12,14 +12,12 @@ from uio2_ros.msg import ActionStep, InstructionResult
 from uio2_ros.srv import Instruct
 from vision_msgs.msg import BoundingBox2D
 
-from uio2_ros.messages.answers import (
-    box_message,
-    instruction_of,
-    pose_message,
-    result_message,
-)
+from uio2_ros.messages.answers import result_message
+from uio2_ros.messages.detections import box_message
 from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.messages.pictures import image_message
+from uio2_ros.messages.plans import planar_message
 from uio2_ros.robot.answer import Answer, Cuboid, Detection, Picture, Point, PointSet, Timings
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
@@ -133,7 +131,7 @@ def test_a_space_without_a_frame_speaks_of_the_picture() -> None:
 
 @pytest.mark.parametrize("yaw", [0.0, 1.0, math.pi, -2.5])
 def test_yaw_is_a_turn_about_the_vertical(yaw: float) -> None:
-    q = pose_message(Pose2D(0, 0, yaw)).orientation
+    q = planar_message(Pose2D(0, 0, yaw)).orientation
     assert (q.x, q.y) == (0.0, 0.0)
     turned = math.atan2(2 * q.w * q.z, 1 - 2 * q.z * q.z)
     assert math.cos(turned - yaw) == pytest.approx(1)

@@ -6,8 +6,9 @@ import numpy as np
 from std_msgs.msg import Header
 from uio2_ros.srv import Instruct
 
-from uio2_ros.messages.answers import instruction_of, result_message
+from uio2_ros.messages.answers import result_message
 from uio2_ros.messages.asked import asked_message, observation_of
+from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.observation import Frame, Observation

@@ -2,8 +2,7 @@
 
 import pytest
 
-from uio2_ros.messages.answers import instruction_of
-from uio2_ros.messages.instructions import goal_of
+from uio2_ros.messages.instructions import goal_of, instruction_of
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
@@ -20,8 +19,8 @@ def test_a_goal_says_what_the_instruction_says() -> None:
     ("seed", "times", "problem"),
     [
         (2**63, {}, "the seed is 9223372036854775808; give one from"),
-        (0, {"max_age_s": float("inf")}, "max_age_s is inf; give 0"),
-        (0, {"timeout_s": -1.0}, "timeout_s is -1.0; give 0"),
+        (0, {"max_age_s": float("inf")}, "max_age_s is inf s; give 0"),
+        (0, {"timeout_s": -1.0}, "timeout_s is -1.0 s; give 0"),
     ],
 )
 def test_what_no_goal_can_hold_is_refused(seed: int, times: dict[str, float], problem: str) -> None:

@@ -1,4 +1,4 @@
-"""Depth keeps REP 118, masks become one image of labels, and intrinsics come with the depth."""
+"""Depth keeps REP 118, and masks become one image of labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from nodes.robot import header
 
 from uio2_ros.messages.pictures import (
     MOST_MASKS,
-    camera_info_message,
     depth_message,
     image_message,
     label_image,
@@ -18,7 +17,6 @@ from uio2_ros.messages.pictures import (
     picture_message,
 )
 from uio2_ros.robot.answer import Picture
-from uio2_ros.robot.camera_model import CameraModel
 
 pytestmark = pytest.mark.ros
 
@@ -80,10 +78,3 @@ def test_normals_and_pictures_have_their_encodings() -> None:
 def test_pixels_that_are_not_contiguous_arrive_whole() -> None:
     whole = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert bytes(image_message(whole[:, ::2], HEADER).data) == whole[:, ::2].tobytes()
-
-
-def test_intrinsics_are_those_of_the_picture() -> None:
-    info = camera_info_message(CameraModel(640, 480, 500.0, 400.0, 320.0, 240.0), HEADER)
-    assert (info.width, info.height, info.header) == (640, 480, HEADER)
-    assert info.k.tolist() == [500, 0, 320, 0, 400, 240, 0, 0, 1]
-    assert info.p.reshape(3, 4)[:, :3].ravel().tolist() == info.k.tolist()

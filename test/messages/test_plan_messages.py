@@ -10,13 +10,8 @@ from uio2_ros.msg import ActionStep, Plan
 
 from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointPoint, PoseCommand, PoseRole, TwistCommand, TwistRole
-from uio2_ros.messages.answers import plan_message
-from uio2_ros.messages.plans import (
-    plan_of,
-    pose_stamped,
-    trajectory_message,
-    twist_stamped,
-)
+from uio2_ros.messages.commands import pose_stamped, trajectory_message, twist_stamped
+from uio2_ros.messages.plans import plan_message, plan_of, stamped_plan_of
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
@@ -39,7 +34,7 @@ PLANS = [
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.action_space)
 def test_plan_of_an_answer_comes_back(plan: TaskPlan) -> None:
     header = Header(stamp=time_message(to_ns(STAMP_S)), frame_id="camera")
-    found, stamp_s = plan_of(plan_message(plan, "", header))
+    found, stamp_s = stamped_plan_of(plan_message(plan, "", header))
     assert stamp_s == STAMP_S
     assert found.action_space == plan.action_space
     assert found.frame_id == (plan.frame_id or "camera")
@@ -79,7 +74,7 @@ def test_step_that_is_none_is_refused(
 
 def test_plan_without_a_stamp_is_refused() -> None:
     with pytest.raises(PlanError, match="has no stamp; give the time of the picture"):
-        plan_of(Plan())
+        stamped_plan_of(Plan())
 
 
 def test_pose_carries_its_frame_and_the_time_it_was_right() -> None:

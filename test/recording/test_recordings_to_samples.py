@@ -44,7 +44,13 @@ TYPES = {
     "sensor_msgs/msg/JointState": HEADER
     + "string[] name\nfloat64[] position\nfloat64[] velocity\nfloat64[] effort\n"
     + STAMP,
-    "sensor_msgs/msg/CameraInfo": HEADER + "uint32 height\nuint32 width\nfloat64[9] k\n" + STAMP,
+    "sensor_msgs/msg/CameraInfo": HEADER
+    + "uint32 height\nuint32 width\nstring distortion_model\nfloat64[] d\nfloat64[9] k\n"
+    + "float64[9] r\nfloat64[12] p\nuint32 binning_x\nuint32 binning_y\n"
+    + "sensor_msgs/RegionOfInterest roi\n"
+    + STAMP
+    + f"{'=' * 80}\nMSG: sensor_msgs/RegionOfInterest\nuint32 x_offset\nuint32 y_offset\n"
+    + "uint32 height\nuint32 width\nbool do_rectify\n",
     "uio2_ros/msg/AudioChunk": HEADER
     + "uint32 sample_rate\nuint8 channels\nstring encoding\nuint8[] data\n"
     + STAMP,
@@ -114,9 +120,21 @@ def twist(at_s: float, forward: float, turn: float = 0.0) -> Message:
     return (at_s, "/cmd_vel", "geometry_msgs/msg/Twist", content)
 
 
-def camera_info(width: int = 32, fx: float = 30.0) -> Message:
-    k = [fx, 0.0, 15.5, 0.0, fx, 11.5, 0.0, 0.0, 1.0]
-    content = {"header": NOW, "height": 24, "width": width, "k": k}
+def camera_info(width: int = 32, fx: float = 30.0, **changes: Any) -> Message:
+    content = {
+        "header": NOW,
+        "height": 24,
+        "width": width,
+        "distortion_model": "plumb_bob",
+        "d": [0.0] * 5,
+        "k": [fx, 0.0, 15.5, 0.0, fx, 11.5, 0.0, 0.0, 1.0],
+        "r": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        "p": [0.0] * 12,
+        "binning_x": 0,
+        "binning_y": 0,
+        "roi": {"x_offset": 0, "y_offset": 0, "height": 0, "width": 0, "do_rectify": False},
+        **changes,
+    }
     return (0.0, "/camera/camera_info", "sensor_msgs/msg/CameraInfo", content)
 
 
@@ -224,6 +242,17 @@ def test_a_camera_is_that_of_the_picture_or_none(path: Path) -> None:
         wrong = write(path.with_name(f"{number}.mcap"), [*working(), other])
         first, *_ = samples(wrong)
         assert first.observation.camera is None
+
+
+def test_a_recorded_camera_is_read_as_a_live_one_is(path: Path) -> None:
+    binned = camera_info(width=64, fx=60.0, height=48, binning_x=2, binning_y=2, d=[-0.1] * 5)
+    first, *_ = samples(write(path, [*working(), binned]))
+    camera = first.observation.camera
+    assert (camera.width, camera.height, camera.fx) == (32, 24, 30)
+    assert (camera.distortion_model, camera.distortion) == ("plumb_bob", (-0.1,) * 5)
+    unknown = camera_info(distortion_model="omni", d=[0.1])
+    with pytest.raises(DataSetError, match=r"day 1\.mcap: .*'omni' is unknown"):
+        samples(write(path, [*working(), unknown]))
 
 
 def test_compressed_pictures_are_read(path: Path) -> None:

@@ -140,11 +140,20 @@ def test_a_picture_that_is_a_line_is_refused(runner, engine, seen, locations):
     assert "too narrow" in str(problem)
 
 
-@pytest.mark.parametrize("wrong", [{"fx": -1.0}, {"fy": 0.0}, {"cx": math.nan}])
-def test_impossible_intrinsics_are_none(runner, seen, wrong):
-    problem = failure(runner, replace(seen, camera=replace(CAMERA, **wrong)))
+def test_a_camera_that_cannot_be_used_is_none_for_its_reason(runner, seen):
+    problem = failure(runner, replace(seen, camera=None, camera_problem="lens 'omni' is unknown"))
     assert problem.code is ErrorCode.NO_CAMERA_INFO
-    assert "calibrate the camera" in str(problem)
+    assert "lens 'omni' is unknown" in str(problem)
+
+
+def test_a_lens_bends_the_rays_to_the_boxes(runner, engine, seen, locations):
+    engine.script = [f"{locations(*LEFT)} mug"] * 2
+    bent = replace(CAMERA, distortion_model="plumb_bob", distortion=(-0.3, 0.1, 0.0, 0.0, 0.0))
+    straight = run(runner, seen).cuboids[0]
+    found = run(runner, replace(seen, camera=bent)).cuboids[0]
+    pixels = [camera.project(box.center) for camera, box in ((CAMERA, straight), (bent, found))]
+    assert pixels[0] == pytest.approx(pixels[1], abs=1e-3)
+    assert straight.center[2] == found.center[2]
 
 
 @pytest.mark.parametrize("bins", [MIDDLE[:11], [*MIDDLE[:2], 0, *MIDDLE[3:]], [500] * 12])

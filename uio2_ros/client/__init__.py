@@ -9,7 +9,7 @@ from uio2_ros.client.failures import (
     ExecutionError,
 )
 from uio2_ros.client.pending_answer import PendingAnswer, Progress
-from uio2_ros.messages.agent_answer import AgentAnswer
+from uio2_ros.messages.answers import AgentAnswer
 
 __all__ = [
     "AgentAnswer",

@@ -27,7 +27,7 @@ from uio2_ros.client.agent_methods import AgentMethods, AskSettings
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress, PendingAnswer, Progress
 from uio2_ros.client.spinner import Spinner
-from uio2_ros.messages.agent_answer import AgentAnswer, answer_of
+from uio2_ros.messages.answers import AgentAnswer, answer_of
 from uio2_ros.messages.instructions import goal_of
 from uio2_ros.msg import InstructionResult
 from uio2_ros.robot.box import Box

@@ -37,11 +37,3 @@ class ExecutionError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} [{self.code}]"
-
-
-def code_of(number: int) -> ErrorCode:
-    """The code of a number; UNKNOWN for those of a newer agent."""
-    try:
-        return ErrorCode(number)
-    except ValueError:
-        return ErrorCode.UNKNOWN

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from rclpy.action.client import ClientGoalHandle
 
-from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError, code_of
+from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
 from uio2_ros.msg import InstructionResult
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 
@@ -131,7 +131,7 @@ class PendingAnswer(Future[T]):
     def answered(self, result: InstructionResult) -> None:
         """The agent has answered; without effect once there is an outcome."""
         if result.error_code != ErrorCode.NONE:
-            self.failed(AgentError(code_of(result.error_code), result.error_msg))
+            self.failed(AgentError(ErrorCode.of(result.error_code), result.error_msg))
             return
         try:
             value = self._read(result)

@@ -10,7 +10,6 @@ from uio2_ros.decoding.cuboid_grammar import LocatedCuboid, labelled_cuboids, pa
 from uio2_ros.decoding.cuboids import (
     CuboidCodec,
     CuboidError,
-    Intrinsics,
     MetricBoxes,
 )
 from uio2_ros.decoding.grammars import (
@@ -46,7 +45,6 @@ __all__ = [
     "CuboidCodec",
     "CuboidError",
     "Grammar",
-    "Intrinsics",
     "LocatedBox",
     "LocatedCuboid",
     "LocatedPoint",

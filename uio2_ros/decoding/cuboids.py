@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ from uio2_ros.decoding.quantities import (
 )
 from uio2_ros.decoding.rotations import first_columns, rotations_of, spans_no_plane, towards
 from uio2_ros.decoding.vocabulary import Vocabulary
+from uio2_ros.robot.camera_model import CameraModel
 
 CUBOID_TOKENS = 12
 DEPTH_TOKEN = 2
@@ -47,19 +47,6 @@ _NAMES = (
 
 class CuboidError(ValueError):
     """A box that tokens cannot say, or tokens that say no box; the message names the number."""
-
-
-class Intrinsics(Protocol):
-    """A pinhole camera in pixels of the original picture; `CameraModel` is one."""
-
-    @property
-    def fx(self) -> float: ...
-    @property
-    def fy(self) -> float: ...
-    @property
-    def cx(self) -> float: ...
-    @property
-    def cy(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -154,7 +141,7 @@ class CuboidCodec:
         self,
         vocabulary: Vocabulary,
         tokens: npt.ArrayLike,
-        camera: Intrinsics,
+        camera: CameraModel,
         placement: CanvasPlacement,
     ) -> MetricBoxes:
         """(N, 12) tokens to boxes in the camera's optical frame.
@@ -166,8 +153,8 @@ class CuboidCodec:
         numbers = self.quantities(vocabulary, tokens).reshape(-1, CUBOID_TOKENS)
         self._check(numbers)
         z = numbers[:, DEPTH_TOKEN] * self._metres_per_depth(camera, placement)
-        v, u = np.moveaxis(placement.pixels_from(numbers[:, :2]), -1, 0)
-        centers = np.stack([z * (u - camera.cx) / camera.fx, z * (v - camera.cy) / camera.fy, z], 1)
+        pixels = placement.pixels_from(numbers[:, :2])[:, ::-1]  # x, y
+        centers = np.column_stack([z[:, None] * camera.rays(pixels), z])
         sides = self.log_base ** numbers[:, 3:6] * self.size_unit_m - self.size_offset_m
         allocentric = rotations_of(numbers[:, ROTATION_TOKENS])
         return MetricBoxes(
@@ -180,7 +167,7 @@ class CuboidCodec:
         self,
         vocabulary: Vocabulary,
         boxes: MetricBoxes,
-        camera: Intrinsics,
+        camera: CameraModel,
         placement: CanvasPlacement,
         *,
         clip: bool = False,
@@ -191,8 +178,8 @@ class CuboidCodec:
         camera, and, without clip, for those outside a range.
         """
         self._check_boxes(boxes)
-        x, y, z = np.moveaxis(boxes.centers, -1, 0)
-        pixels = np.stack([camera.fy * y / z + camera.cy, camera.fx * x / z + camera.cx], axis=-1)
+        z = boxes.centers[:, 2]
+        pixels = camera.project(boxes.centers)[:, ::-1]  # y, x
         sides = (boxes.sizes[:, ::-1] + self.size_offset_m) / self.size_unit_m
         with np.errstate(divide="ignore"):  # a side of zero without an offset: refused or clipped
             logarithms = np.log(sides) / math.log(self.log_base)
@@ -222,13 +209,7 @@ class CuboidCodec:
         fractions = fractions_of(vocabulary, vocabulary.location_ids)
         return values_from(fractions[:, None], (self.rotation,))[:, 0]
 
-    def _metres_per_depth(self, camera: Intrinsics, placement: CanvasPlacement) -> float:
-        numbers = (camera.fx, camera.fy, camera.cx, camera.cy)
-        if not (np.isfinite(numbers).all() and min(camera.fx, camera.fy) > 0):
-            raise CuboidError(
-                "a camera has positive focal lengths and a finite principal point, got fx, fy, cx, "
-                f"cy = {', '.join(f'{number:g}' for number in numbers)}; calibrate it"
-            )
+    def _metres_per_depth(self, camera: CameraModel, placement: CanvasPlacement) -> float:
         to_camera = camera.fy / self.focal_px
         return self.depth_unit_m * to_camera * self.height_px / placement.picture_height
 

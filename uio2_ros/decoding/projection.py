@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.decoding.cuboids import Intrinsics, MetricBoxes
+from uio2_ros.decoding.cuboids import MetricBoxes
 from uio2_ros.decoding.quantities import Floats
+from uio2_ros.robot.camera_model import CameraModel
 
 NEAREST_M = 0.01
 """What lies nearer to the camera, or behind it, is not projected."""
@@ -32,12 +33,12 @@ def edges_ahead(boxes: MetricBoxes) -> Floats:
     return edges
 
 
-def outlines(boxes: MetricBoxes, camera: Intrinsics) -> Floats:
+def outlines(boxes: MetricBoxes, camera: CameraModel) -> Floats:
     """(N, 4): x1 y1 x2 y2 around each box in pixels, not clipped; NaN for one behind the camera."""
     if not len(boxes.centers):
         return np.empty((0, 4))
-    x, y, z = np.moveaxis(edges_ahead(boxes).reshape(-1, 24, 3), -1, 0)  # (N, 24) each
-    u, v = camera.fx * x / z + camera.cx, camera.fy * y / z + camera.cy
+    ends = edges_ahead(boxes).reshape(-1, 24, 3)
+    u, v = np.moveaxis(camera.project(ends), -1, 0)  # (N, 24) each
     hidden = np.isnan(u)
     lowest = [np.where(hidden, np.inf, values).min(axis=1) for values in (u, v)]
     highest = [np.where(hidden, -np.inf, values).max(axis=1) for values in (u, v)]

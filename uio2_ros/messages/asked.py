@@ -8,24 +8,12 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from uio2_ros.messages.answers import audio_message
-from uio2_ros.messages.pictures import camera_info_message
+from uio2_ros.messages.audio import audio_message
+from uio2_ros.messages.camera_info import camera_info_message, camera_of
+from uio2_ros.messages.instructions import REQUEST_FIELDS
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import Asked, AudioChunk, InstructionResult
-from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.observation import Frame, Observation
-
-REQUEST_FIELDS = (
-    "instruction",
-    "task",
-    "options",
-    "region",
-    "action_space",
-    "max_age",
-    "timeout",
-    "seed",
-)
-"""Fields that Asked shares with the request."""
 
 
 def asked_message(request: Any, observation: Observation, result: InstructionResult) -> Asked:
@@ -45,14 +33,12 @@ def asked_message(request: Any, observation: Observation, result: InstructionRes
 def observation_of(asked: Asked, image: Frame | None, history: tuple[Frame, ...]) -> Observation:
     """What the instruction was asked about, with the pictures that its stamps name."""
     heard = np.frombuffer(asked.sound.data, "<f4").astype(np.float32, copy=False)
-    info = asked.camera_info
-    fx, _, cx, _, fy, cy, *_ = info.k
     return Observation(
         image=image,
         history=history,
         audio=heard if heard.size else None,
         audio_rate=asked.sound.sample_rate or Observation.audio_rate,
-        camera=CameraModel(info.width, info.height, fx, fy, cx, cy) if info.width else None,
+        camera=camera_of(asked.camera_info),
         robot_history=tuple(asked.moves),
     )
 
@@ -60,6 +46,4 @@ def observation_of(asked: Asked, image: Frame | None, history: tuple[Frame, ...]
 def _sound(observation: Observation, header: Header) -> AudioChunk:
     if observation.audio is None:
         return AudioChunk()
-    message = audio_message(observation.audio, header)
-    message.sample_rate = observation.audio_rate
-    return message
+    return audio_message(observation.audio, header, observation.audio_rate)

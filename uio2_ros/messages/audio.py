@@ -1,4 +1,4 @@
-"""Sound of ROS messages as sample arrays. Imports numpy, no rclpy.
+"""Sound of ROS messages as sample arrays and back. Imports no rclpy.
 
 `sound_reader` reads a topic with them.
 """
@@ -6,15 +6,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.messages.byte_array import byte_array
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.settings import setting
 
+if TYPE_CHECKING:
+    from std_msgs.msg import Header
+
+    from uio2_ros.msg import AudioChunk
+
+ANSWER_RATE_HZ = 16000
+"""Of the sound in an `Answer`."""
 SAMPLE_RATES_HZ = range(1000, 768_001)
 """Outside of these a sound would span minutes or nothing, and so would what follows it."""
 CHUNK_DTYPES = {"S16LE": "<i2", "F32LE": "<f4"}
@@ -62,6 +70,31 @@ def chunk_to_sound(message: Any) -> Sound:
     form = PcmFormat(message.sample_rate, message.channels, message.encoding)
     return Sound(
         nanoseconds_of(message.header.stamp), pcm_samples(message.data, form), form.sample_rate
+    )
+
+
+def answer_sound_of(message: Any) -> npt.NDArray[np.float32]:
+    """The samples (n,) of an AudioChunk of an answer; InvalidInputError for other formats."""
+    if message.encoding != "F32LE" or message.channels != 1:
+        raise InvalidInputError(
+            f"sound of the answer is {message.encoding!r} in {message.channels} channels; expected "
+            "F32LE in one. Is the agent newer than this client?"
+        )
+    return chunk_to_sound(message).samples[:, 0]
+
+
+def audio_message(
+    samples: npt.NDArray[np.float32], header: Header, rate_hz: int = ANSWER_RATE_HZ
+) -> AudioChunk:
+    """Mono sound (n,)."""
+    from uio2_ros.msg import AudioChunk
+
+    return AudioChunk(
+        header=header,
+        sample_rate=rate_hz,
+        channels=1,
+        encoding=AudioChunk.F32LE,
+        data=byte_array(samples.astype("<f4")),
     )
 
 

@@ -1,8 +1,9 @@
-"""Pictures of ROS messages as RGB arrays. Imports numpy and OpenCV, no rclpy and no cv_bridge.
+"""Pictures of sensor_msgs/Image as arrays. Imports numpy and OpenCV, no rclpy.
 
 Encodings are those of sensor_msgs/image_encodings and, for colour and intensity, the numbers are
-those of cv_bridge (16 bits become 8 by the factor 255/65535). cv_bridge itself is not used: the
-distributed one is built against another numpy and OpenCV than pip's, and it refuses depth.
+those of cv_bridge (16 bits become 8 by the factor 255/65535). cv_bridge itself is asked for what is
+missing here only: the distributed one is built against another numpy and OpenCV than pip's, and it
+refuses depth.
 
 Depth (16UC1 in millimetres, 32FC1 in metres: REP 118) is shown as Unified-IO 2 draws it: white is
 0 m; black is `DEPTH_RANGE_M`, beyond it, or no measurement (0, NaN, infinite).
@@ -18,17 +19,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.messages.cv_bridge import installed_cv_bridge
 from uio2_ros.robot.errors import InvalidInputError
 
 Pixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[Any]
-Buffer = bytes | bytearray | memoryview | npt.NDArray[np.uint8]
 
 DEPTH_RANGE_M = 10.0
 """Depth shown black; the range of Unified-IO 2's own depth pictures."""
-
-_PNG_END = b"IEND"
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class ImageMessage(Protocol):
@@ -39,13 +37,6 @@ class ImageMessage(Protocol):
     encoding: str
     is_bigendian: int
     step: int
-    data: Any
-
-
-class CompressedImageMessage(Protocol):
-    """The fields of sensor_msgs/CompressedImage."""
-
-    format: str
     data: Any
 
 
@@ -65,44 +56,71 @@ class _Encoding:
 def image_to_rgb(message: ImageMessage) -> Pixels:
     """The (H, W, 3) uint8 RGB picture of a sensor_msgs/Image; may be a view of its data.
 
-    InvalidInputError for an unknown encoding, a size of zero, a step too small for the width or
-    data too short for the step.
+    InvalidInputError for an unknown encoding (where no cv_bridge knows it either), a size of zero,
+    a step too small for the width or data too short for the step.
     """
-    encoding = ENCODINGS.get(message.encoding.lower())
-    if encoding is None:
-        raise InvalidInputError(
-            f"encoding {message.encoding!r} is unknown; expected one of {', '.join(ENCODINGS)}"
-        )
+    _check_size(message)
+    planar = _PLANAR.get(message.encoding.lower())
+    if planar is not None:
+        return planar(message)
+    if message.encoding.lower() not in ENCODINGS and (bridge := installed_cv_bridge()) is not None:
+        return bridge(message)
+    encoding = _known(message.encoding)
     return encoding.to_rgb(_pixel_grid(message, encoding))
 
 
-def compressed_to_rgb(message: CompressedImageMessage) -> Pixels:
-    """The (H, W, 3) uint8 RGB picture of a sensor_msgs/CompressedImage.
+def grid_to_rgb(encoding: str, grid: Samples) -> Pixels:
+    """(H, W, channels) in an encoding of `ENCODINGS` as (H, W, 3) uint8 RGB.
 
-    The format is that of compressed_image_transport ("rgb8; jpeg compressed bgr8") or a bare
-    "jpeg" or "png". InvalidInputError for other formats, and for data cut short or damaged.
+    InvalidInputError for an encoding that is unknown or of other channels or numbers than these.
     """
-    encoding, codec, stored = _parse_format(message.format)
-    data = np.frombuffer(message.data, np.uint8)
-    _check_complete(codec, data)
-    try:
-        decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
+    known = _known(encoding)
+    if grid.shape[2] != known.channels or grid.dtype != np.dtype(known.dtype):
         raise InvalidInputError(
-            f"{codec} of {data.size} bytes cannot be decoded: {error}"
-        ) from error
-    if decoded is None:
-        raise InvalidInputError(f"{data.size} bytes are not the {codec} they claim to be; resend")
-    return _decoded_to_rgb(decoded, encoding, stored)
+            f"{grid.shape[2]} numbers of {grid.dtype} a pixel are not {encoding}"
+        )
+    return known.to_rgb(grid)
+
+
+def pixels_of(message: ImageMessage) -> Samples:
+    """The pixels of a sensor_msgs/Image as they are: (H, W), or (H, W, channels) for several.
+
+    In the machine's byte order; may be a view of the message's data. InvalidInputError as
+    `image_to_rgb`, and for encodings whose pixels do not lie one by one.
+    """
+    grid = _pixel_grid(message, _known(message.encoding))
+    return grid[:, :, 0] if grid.shape[2] == 1 else grid
+
+
+def metres_of(message: ImageMessage) -> npt.NDArray[np.float32]:
+    """Depth (H, W) of REP 118, metres; 0, NaN or infinite where there is none."""
+    factor = _METRES_PER_UNIT.get(message.encoding.upper())
+    if factor is None:
+        raise InvalidInputError(
+            f"depth is {message.encoding!r}; expected {' or '.join(_METRES_PER_UNIT)}"
+        )
+    return np.asarray(pixels_of(message) * factor, np.float32)
+
+
+def _known(encoding: str) -> _Encoding:
+    found = ENCODINGS.get(encoding.lower())
+    if found is None:
+        known = ", ".join([*ENCODINGS, *_PLANAR])
+        raise InvalidInputError(f"encoding {encoding!r} is unknown; expected one of {known}")
+    return found
+
+
+def _check_size(message: ImageMessage) -> None:
+    if not message.height or not message.width:
+        raise InvalidInputError(
+            f"the picture is {message.width} x {message.height} pixels; expected at least 1 x 1"
+        )
 
 
 def _pixel_grid(message: ImageMessage, encoding: _Encoding) -> Samples:
     """An (H, W, channels) view of the message's pixels, in the machine's byte order."""
+    _check_size(message)
     height, width, step = message.height, message.width, message.step
-    if not height or not width:
-        raise InvalidInputError(
-            f"the picture is {width} x {height} pixels; expected at least 1 x 1"
-        )
     row = width * encoding.pixel_bytes
     if step < row:
         raise InvalidInputError(
@@ -120,47 +138,6 @@ def _pixel_grid(message: ImageMessage, encoding: _Encoding) -> Samples:
     if dtype.itemsize > 1:
         rows = np.ascontiguousarray(rows).view(dtype).astype(dtype.newbyteorder("="), copy=False)
     return rows.reshape(height, width, encoding.channels)
-
-
-def _parse_format(text: str) -> tuple[str, str, str]:
-    """Encoding before compression, codec, and channel order in the file; "" where not told."""
-    encoding, _, rest = text.lower().rpartition(";")
-    codec, _, stored = (part.strip() for part in rest.partition("compressed"))
-    codec = {"jpg": "jpeg"}.get(codec, codec)
-    if codec not in ("jpeg", "png"):
-        raise InvalidInputError(
-            f"format {text!r} is unknown; expected jpeg or png, alone or as "
-            "compressed_image_transport writes it (compressedDepth: subscribe to the raw topic)"
-        )
-    return encoding.strip(), codec, stored
-
-
-def _check_complete(codec: str, data: Pixels) -> None:
-    """OpenCV fills what is missing of a cut-off file with grey, silently."""
-    content = data.tobytes()
-    complete = (
-        content.startswith(_JPEG_START) and _JPEG_END in content
-        if codec == "jpeg"
-        else _PNG_END in content[-16:]
-    )
-    if not complete:
-        raise InvalidInputError(
-            f"the data is truncated or no {codec}: {data.size} bytes without its first or last mark"
-        )
-
-
-def _decoded_to_rgb(decoded: Samples, encoding: str, stored: str) -> Pixels:
-    """RGB of what OpenCV decoded, which is BGR(A) unless the file was written in RGB order."""
-    grid = decoded[:, :, np.newaxis] if decoded.ndim == 2 else decoded
-    channels = grid.shape[2]
-    if channels == 1 and grid.dtype == np.uint16:
-        return ENCODINGS["16uc1" if encoding == "16uc1" else "mono16"].to_rgb(grid)
-    if channels == 1:
-        return _gray(grid)
-    eight_bits = grid if grid.dtype == np.uint8 else _scale_16(grid)
-    if stored.startswith("rgb"):
-        return np.ascontiguousarray(eight_bits[:, :, :3])
-    return _colour(cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGB)(eight_bits)
 
 
 def _scale_16(values: Samples) -> Pixels:
@@ -204,6 +181,10 @@ def _yuv422(code: int) -> Callable[[Samples], Pixels]:
     return convert
 
 
+def _no_colour(grid: Samples) -> Pixels:
+    raise InvalidInputError(f"{grid.shape[2]} floating-point numbers a pixel are no colours")
+
+
 def _same(grid: Samples) -> Pixels:
     return grid
 
@@ -227,7 +208,64 @@ def _depth(metres_per_unit: float) -> Callable[[Samples], Pixels]:
     return convert
 
 
-_MILLIMETRE = 1e-3
+def _two_planes(code: int) -> Callable[[ImageMessage], Pixels]:
+    """YUV 4:2:0: a plane of luma, and one of half its size with both chroma values in turn."""
+
+    def convert(message: ImageMessage) -> Pixels:
+        if message.width % 2 or message.height % 2:
+            raise InvalidInputError(
+                f"a YUV 4:2:0 picture is {message.width} x {message.height}; expected even sizes"
+            )
+        rows = _plane_rows(message, message.height // 2)
+        return np.asarray(cv2.cvtColor(rows, code), np.uint8)
+
+    return convert
+
+
+def _nv24(message: ImageMessage) -> Pixels:
+    """YUV 4:4:4: a plane of luma, and one with both chroma values of every pixel in turn."""
+    height, width = message.height, message.width
+    rows = _plane_rows(message, 2 * height)
+    yuv = np.empty((height, width, 3), np.float32)
+    yuv[..., 0] = rows[:height]
+    yuv[..., 1:] = rows[height:].reshape(height, width, 2)
+    rgb = cv2.transform(yuv, _RGB_OF_YUV)
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+
+
+def _plane_rows(message: ImageMessage, chroma_rows: int) -> Pixels:
+    """(H + chroma_rows, W): the rows of both planes, without what pads them.
+
+    step is the length of a row of luma, padded or not, or what a pixel's row takes in all planes.
+    """
+    rows = message.height + chroma_rows
+    data = np.frombuffer(message.data, np.uint8)
+    step = max(message.step, message.width)
+    if data.size < step * rows:
+        step = message.width
+    if data.size < step * rows:
+        raise InvalidInputError(
+            f"the data is truncated: {data.size} bytes, but {message.width} x {message.height} "
+            f"pixels of {message.encoding} need {step * rows}"
+        )
+    padded = data[: step * rows].reshape(rows, step)
+    return np.ascontiguousarray(padded[:, : message.width])
+
+
+_RGB_OF_YUV = np.array(
+    [[1.164, 0.0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.018, 0.0]], np.float32
+)
+_RGB_OF_YUV = np.column_stack([_RGB_OF_YUV, -_RGB_OF_YUV @ np.array([16, 128, 128], np.float32)])
+"""ITU-R BT.601 with luma from 16 to 235, as OpenCV has it for the other YUV encodings."""
+
+_PLANAR: dict[str, Callable[[ImageMessage], Pixels]] = {
+    "nv12": _two_planes(cv2.COLOR_YUV2RGB_NV12),
+    "nv21": _two_planes(cv2.COLOR_YUV2RGB_NV21),
+    "nv24": _nv24,
+}
+"""Encodings whose pixels lie in several planes."""
+
+_METRES_PER_UNIT = {"16UC1": 1e-3, "32FC1": 1.0}
 _BAYER = {
     "rggb": cv2.COLOR_BayerBG2RGB,  # OpenCV names the pattern of the second row and column
     "bggr": cv2.COLOR_BayerRG2RGB,
@@ -254,8 +292,9 @@ ENCODINGS: dict[str, _Encoding] = {
     "8uc1": _Encoding("u1", 1, _gray),
     "8uc3": _Encoding("u1", 3, _colour(cv2.COLOR_BGR2RGB)),
     "8uc4": _Encoding("u1", 4, _colour(cv2.COLOR_BGRA2RGB)),
-    "16uc1": _Encoding("u2", 1, _depth(_MILLIMETRE)),
-    "32fc1": _Encoding("f4", 1, _depth(1.0)),
+    "16uc1": _Encoding("u2", 1, _depth(_METRES_PER_UNIT["16UC1"])),
+    "32fc3": _Encoding("f4", 3, _no_colour),
+    "32fc1": _Encoding("f4", 1, _depth(_METRES_PER_UNIT["32FC1"])),
     **{
         f"bayer_{pattern}{bits}": _Encoding(f"u{bits // 8}", 1, _bayer(code))
         for pattern, code in _BAYER.items()

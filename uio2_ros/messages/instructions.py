@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from uio2_ros.action import Instruct
-from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.messages.detections import box_message, box_of
+from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 
 SEEDS = range(-(2**63), 2**63)
+REQUEST_FIELDS = (
+    "instruction",
+    "task",
+    "options",
+    "region",
+    "action_space",
+    "max_age",
+    "timeout",
+    "seed",
+)
+"""Fields of an Instruct request, a goal of the action, and Asked."""
 
 
 def goal_of(
@@ -22,23 +35,45 @@ def goal_of(
         raise _invalid(
             f"the seed is {instruction.seed}; give one from {SEEDS.start} to {SEEDS.stop - 1}"
         )
-    for name, seconds in (("max_age_s", max_age_s), ("timeout_s", timeout_s)):
-        if not (math.isfinite(seconds) and seconds >= 0):
-            raise _invalid(f"{name} is {seconds}; give 0 (the agent's default) or more")
-    goal = Instruct.Goal(
+    _check_seconds(max_age_s=max_age_s, timeout_s=timeout_s)
+    return Instruct.Goal(
         instruction=instruction.instruction,
         task=instruction.task,
         options=list(instruction.options),
+        region=box_message(instruction.region),
         action_space=instruction.action_space,
         max_age=float(max_age_s),
         timeout=float(timeout_s),
         seed=instruction.seed,
     )
-    if instruction.region is not None:
-        center, size = instruction.region.center, instruction.region.size
-        goal.region.center.position.x, goal.region.center.position.y = map(float, center)
-        goal.region.size_x, goal.region.size_y = map(float, size)
-    return goal
+
+
+def instruction_of(request: Any) -> Instruction:
+    """The instruction in an Instruct request or goal; InstructionError INVALID_REQUEST if not one.
+
+    Whether the task exists and has what it needs is not checked here.
+    """
+    if not request.task and not request.instruction.strip():
+        raise _invalid("the instruction is empty; say what to do, or name a task")
+    _check_seconds(max_age=request.max_age, timeout=request.timeout)
+    try:
+        region = box_of(request.region)
+    except InvalidInputError as error:
+        raise _invalid(f"the region: {error}") from error
+    return Instruction(
+        instruction=request.instruction,
+        task=request.task,
+        options=tuple(request.options),
+        region=region,
+        action_space=request.action_space,
+        seed=request.seed,
+    )
+
+
+def _check_seconds(**times: float) -> None:
+    for name, seconds in times.items():
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise _invalid(f"{name} is {seconds} s; give 0 (the agent's default) or more")
 
 
 def _invalid(message: str) -> InstructionError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import array
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from vision_msgs.msg import LabelInfo, VisionClass
 
+from uio2_ros.messages.byte_array import byte_array
 from uio2_ros.robot.answer import Picture
-from uio2_ros.robot.camera_model import CameraModel
 
 MOST_MASKS = 254
 """Labels 1 to 254 of a mono8 image; 0 is the background, and 255 is vision_msgs' UNLABELED."""
@@ -45,15 +44,8 @@ def image_message(pixels: npt.NDArray[Any], header: Header) -> Image:
     height, width = pixels.shape[:2]
     step = width * channels * pixels.itemsize
     message = Image(header=header, height=height, width=width, encoding=encoding, step=step)
-    message.data = as_bytes(pixels)  # given to Image() it would be copied once more
+    message.data = byte_array(pixels)  # given to Image() it would be copied once more
     return message
-
-
-def as_bytes(values: npt.NDArray[Any]) -> array.array[int]:
-    """What a uint8[] field takes without looking at each byte."""
-    content = array.array("B")
-    content.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
-    return content
 
 
 def picture_message(picture: Picture, header: Header) -> Image:
@@ -107,19 +99,4 @@ def label_info(masks: Sequence[Picture], header: Header) -> LabelInfo:
         header=header,
         class_map=[VisionClass(class_id=k, class_name=name) for k, name in enumerate(names)],
         threshold=min((mask.score for mask in masks), default=0.0),
-    )
-
-
-def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
-    """The pinhole of the original picture, without distortion (the model knows of none)."""
-    fx, fy, cx, cy = map(float, (camera.fx, camera.fy, camera.cx, camera.cy))
-    return CameraInfo(
-        header=header,
-        width=camera.width,
-        height=camera.height,
-        distortion_model="plumb_bob",
-        d=[0.0] * 5,
-        k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
     )

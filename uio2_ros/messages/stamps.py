@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from builtin_interfaces.msg import Duration, Time
+from typing import TYPE_CHECKING, Any
 
 from uio2_ros.robot.time import NS_PER_S, to_ns, to_s
+
+if TYPE_CHECKING:
+    from builtin_interfaces.msg import Duration, Time
 
 
 def nanoseconds_of(stamp: Any) -> int:
@@ -21,11 +22,15 @@ def seconds_of(stamp: Any) -> float:
 
 def time_message(nanoseconds: int) -> Time:
     """A stamp."""
+    from builtin_interfaces.msg import Time
+
     seconds, rest = divmod(nanoseconds, NS_PER_S)
     return Time(sec=seconds, nanosec=rest)
 
 
 def duration_message(seconds: float) -> Duration:
     """The nearest whole number of nanoseconds."""
+    from builtin_interfaces.msg import Duration
+
     whole, rest = divmod(to_ns(seconds), NS_PER_S)
     return Duration(sec=whole, nanosec=rest)

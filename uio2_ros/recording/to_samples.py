@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,8 @@ from mcap_ros2.decoder import DecoderFactory
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.messages.camera_info import camera_of, shows_rectified
+from uio2_ros.messages.received_pictures import PICTURE_TYPES
 from uio2_ros.messages.sound_reader import (
     BYTE_TYPES,
     INFO_TYPE,
@@ -44,6 +45,7 @@ from uio2_ros.recording.recorded_sound import SoundTrack
 from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import NS_PER_S, to_ns
@@ -51,10 +53,6 @@ from uio2_ros.robot.time import NS_PER_S, to_ns
 HELD_S = 0.5
 """A velocity is taken to be 0 when no command came for longer than this."""
 
-PICTURES: Mapping[str, Callable[[Any], npt.NDArray[np.uint8]]] = {
-    "sensor_msgs/msg/Image": image_to_rgb,
-    "sensor_msgs/msg/CompressedImage": compressed_to_rgb,
-}
 JOINTS = "sensor_msgs/msg/JointState"
 VELOCITIES = ("geometry_msgs/msg/Twist", "geometry_msgs/msg/TwistStamped")
 CAMERA = "sensor_msgs/msg/CameraInfo"
@@ -161,10 +159,12 @@ class _Topics:
         there, path = recording.topics(), recording.path
         _expect_readable(recording, settings)
         wanted = _action_types(settings.action_space)
-        picture = _choose(path, there, "picture", tuple(PICTURES), settings.picture_topic)
+        picture = _choose(path, there, "picture", tuple(PICTURE_TYPES), settings.picture_topic)
         action = _choose(path, there, "action", wanted, settings.action_topic)
         if picture is None or action is None:
-            missing, types = ("picture", tuple(PICTURES)) if picture is None else ("action", wanted)
+            missing, types = (
+                ("picture", tuple(PICTURE_TYPES)) if picture is None else ("action", wanted)
+            )
             raise DataSetError(
                 f"{path} has no {missing} topic: none of type {' or '.join(types)}; it has "
                 f"{', '.join(sorted(there)) or 'nothing'}"
@@ -243,7 +243,8 @@ class _Notes:
     action_ns: npt.NDArray[np.int64]  # (N,)
     actions: Floats  # (N, n) SI units
     are_velocities: bool
-    camera: CameraModel | None = None
+    camera_info: Any | None = None
+    sees_rectified: bool = False
     sound: SoundTrack | None = None
     words: tuple[tuple[int, str], ...] = ()
 
@@ -252,7 +253,7 @@ class _Notes:
         path = recording.path
         times: list[int] = []
         values: list[list[float]] = []
-        cameras: list[CameraModel] = []
+        camera_infos: list[Any] = []
         track = SoundTrack()
         words: list[tuple[int, str]] = []
         for message, decoded in _decoded(recording, topics.small):
@@ -266,7 +267,7 @@ class _Notes:
             elif message.topic == topics.audio_info:
                 track.tell(decoded)
             elif message.topic == topics.camera:
-                cameras += _camera(decoded)
+                camera_infos.append(decoded)
             else:
                 words.append((message.time_ns, str(decoded.data)))
         _expect_actions(path, topics.action, settings.action_space, values)
@@ -283,7 +284,8 @@ class _Notes:
             np.array(times, np.int64),
             actions,
             topics.action.type_name in VELOCITIES,
-            cameras[0] if cameras else None,
+            camera_infos[0] if camera_infos else None,
+            shows_rectified(topics.picture.name),
             track if topics.audio is not None else None,
             tuple(words),
         )
@@ -324,13 +326,18 @@ class _Notes:
         )
 
     def _camera_of(self, frame: Frame) -> CameraModel | None:
-        """The camera, if it is that of the picture."""
+        """The camera, if it is that of the picture. DataSetError for one of an unknown lens."""
+        if self.camera_info is None:
+            return None
         height, width = frame.pixels.shape[:2]
-        fits = self.camera is not None and (self.camera.width, self.camera.height) == (
-            width,
-            height,
-        )
-        return self.camera if fits else None
+        try:
+            camera = camera_of(
+                self.camera_info, rectified=self.sees_rectified, size=(width, height)
+            )
+        except InvalidInputError as problem:
+            raise DataSetError(f"{self.path}: {problem}") from problem
+        fits = camera is not None and (camera.width, camera.height) == (width, height)
+        return camera if fits else None
 
     def _sound(self, now_ns: int) -> npt.NDArray[np.float32] | None:
         return None if self.sound is None else self.sound.until(now_ns, self.settings.audio_s)
@@ -378,18 +385,10 @@ def _decoded(recording: Recording, names: Iterable[str]) -> Iterator[tuple[Recor
 
 def _frame(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
     try:
-        pixels = PICTURES[topic.type_name](message)
+        pixels = PICTURE_TYPES[topic.type_name](message, MOST_PIXELS)
     except InvalidInputError as problem:
         raise DataSetError(f"{path}, {topic.name}: {problem}") from problem
     return Frame(np.ascontiguousarray(pixels), now_ns, str(message.header.frame_id))
-
-
-def _camera(message: Any) -> list[CameraModel]:
-    """The camera of a CameraInfo; nothing where it is not calibrated."""
-    fx, _, cx, _, fy, cy, *_ = (float(number) for number in message.k)
-    if not (math.isfinite(fx) and math.isfinite(fy) and min(fx, fy) > 0):
-        return []
-    return [CameraModel(int(message.width), int(message.height), fx, fy, cx, cy)]
 
 
 def _action(message: Any, space: ActionSpace, type_name: str) -> list[float] | None:

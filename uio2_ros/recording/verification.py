@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from rclpy.serialization import deserialize_message, serialize_message
 
-from uio2_ros.messages.answers import instruction_of, result_message
+from uio2_ros.messages.answers import result_message
 from uio2_ros.messages.asked import observation_of
 from uio2_ros.messages.image_header import peek_header
+from uio2_ros.messages.instructions import instruction_of
+from uio2_ros.messages.received_pictures import PICTURE_TYPES, decode_picture
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.msg import Asked, InstructionResult
 from uio2_ros.msg import Timings as TimingsMessage
-from uio2_ros.nodes.agent.senses import decode_picture
 from uio2_ros.recording.agent_notes import ASKED
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorded import Recorded
@@ -32,7 +33,6 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import NS_PER_S, to_s
 from uio2_ros.serving.runner import Runner
 
-PICTURES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 KEPT_S = 120.0
 """Older pictures than this, counted from the newest, no agent has in its history."""
 CLOSE = 1e-4
@@ -64,7 +64,7 @@ def verify(recording: Recording, runner: Runner) -> Iterator[Comparison]:
     pictures: dict[int, Recorded] = {}
     count = 0
     for message in recording.messages():
-        if message.topic.type_name in PICTURES:
+        if message.topic.type_name in PICTURE_TYPES:
             _remember(pictures, message)
         elif message.topic.type_name == ASKED:
             count += 1

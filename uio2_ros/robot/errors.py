@@ -25,6 +25,11 @@ class ErrorCode(IntEnum):
     INFERENCE_FAILED = 9113
     PARSE_FAILED = 9114
 
+    @classmethod
+    def of(cls, number: int) -> ErrorCode:
+        """The code of a number; UNKNOWN for those of a newer agent."""
+        return cls(number) if number in cls._value2member_map_ else cls.UNKNOWN
+
 
 class InstructionError(Exception):
     """An instruction that cannot be answered: why, as a code for programs and a text for people.

@@ -33,5 +33,7 @@ class Observation:
     audio: npt.NDArray[np.float32] | None = None  # (samples,)
     audio_rate: int = 16000
     camera: CameraModel | None = None
+    camera_problem: str = ""
+    """Why what was said of the camera cannot be used, where something was."""
     robot_history: tuple[str, ...] = ()
     """Past moves as `observation ( x z y ) action` texts, for navigation."""

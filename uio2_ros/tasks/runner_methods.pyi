@@ -63,8 +63,7 @@ class RunnerMethods(TaskMethods):
         self, image: Image, camera: CameraModel, labels: Sequence[str] = (), *, seed: int = 0
     ) -> tuple[Cuboid, ...]:
         """All objects as oriented boxes in the camera's optical frame (x right, y down, z forward):
-        centre and size in metres, and what they cover of the picture. Needs camera_info of a
-        rectified picture."""
+        centre and size in metres, and what they cover of the picture. Needs camera_info."""
 
     def demonstration_caption(self, frames: Sequence[Image], *, seed: int = 0) -> str:
         """What the robot does in the last pictures."""

@@ -46,13 +46,7 @@ def projected_edges(cuboid: Cuboid, camera: CameraModel) -> Points:
     seen = [end for edge in edges(cuboid) if (end := _before_camera(edge)) is not None]
     if not seen:
         return np.empty((0, 2, 2))
-    return project(np.array(seen), camera)
-
-
-def project(points: Points, camera: CameraModel) -> Points:
-    """(..., 3) points of the optical frame, before the camera, as (..., 2) pixels."""
-    focal, center = np.array((camera.fx, camera.fy)), np.array((camera.cx, camera.cy))
-    return np.asarray(points[..., :2] / points[..., 2:] * focal + center, np.float64)
+    return camera.project(np.array(seen))
 
 
 def _before_camera(edge: Points) -> Points | None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.messages.camera_info import camera_of
+from uio2_ros.messages.images import image_to_rgb, metres_of
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
@@ -61,7 +62,7 @@ class Heard:
 
     @property
     def has_camera(self) -> bool:
-        """Whether the camera's intrinsics are known."""
+        """Whether the camera's intrinsics are known and can be used."""
         return self._camera() is not None
 
     @property
@@ -96,32 +97,18 @@ class Heard:
         info = self._newest.get("camera_info")
         if info is None:
             return None
-        fx, _, cx, _, fy, cy, *_ = (float(number) for number in info.k)
-        return CameraModel(info.width, info.height, fx, fy, cx, cy) if fx > 0 < fy else None
+        picture = self._newest.get("debug_image")
+        size = None if picture is None else (picture.width, picture.height)
+        try:
+            return camera_of(info, size=size)
+        except InvalidInputError:
+            return None
 
     def _cloud(self) -> tuple[str, Shape] | None:
         """The depth of the picture that the markers are about, as dots."""
         depth, camera = self._newest.get("depth"), self._camera()
         if depth is None or camera is None or nanoseconds_of(depth.header.stamp) != self.marked:
             return None
-        metres = _metres(depth)
+        metres = metres_of(depth)
         dots = depth_cloud(metres, depth_colors(metres)[0], camera)
         return depth.header.frame_id.lstrip("/"), dots
-
-
-def _metres(depth: Any) -> npt.NDArray[np.float32]:
-    """A depth image of REP 118 in metres."""
-    units = {"32FC1": ("f4", 1.0), "16UC1": ("u2", 1e-3)}
-    if depth.encoding not in units:
-        raise InvalidInputError(f"depth is {depth.encoding!r}; expected 32FC1 or 16UC1")
-    kind, metres_per_unit = units[depth.encoding]
-    dtype = np.dtype((">" if depth.is_bigendian else "<") + kind)
-    row_bytes = depth.width * dtype.itemsize
-    if depth.step < row_bytes or len(depth.data) < depth.height * depth.step:
-        raise InvalidInputError(
-            f"depth of {depth.width} x {depth.height} has {len(depth.data)} bytes in rows of "
-            f"{depth.step}; expected rows of {row_bytes} or more"
-        )
-    rows = np.frombuffer(depth.data, np.uint8)[: depth.height * depth.step]
-    cut = np.ascontiguousarray(rows.reshape(depth.height, depth.step)[:, :row_bytes])
-    return np.asarray(cut.view(dtype) * metres_per_unit, np.float32)

@@ -113,7 +113,6 @@ def depth_cloud(
     depth = np.asarray(metres[rows, columns], np.float64)
     known = np.isfinite(depth) & (depth > 0)
     z = depth[known]
-    x = (columns[known] - camera.cx) / camera.fx * z
-    y = (rows[known] - camera.cy) / camera.fy * z
+    aside = camera.rays(np.column_stack((columns[known], rows[known]))) * z[:, None]
     rgb = colors[rows, columns][known] / 255.0
-    return Dots(np.column_stack((x, y, z)), np.column_stack((rgb, np.ones(len(z)))), 0.006)
+    return Dots(np.column_stack((aside, z)), np.column_stack((rgb, np.ones(len(z)))), 0.006)

@@ -128,7 +128,7 @@ def frustum(camera: CameraModel, distance: float) -> list[Shape]:
     pixels = np.array(
         [(0, 0), (camera.width, 0), (camera.width, camera.height), (0, camera.height)]
     )
-    aside = (pixels - (camera.cx, camera.cy)) / (camera.fx, camera.fy) * distance
+    aside = camera.rays(pixels) * distance
     corners = np.column_stack((aside, np.full(4, distance)))
     eye = np.zeros(3)
     rays: list[Shape] = [Line(np.array((eye, corner)), FRUSTUM_COLOR, 0.002) for corner in corners]

@@ -16,7 +16,7 @@ from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 from uio2_ros.msg import AudioChunk, Plan, SimulationState
 
-from uio2_ros.messages.answers import plan_message
+from uio2_ros.messages.plans import plan_message
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 
 pytestmark = pytest.mark.ros

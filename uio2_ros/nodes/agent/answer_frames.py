@@ -7,7 +7,8 @@ import math
 from geometry_msgs.msg import Pose, TransformStamped, Vector3
 from std_msgs.msg import Header
 
-from uio2_ros.messages.answers import cuboid_pose, plan_message, pose_message
+from uio2_ros.messages.detections import cuboid_pose
+from uio2_ros.messages.plans import plan_message, planar_message
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.plan import ActionKind, TaskPlan
 from uio2_ros.robot.poses import Pose2D
@@ -37,7 +38,7 @@ def _plan_frames(plan: TaskPlan, header: Header, prefix: str) -> list[TransformS
         poses: tuple[Pose2D | None, ...] = (step.start, step.end)
         for name, pose in zip(_ENDS.get(step.kind, ()), poses, strict=False):
             if pose is not None:
-                frames.append(_frame(header, f"{prefix}{name}_{number}", pose_message(pose)))
+                frames.append(_frame(header, f"{prefix}{name}_{number}", planar_message(pose)))
     return frames
 
 

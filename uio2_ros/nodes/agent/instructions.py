@@ -25,7 +25,8 @@ from uio2_ros.action import Instruct as InstructAction
 from uio2_ros.msg import InstructionResult
 from uio2_ros.srv import Instruct as InstructService
 
-from uio2_ros.messages.answers import instruction_of, result_message
+from uio2_ros.messages.answers import result_message
+from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.agent.idle_work import IdleWork
 from uio2_ros.nodes.agent.publishers import AnswerPublishers

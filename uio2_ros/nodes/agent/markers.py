@@ -16,7 +16,8 @@ from geometry_msgs.msg import Vector3
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from uio2_ros.messages.answers import cuboid_pose, cuboid_size, plan_message, pose_message
+from uio2_ros.messages.detections import cuboid_pose, cuboid_size
+from uio2_ros.messages.plans import plan_message, planar_message
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer, Cuboid, Detection, PointSet
 from uio2_ros.robot.camera_model import CameraModel
@@ -85,8 +86,7 @@ def _boxes(
 
 def _on_rays(pixels: Sequence[tuple[float, float]], camera: CameraModel) -> Spots:
     """(N, 3) points of the optical frame that are seen at pixels, `BOX_DISTANCE_M` ahead."""
-    offsets = np.asarray(pixels, np.float64) - (camera.cx, camera.cy)
-    aside = offsets / (camera.fx, camera.fy) * BOX_DISTANCE_M
+    aside = camera.rays(pixels) * BOX_DISTANCE_M
     return np.column_stack((aside, np.full(len(aside), BOX_DISTANCE_M)))
 
 
@@ -136,7 +136,7 @@ def _move(number: int, step: Step, header: Header) -> Iterator[Marker]:
     """A ball where a move begins and an arrow to where it ends."""
     is_push = step.kind is ActionKind.PUSH
     kind, color = ("push", PINK) if is_push else ("pick_place", ORANGE)
-    start, end = pose_message(step.start).position, pose_message(step.end).position
+    start, end = planar_message(step.start).position, planar_message(step.end).position
     yield _ball(header, kind, start, color)
     yield _arrow(header, kind, start, end, color)
     yield _text(header, kind, f"{number}: {step.name}", start, color)

@@ -35,7 +35,13 @@ from std_srvs.srv import SetBool, Trigger
 from uio2_ros.msg import HistoryState
 from uio2_ros.srv import ListTasks
 
-from uio2_ros.messages.agent_state import (
+from uio2_ros.messages.cv_bridge import installed_cv_bridge
+from uio2_ros.nodes.agent.instructions import Instructions, Ready
+from uio2_ros.nodes.agent.parameters import AgentSettings
+from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
+from uio2_ros.nodes.agent.publishers import AnswerPublishers
+from uio2_ros.nodes.agent.senses import Senses
+from uio2_ros.nodes.agent.state_messages import (
     history_state_message,
     model_status,
     odometry_status,
@@ -43,11 +49,6 @@ from uio2_ros.messages.agent_state import (
     sound_status,
     task_message,
 )
-from uio2_ros.nodes.agent.instructions import Instructions, Ready
-from uio2_ros.nodes.agent.parameters import AgentSettings
-from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
-from uio2_ros.nodes.agent.publishers import AnswerPublishers
-from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
@@ -242,6 +243,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._senses = Senses(self, settings, self._model.arena, self._encode_kept_picture)
         self._senses.listening = self._enabled
         self._model.start()
+        installed_cv_bridge()  # tried while the model loads
         status = self._wait_for_model(self._model, settings.load_timeout_s)
         if status.state is not ModelState.READY:
             raise RuntimeError(status.reason)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
 from uio2_ros.messages.audio import PcmFormat
+from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.serving import ModelSpec, ServingSettings
 from uio2_ros.settings import Effect, group, setting
 
@@ -29,6 +30,13 @@ class AgentSettings:
     )
     compressed: bool = setting(False, "pictures come from image/compressed instead of image")
     image_depth: int = setting(2, "pictures the middleware keeps for the agent", low=1, high=100)
+    most_pixels: int = setting(
+        MOST_PIXELS,
+        "pixels of the largest compressed picture that is decoded",
+        low=1,
+        high=2**31 - 1,
+        name="image.most_pixels",
+    )
     frames: FrameHistorySettings = group(FrameHistorySettings, "history")
     audio: AudioHistorySettings = group(AudioHistorySettings, "audio")
     audio_format: PcmFormat = group(PcmFormat, "audio.format")

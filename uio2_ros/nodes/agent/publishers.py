@@ -16,8 +16,8 @@ from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.messages.asked import asked_message
+from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.pictures import (
-    camera_info_message,
     depth_message,
     image_message,
     label_image,
@@ -112,7 +112,7 @@ class AnswerPublishers:
     ) -> None:
         for picture, image in zip(answer.pictures, message.images, strict=True):
             if picture.role == "depth":
-                if camera is not None:
+                if camera is not None and (camera.height, camera.width) == picture.pixels.shape:
                     self._say("depth/camera_info", camera_info_message(camera, message.header))
                 if self._parameter("depth_millimetres"):
                     image = depth_message(picture.pixels, message.header, millimetres=True)

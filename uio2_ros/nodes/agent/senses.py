@@ -18,13 +18,13 @@ import numpy.typing as npt
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo
 
 from uio2_ros.history import AudioHistory, FrameHistory, FrameSnapshot, Offer, PixelMemory
 from uio2_ros.history.move_history import MoveHistory, Position
+from uio2_ros.messages.camera_info import camera_of, shows_rectified
 from uio2_ros.messages.image_header import peek_header
-from uio2_ros.messages.images import compressed_to_rgb, image_to_rgb
+from uio2_ros.messages.received_pictures import decode_picture
 from uio2_ros.messages.sound_reader import INFO_TYPE, SOUND_TYPES, SoundReader, info_topic_of
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription, find_type
@@ -34,15 +34,13 @@ from uio2_ros.robot.action_space import SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
-from uio2_ros.robot.observation import Observation
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.time import NS_PER_S, to_s
 from uio2_ros.tasks.task import Task, Use
 
 SOUND_DEPTH = 20
 """Sound messages the middleware keeps: a second of short ones."""
-
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Senses:
         self.frames = FrameHistory(frames, memory=memory, clock_ns=self._now_ns)
         self.audio = AudioHistory(settings.audio, clock_ns=self._now_ns)
         self.moves = MoveHistory(settings.moves)
-        self.camera: CameraModel | None = None
+        self._camera_info: CameraInfo | None = None
         self.picture_watch = Stopwatch()
         self.sound_watch = Stopwatch()
         self.listening = True
@@ -148,7 +146,9 @@ class Senses:
             self.picture_problem = str(problem)
             return
         self.picture_problem = ""
-        decode = functools.partial(decode_picture, type_name, serialised)
+        decode = functools.partial(
+            decode_picture, type_name, serialised, self._settings.most_pixels
+        )
         if self.frames.offer(header.stamp_ns, header.frame_id, decode) is Offer.ACCEPTED:
             self._on_picture()
         self.picture_watch.add(time.perf_counter() - started)
@@ -171,11 +171,7 @@ class Senses:
         self._sound_reader.tell(message)
 
     def _take_camera_info(self, _: str, message: CameraInfo) -> None:
-        fx, _, cx, _, fy, cy, *_ = message.k
-        calibrated = np.isfinite((fx, fy, cx, cy)).all() and fx > 0 and fy > 0
-        self.camera = (
-            CameraModel(message.width, message.height, fx, fy, cx, cy) if calibrated else None
-        )
+        self._camera_info = message
 
     def _take_odometry(self, _: str, message: Odometry) -> None:
         if not self.listening:
@@ -191,6 +187,20 @@ class Senses:
 
     # The moment of an instruction; any thread.
 
+    def camera(self, frame: Frame | None) -> tuple[CameraModel | None, str]:
+        """The camera of a picture, or of the pictures as its message says; else why there is none.
+
+        "" where there is no message, or it says that the camera is not calibrated.
+        """
+        if self._camera_info is None:
+            return None, ""
+        size = None if frame is None else (frame.pixels.shape[1], frame.pixels.shape[0])
+        rectified = shows_rectified(self.subscriptions["picture"].topic)
+        try:
+            return camera_of(self._camera_info, rectified=rectified, size=size), ""
+        except InvalidInputError as problem:
+            return None, str(problem)
+
     def observe(self, task: Task, max_age_s: float) -> Sight:
         """What the task shall see and hear, none of it older than `max_age_s`.
 
@@ -205,12 +215,14 @@ class Senses:
         except InvalidInputError as problem:
             raise InstructionError(ErrorCode.INVALID_INPUT, str(problem)) from problem
         moves = SpaceKind.DISCRETE in task.action_spaces
+        camera, camera_problem = self.camera(snapshot.newest)
         observation = Observation(
             image=snapshot.newest,
             history=snapshot.older,
             audio=sound,
             audio_rate=self._settings.audio.rate,
-            camera=self.camera,
+            camera=camera,
+            camera_problem=camera_problem,
             robot_history=self.moves.texts() if moves else (),
         )
         position = self.moves.position(now_ns, max_age_s) if moves else None
@@ -284,15 +296,3 @@ class Senses:
 
     def _now_ns(self) -> int:
         return int(self._node.get_clock().now().nanoseconds)
-
-
-def decode_picture(type_name: str, serialised: bytes) -> Pixels:
-    """The RGB pixels of a serialised Image or CompressedImage; InvalidInputError if it has none."""
-    is_raw = type_name == "sensor_msgs/msg/Image"
-    try:
-        message = deserialize_message(serialised, Image if is_raw else CompressedImage)
-    except Exception as error:  # rclpy names no narrower class
-        raise InvalidInputError(
-            f"a {type_name} of {len(serialised)} bytes cannot be deserialised: {error}"
-        ) from error
-    return image_to_rgb(message) if is_raw else compressed_to_rgb(message)

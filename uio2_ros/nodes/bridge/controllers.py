@@ -20,7 +20,7 @@ from rclpy.task import Future
 
 from uio2_ros.control import Cause, PlanError
 from uio2_ros.control.commands import Goal, NavigationGoal, TrajectoryGoal
-from uio2_ros.messages.plans import pose_stamped, trajectory_message
+from uio2_ros.messages.commands import pose_stamped, trajectory_message
 
 _ENDINGS = {
     GoalStatus.STATUS_CANCELED: "was cancelled by somebody else",

@@ -42,7 +42,8 @@ from uio2_ros.control import (
 )
 from uio2_ros.control.commands import JointPoint, TrajectoryGoal
 from uio2_ros.control.hand_over import HandOver
-from uio2_ros.messages.plans import plan_of, transform_of
+from uio2_ros.messages.plans import stamped_plan_of
+from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.nodes.bridge.goals import Goals
 from uio2_ros.nodes.bridge.parameters import NodeSettings
@@ -192,7 +193,7 @@ class BridgeNode(Node):
         try:
             _expect_timeout(timeout_s)
             self._expect_ready()
-            return plan_of(message)
+            return stamped_plan_of(message)
         except PlanError as error:
             self._follower.refuse(error, now_s)
             raise

@@ -29,7 +29,7 @@ from uio2_ros.control.commands import (
     TwistCommand,
     TwistRole,
 )
-from uio2_ros.messages.plans import (
+from uio2_ros.messages.commands import (
     pose_stamped,
     trajectory_message,
     twist_message,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import (
-    Point,
-    Pose,
     PoseStamped,
-    Quaternion,
     Transform,
     TransformStamped,
     Vector3,
@@ -20,16 +18,19 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
-from uio2_ros.msg import ActionStep, Plan, SimulatedObject, SimulationState
+from uio2_ros.msg import Plan, SimulatedObject, SimulationState
 
+from uio2_ros.messages.plans import plan_of
+from uio2_ros.messages.poses import pose_message, pose_of
 from uio2_ros.messages.stamps import seconds_of, time_message
 from uio2_ros.robot.plan import ActionKind, Step
-from uio2_ros.robot.poses import Pose2D
+from uio2_ros.robot.plan_errors import PlanError
+from uio2_ros.robot.poses import Pose2D, Pose3D
+from uio2_ros.sim import physics
 from uio2_ros.sim.arm import ActionError, ToolPose
 from uio2_ros.sim.base import DIMENSIONS
 from uio2_ros.sim.cameras import CameraView, quaternion_of, view_of
 from uio2_ros.sim.model import TIMESTEP_S, TOOL_BODY, TOOL_JOINTS
-from uio2_ros.sim.physics import Pose3D
 from uio2_ros.sim.policies import MOVES
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.stage import Stage
@@ -43,7 +44,6 @@ LEAST_DOWN = 0.99
 """Cosine of the angle between the tool and the vertical, from which on it points down."""
 SAME_HEIGHT_M = 0.005
 """A place pose that is no higher than its pick pose is the end of a push."""
-_POSES = (ActionKind.PICK_PLACE, ActionKind.PUSH)
 
 
 def scene_frame(world: World) -> str:
@@ -59,34 +59,32 @@ def optical_frame(camera: str) -> str:
 # What comes in. ActionError says what is wrong.
 
 
-def steps_of(plan: Plan, place: Place) -> tuple[Step, ...]:
+def steps_of(message: Plan, place: Place) -> tuple[Step, ...]:
     """The steps of a plan for the robot of a place."""
-    if not plan.steps:
+    if not message.steps:
         return ()
-    if plan.action_space != SPACES[place]:
+    if message.action_space != SPACES[place]:
         raise ActionError(
-            f"the plan is of the action space {plan.action_space!r}; the robot of this scene "
+            f"the plan is of the action space {message.action_space!r}; the robot of this scene "
             f"understands {SPACES[place]}"
         )
-    _expect_frame(plan.header.frame_id)
-    return tuple(_step(step) for step in plan.steps)
+    _expect_frame(message.header.frame_id)
+    try:
+        plan = plan_of(message)
+    except PlanError as error:
+        raise ActionError(error.message) from error
+    return tuple(map(_step, plan.steps))
 
 
-def _step(message: ActionStep) -> Step:
-    if message.kind == ActionKind.DISCRETE:
-        if message.name not in MOVES:
-            raise ActionError(f"no move is called {message.name!r}; expected {', '.join(MOVES)}")
-        values = MOVES[message.name]
-        return Step(ActionKind.DISCRETE, message.name, dimension_names=DIMENSIONS, values=values)
-    if message.kind not in _POSES:
-        raise ActionError(f"steps of kind {message.kind} are of another robot's")
-    start, end = _on_table(message.start), _on_table(message.end)
-    return Step(ActionKind(message.kind), message.name, start, end)
-
-
-def _on_table(pose: Pose) -> Pose2D:
-    rotation = _rotation(pose)
-    return Pose2D(pose.position.x, pose.position.y, math.atan2(rotation[1, 0], rotation[0, 0]))
+def _step(step: Step) -> Step:
+    """With the velocities of a move."""
+    if step.kind is ActionKind.DISCRETE:
+        if step.name not in MOVES:
+            raise ActionError(f"no move is called {step.name!r}; expected {', '.join(MOVES)}")
+        return replace(step, dimension_names=DIMENSIONS, values=MOVES[step.name])
+    if not step.kind.has_poses:
+        raise ActionError(f"steps of kind {step.kind.name} are of another robot's")
+    return step
 
 
 def handed_over(pick: PoseStamped, place: PoseStamped) -> Step:
@@ -101,10 +99,14 @@ def handed_over(pick: PoseStamped, place: PoseStamped) -> Step:
 def tool_pose(message: PoseStamped) -> ToolPose:
     """Where a pose wants the tool, which can only point down."""
     _expect_frame(message.header.frame_id)
-    rotation, position = _rotation(message.pose), message.pose.position
-    if abs(rotation[2, 2]) < LEAST_DOWN:
+    try:
+        pose = pose_of(message.pose)
+    except ValueError as error:
+        raise ActionError(str(error)) from error
+    if abs(pose.turn((0.0, 0.0, 1.0))[2]) < LEAST_DOWN:
         raise ActionError("the tool points down and cannot tilt; give a pose that points down")
-    return position.x, position.y, position.z, math.atan2(rotation[1, 0], rotation[0, 0])
+    ahead_x, ahead_y, _ = pose.turn((1.0, 0.0, 0.0))
+    return (*pose.position, math.atan2(ahead_y, ahead_x))
 
 
 def track_of(message: JointTrajectory) -> Track:
@@ -130,35 +132,20 @@ def _expect_frame(frame_id: str) -> None:
         raise ActionError(f"poses must be in {BASE_FRAME}, not in {frame_id!r}")
 
 
-def _rotation(pose: Pose) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    from transforms3d.quaternions import quat2mat
-
-    q = pose.orientation
-    quaternion = np.array([q.w, q.x, q.y, q.z])
-    length = float(np.linalg.norm(quaternion))
-    if not math.isfinite(length) or length < 1e-6:
-        raise ActionError(f"the quaternion (w, x, y, z) = {tuple(quaternion)} is no rotation")
-    return quat2mat(quaternion / length)  # type: ignore[no-any-return]
-
-
 # What goes out.
 
 
-def pose_message(pose: Pose3D) -> Pose:
-    """Position and orientation."""
+def scene_pose(pose: physics.Pose3D) -> Pose3D:
+    """A pose of the simulator as the robot's words have it."""
     x, y, z = pose.position.tolist()
-    return Pose(position=Point(x=x, y=y, z=z), orientation=_quaternion(pose))
+    return Pose3D((x, y, z), quaternion_of(pose.rotation))
 
 
-def _quaternion(pose: Pose3D) -> Quaternion:
-    w, x, y, z = quaternion_of(pose.rotation)
-    return Quaternion(w=w, x=x, y=y, z=z)
-
-
-def transform_message(pose: Pose3D, parent: Header, child: str) -> TransformStamped:
+def transform_message(pose: physics.Pose3D, parent: Header, child: str) -> TransformStamped:
     """The pose of a frame in that of the header."""
+    placed = pose_message(scene_pose(pose))
     x, y, z = pose.position.tolist()
-    transform = Transform(translation=Vector3(x=x, y=y, z=z), rotation=_quaternion(pose))
+    transform = Transform(translation=Vector3(x=x, y=y, z=z), rotation=placed.orientation)
     return TransformStamped(header=parent, child_frame_id=child, transform=transform)
 
 
@@ -169,7 +156,7 @@ def camera_transforms(world: World, stamp: Time) -> list[TransformStamped]:
         (camera.name, view_of(camera)) for camera in world.scene.cameras
     ]
     return [
-        transform_message(Pose3D(view.position, view.rotation), parent, optical_frame(name))
+        transform_message(physics.Pose3D(view.position, view.rotation), parent, optical_frame(name))
         for name, view in views
     ]
 
@@ -187,14 +174,14 @@ def moving_transforms(world: World, stamp: Time, *, objects: bool) -> list[Trans
     return moving
 
 
-def robot_pose(world: World) -> Pose3D:
+def robot_pose(world: World) -> physics.Pose3D:
     """Of the tool at a table, of the base on the floor in a room; in the frame of the scene."""
     if world.scene.place is Place.TABLE:
         return world.physics.pose(TOOL_BODY)
     base = world.base.pose
     sine, cosine = math.sin(base.yaw), math.cos(base.yaw)
     rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-    return Pose3D(np.array([base.x, base.y, 0.0]), rotation)
+    return physics.Pose3D(np.array([base.x, base.y, 0.0]), rotation)
 
 
 def joint_message(world: World, stamp: Time) -> JointState:
@@ -206,7 +193,7 @@ def joint_message(world: World, stamp: Time) -> JointState:
 def odometry_message(world: World, stamp: Time) -> Odometry:
     """Where the base is, and how fast."""
     odometry = Odometry(header=Header(stamp=stamp, frame_id=ROOM_FRAME), child_frame_id=BASE_FRAME)
-    odometry.pose.pose = pose_message(robot_pose(world))
+    odometry.pose.pose = pose_message(scene_pose(robot_pose(world)))
     odometry.twist.twist.linear.x, odometry.twist.twist.angular.z = world.base.velocity
     return odometry
 
@@ -230,7 +217,7 @@ def state_message(stage: Stage) -> SimulationState:
         episode_time=stage.episode_s,
         real_time_factor=stage.pace.real_time_factor,
         held=(world.arm.held or "") if world.scene.place is Place.TABLE else "",
-        robot=pose_message(robot_pose(world)),
+        robot=pose_message(scene_pose(robot_pose(world))),
         objects=[_object(world, thing.name) for thing in world.scene.objects],
     )
 
@@ -241,6 +228,6 @@ def _object(world: World, name: str) -> SimulatedObject:
     return SimulatedObject(
         name=name,
         label=f"{thing.colour.value} {thing.shape.value}",
-        pose=pose_message(world.pose(name)),
+        pose=pose_message(scene_pose(world.pose(name))),
         size=Vector3(x=x, y=y, z=z),
     )

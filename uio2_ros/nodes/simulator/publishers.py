@@ -14,8 +14,9 @@ from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 from uio2_ros.msg import AudioChunk
 
-from uio2_ros.messages.answers import audio_message
-from uio2_ros.messages.pictures import camera_info_message, depth_message, image_message
+from uio2_ros.messages.audio import audio_message
+from uio2_ros.messages.camera_info import camera_info_message
+from uio2_ros.messages.pictures import depth_message, image_message
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.nodes.simulator.messages import (
     camera_transforms,

@@ -71,11 +71,11 @@ def answer(session: Session) -> Asking[Answer]:
 def _camera(observation: Observation) -> tuple[CameraModel, int, int]:
     """The camera of the picture and the picture's height and width."""
     camera, image = observation.camera, observation.image
-    numbers = () if camera is None else (camera.fx, camera.fy, camera.cx, camera.cy)
-    if camera is None or not (np.isfinite(numbers).all() and min(camera.fx, camera.fy) > 0):
+    if camera is None:
         raise InstructionError(
             ErrorCode.NO_CAMERA_INFO,
-            "3D boxes need the camera's intrinsics and there are none; publish camera_info with "
+            observation.camera_problem
+            or "3D boxes need the camera's intrinsics and there are none; publish camera_info with "
             "the picture, and calibrate the camera if its K has no positive focal lengths",
         )
     if image is None:
@@ -181,10 +181,9 @@ def _written(
 
 def _is_about_the_picture(cuboid: Cuboid, camera: CameraModel, placement: CanvasPlacement) -> bool:
     """Whether a box's centre is before the camera and within what tokens say of the canvas."""
-    x, y, z = cuboid.center
-    if z <= 0:
+    if cuboid.center[2] <= 0:
         return False
-    pixel = np.array([camera.fy * y / z + camera.cy, camera.fx * x / z + camera.cx])
+    pixel = camera.project(cuboid.center)[::-1]  # y, x
     low, high = CODEC.center
     fractions = placement.fractions_from(pixel)
     return bool(((low <= fractions) & (fractions <= high)).all())
@@ -193,8 +192,8 @@ def _is_about_the_picture(cuboid: Cuboid, camera: CameraModel, placement: Canvas
 TASK = Task(
     name="cuboids",
     description="All objects as oriented boxes in the camera's optical frame (x right, y down, z "
-    "forward): centre and size in metres, and what they cover of the picture. Needs camera_info of "
-    "a rectified picture.",
+    "forward): centre and size in metres, and what they cover of the picture. Needs "
+    "camera_info.",
     prompts={
         UNIFIED_IO_2: Prompt(
             "Locate all objects in 3D format in the image.",

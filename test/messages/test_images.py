@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uio2_ros.messages import images
 from uio2_ros.messages.images import (
     DEPTH_RANGE_M,
     ENCODINGS,
-    compressed_to_rgb,
     image_to_rgb,
+    metres_of,
+    pixels_of,
 )
 from uio2_ros.robot.errors import InvalidInputError
 
@@ -119,7 +121,7 @@ def test_bayer_patterns_give_their_colour(pattern: str, bits: int) -> None:
     np.testing.assert_array_equal(converted[4, 4], [200, 100, 50])
 
 
-@pytest.mark.parametrize("encoding", sorted(set(ENCODINGS) - {"uyvy", "yuyv"}))
+@pytest.mark.parametrize("encoding", sorted(set(ENCODINGS) - {"uyvy", "yuyv", "32fc3"}))
 def test_a_single_pixel_is_a_picture_or_a_clear_refusal(encoding: str) -> None:
     size = ENCODINGS[encoding].pixel_bytes
     one = SimpleNamespace(
@@ -173,63 +175,87 @@ def test_what_is_no_picture_is_named(changes: dict[str, Any], text: str) -> None
         image_to_rgb(broken)
 
 
-def compressed(text: str, data: bytes) -> SimpleNamespace:
-    return SimpleNamespace(format=text, data=data)
+def planar(encoding: str, *planes: npt.NDArray[np.uint8], padding: int = 0) -> SimpleNamespace:
+    """An Image of several planes, each (rows, width)."""
+    rows = np.concatenate([np.pad(plane, ((0, 0), (0, padding))) for plane in planes])
+    height, width = planes[0].shape
+    return SimpleNamespace(
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=0,
+        step=width + padding,
+        data=rows.tobytes(),
+    )
 
 
-def encoded(suffix: str, values: npt.NDArray[Any]) -> bytes:
-    _, data = cv2.imencode(suffix, values)
-    return data.tobytes()
+def yuv_planes(order: str, *, subsampled: bool) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Luma and interleaved chroma of the photo, constant in every square of 2 x 2 pixels."""
+    height, width = PHOTO.shape[:2]
+    flat = cv2.cvtColor(PHOTO, cv2.COLOR_RGB2YUV_I420)
+    quarter = height * width // 4
+    chroma = flat[height:].reshape(-1)
+    u, v = (
+        chroma[start : start + quarter].reshape(height // 2, width // 2) for start in (0, quarter)
+    )
+    if not subsampled:
+        u, v = (np.repeat(np.repeat(plane, 2, 0), 2, 1) for plane in (u, v))
+    pair = np.stack([u, v] if order == "uv" else [v, u], axis=-1)
+    return flat[:height], pair.reshape(-1, width)
 
 
-@pytest.mark.parametrize("text", ["png", "bgr8; png compressed bgr8", "rgb8; png compressed bgr8"])
-def test_png_is_exact(text: str) -> None:
-    data = encoded(".png", RGB[..., ::-1])
-    np.testing.assert_array_equal(compressed_to_rgb(compressed(text, data)), RGB)
+@pytest.mark.parametrize("padding", [0, 16])
+@pytest.mark.parametrize(
+    ("encoding", "order", "subsampled"),
+    [("nv12", "uv", True), ("nv21", "vu", True), ("nv24", "uv", False)],
+)
+def test_planes_of_luma_and_chroma_become_colour(
+    encoding: str, order: str, subsampled: bool, padding: int
+) -> None:
+    raw = planar(encoding, *yuv_planes(order, subsampled=subsampled), padding=padding)
+    difference = image_to_rgb(raw).astype(int) - PHOTO
+    assert np.abs(difference).mean() < 8
+    raw.data = raw.data[: len(raw.data) // 2]
+    with pytest.raises(InvalidInputError, match="truncated"):
+        image_to_rgb(raw)
 
 
-@pytest.mark.parametrize("text", ["jpeg", "jpg", "rgb8; jpeg compressed bgr8", "bgr8; jpeg"])
-def test_jpeg_is_close(text: str) -> None:
-    data = encoded(".jpg", PHOTO[..., ::-1])
-    difference = compressed_to_rgb(compressed(text, data)).astype(int) - PHOTO
-    assert np.abs(difference).mean() < 3
+def test_nv24_has_the_colours_of_nv12() -> None:
+    coarse = image_to_rgb(planar("nv12", *yuv_planes("uv", subsampled=True))).astype(int)
+    fine = image_to_rgb(planar("nv24", *yuv_planes("uv", subsampled=False)))
+    assert np.abs(fine - coarse).max() <= 1
 
 
-def test_a_file_written_in_rgb_order_is_not_swapped() -> None:
-    data = encoded(".png", RGB)
-    shown = compressed_to_rgb(compressed("rgb8; png compressed rgb8", data))
-    np.testing.assert_array_equal(shown, RGB)
+def test_an_odd_size_of_halved_chroma_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="even sizes"):
+        image_to_rgb(planar("nv12", np.zeros((3, 4), np.uint8), np.zeros((2, 4), np.uint8)))
 
 
-def test_compressed_gray_and_depth() -> None:
-    gray = np.array([[0, 255]], np.uint8)
-    shown = compressed_to_rgb(compressed("mono8; png compressed mono8", encoded(".png", gray)))
-    np.testing.assert_array_equal(shown[0, :, 1], [0, 255])
-    depth = np.array([[5000, 0]], np.uint16)
-    shown = compressed_to_rgb(compressed("16UC1; png compressed ", encoded(".png", depth)))
-    np.testing.assert_array_equal(shown[0, :, 1], [128, 0])
+def test_pixels_come_as_they_are() -> None:
+    normals = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    np.testing.assert_array_equal(pixels_of(message("32FC3", normals, padding=4)), normals)
+    gray = np.array([[1, 2]], np.uint16)
+    np.testing.assert_array_equal(pixels_of(message("mono16", gray, big_endian=True)), gray)
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-@pytest.mark.parametrize("kept", [0, 10, 400])
-def test_a_file_cut_short_is_refused(suffix: str, kept: int) -> None:
-    cut = encoded(suffix, PHOTO)[:kept]
-    codec = {".jpg": "jpeg", ".png": "png"}[suffix]
-    with pytest.raises(InvalidInputError, match=f"truncated or no {codec}"):
-        compressed_to_rgb(compressed(codec, cut))
+def test_depth_is_metres_in_both_encodings() -> None:
+    metres = np.array([[0.5, 2.0]], np.float32)
+    np.testing.assert_array_equal(metres_of(message("32FC1", metres)), metres)
+    whole = message("16UC1", np.array([[500, 2000]], np.uint16), big_endian=True)
+    np.testing.assert_allclose(metres_of(whole), metres)
+    with pytest.raises(InvalidInputError, match="depth is 'rgb8'; expected 16UC1 or 32FC1"):
+        metres_of(message("rgb8", RGB))
 
 
-def test_damage_inside_a_png_is_refused() -> None:
-    data = bytearray(encoded(".png", PHOTO))
-    data[8:30] = bytes(22)
-    with pytest.raises(InvalidInputError, match=r"not the png they|cannot be decoded"):
-        compressed_to_rgb(compressed("png", bytes(data)))
-
-
-@pytest.mark.parametrize("text", ["", "h264", "16UC1; compressedDepth png", "tiff"])
-def test_other_formats_are_refused(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="expected jpeg or png"):
-        compressed_to_rgb(compressed(text, b"data"))
+def test_what_is_missing_here_is_asked_of_a_cv_bridge_that_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = message("16SC1", np.array([[500]], np.int16))
+    with pytest.raises(InvalidInputError, match="'16SC1' is unknown; expected one of rgb8"):
+        image_to_rgb(odd)
+    monkeypatch.setattr(images, "installed_cv_bridge", lambda: lambda _: RGB)
+    np.testing.assert_array_equal(image_to_rgb(odd), RGB)
+    np.testing.assert_array_equal(image_to_rgb(message("mono8", RGB[..., 0]))[..., 0], RGB[..., 0])
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import time
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Header
+from uio2_ros.msg import HistoryState, TaskDescription
 
 from uio2_ros.messages.stamps import time_message
-from uio2_ros.msg import HistoryState, TaskDescription
 from uio2_ros.nodes.agent.instructions import Instructions
 from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.diagnostics import status_message
@@ -84,6 +84,7 @@ def model_status(
 def picture_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
     """Rate, age, drops and QoS of the pictures."""
     subscription, state = senses.subscriptions["picture"], senses.frames.state()
+    camera, camera_problem = senses.camera(None)
     newest_ns = state.stamps_ns[-1] if state.stamps_ns else None
     readings = {
         "topic": subscription.topic,
@@ -96,8 +97,8 @@ def picture_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
         **senses.picture_watch.readings(),
         **{f"dropped: {cause}": str(count) for cause, count in state.drops.items()},
         **{f"event: {cause}": str(count) for cause, count in state.events.items()},
-        "last error": senses.picture_problem or state.last_error,
-        "camera calibrated": str(senses.camera is not None),
+        "last error": senses.picture_problem or state.last_error or camera_problem,
+        "camera calibrated": str(camera is not None),
     }
     return status_message(name, _problem(subscription.problems, newest_ns, "picture"), readings)
 
