@@ -97,6 +97,20 @@ def test_folder_is_published_picture_by_picture(start_node, listener, tmp_path: 
     assert levels == [(levels[0] + i) % 3 for i in range(7)]
 
 
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_published(
+    start_node, listener, tmp_path: Path
+) -> None:
+    for index in range(3):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((8, 8, 3), index, np.uint8))
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:-20])
+    listener.listen("image", Image, qos_profile_sensor_data)
+    listener.listen("/diagnostics", DiagnosticArray, 10)
+    start_node(CAMERA, source=tmp_path, rate=20)
+    assert {image.data[0] for image in listener.wait("image", 5)} == {0, 2}
+    warned = status(listener, lambda status: status.level == DiagnosticStatus.WARN)
+    assert warned.message.startswith("1 of 3 files are skipped (1.png)")
+
+
 def test_pictures_of_different_sizes_do_not_fill_the_log(
     start_node, listener, tmp_path: Path
 ) -> None:

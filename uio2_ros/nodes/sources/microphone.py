@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from uio2_ros.msg import AudioChunk
 
@@ -23,6 +22,7 @@ from uio2_ros.nodes.sources.microphone_sources import (
     is_demonstration,
     open_source,
 )
+from uio2_ros.nodes.sources.source_error import required
 from uio2_ros.nodes.sources.source_node import SourceNode, SourceSettings, run
 from uio2_ros.robot.time import to_ns
 from uio2_ros.settings import setting
@@ -70,7 +70,7 @@ class ChunkEncoder:
     def __init__(self, source: SoundSource, settings: MicrophoneSettings) -> None:
         self._channels = min(settings.channels, source.channels)
         self._integers = settings.encoding == AudioChunk.S16LE
-        self._resampler = soxr.ResampleStream(
+        self._resampler = required("soxr").ResampleStream(
             source.sample_rate, settings.sample_rate, self._channels, dtype="float32", quality="HQ"
         )
 

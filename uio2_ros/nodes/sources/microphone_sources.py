@@ -1,6 +1,6 @@
 """Where the microphone node's sound comes from: an input device or a sound file.
 
-Imports sounddevice (only when a device is wanted), soundfile and numpy, no rclpy. A source is
+Imports sounddevice and soundfile where they are wanted, and numpy; no rclpy. A source is
 opened by `open_source`, read and closed by one thread. What goes wrong is a `SourceError`.
 """
 
@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
-from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.nodes.sources.source_error import SourceError, required
 
 Samples = npt.NDArray[np.float32]
 
 DEMONSTRATION_RECORDING = Path(__file__).parents[2] / "assets" / "demo.wav"
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"})
 LONGEST_SILENCE_OF_A_DEVICE_S = 2.0
 QUEUED_BLOCKS = 64
 """Blocks a reader may fall behind before sound is lost; 64 blocks of 0.1 s are 6 s."""
@@ -80,7 +80,7 @@ class Recording:
     def _read(self, frames: int) -> Samples:
         try:
             samples: Samples = self._file.read(frames, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
+        except RuntimeError as error:  # soundfile's
             raise SourceError(
                 f"{self.name} is damaged ({error})", "replace the file or name another"
             ) from error
@@ -156,7 +156,7 @@ def open_source(source: str, block_s: float, loop: bool) -> SoundSource:
     path = Path(source).expanduser()
     if path.is_file():
         return Recording(path, block_s, loop)
-    if path.suffix.lstrip(".").upper() in soundfile.available_formats() or "/" in source:
+    if path.suffix.lower() in SUFFIXES or "/" in source:
         raise SourceError(
             f"there is no file {path.absolute()}",
             "give a sound file, or the number or name of a device (python -m sounddevice)",
@@ -169,7 +169,8 @@ def is_demonstration(source: SoundSource) -> bool:
     return source.name == f"recording {DEMONSTRATION_RECORDING}"
 
 
-def _open_recording(path: Path) -> soundfile.SoundFile:
+def _open_recording(path: Path) -> Any:
+    soundfile = required("soundfile")
     try:
         file = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
@@ -185,14 +186,10 @@ def _open_recording(path: Path) -> soundfile.SoundFile:
 
 def _import_sounddevice() -> Any:
     try:
-        import sounddevice
+        sounddevice = required("sounddevice")
     except OSError as error:
         raise SourceError(
             f"the PortAudio library is missing ({error})", "sudo apt install libportaudio2"
-        ) from error
-    except ImportError as error:
-        raise SourceError(
-            f"the Python package sounddevice is missing ({error})", "pip install sounddevice"
         ) from error
     # PortAudio lists the devices once, at its start: a microphone plugged in later needs another
     sounddevice._terminate()
