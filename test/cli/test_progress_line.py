@@ -10,7 +10,7 @@ pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
 
 from uio2_ros.cli import progress_line
 from uio2_ros.cli.progress_line import CLEAR_LINE, ProgressLine, described
-from uio2_ros.client import Progress
+from uio2_ros.robot.answer import Progress, Stage
 
 
 class Terminal(io.StringIO):
@@ -19,19 +19,19 @@ class Terminal(io.StringIO):
 
 
 def test_how_far_a_picture_is() -> None:
-    said = described(Progress("generating", "512 of 1024 tokens", 512, 4.0))
+    said = described(Progress(Stage.GENERATING, "512 of 1024 tokens", 512, 4.0))
     assert said == "generating, 4 s, 128 tokens per second: 512 of 1024 tokens"
 
 
 def test_what_waits_has_no_pace() -> None:
-    assert described(Progress("queued", "", 0, 2.2)) == "queued, 2 s"
+    assert described(Progress(Stage.QUEUED, "", 0, 2.2)) == "queued, 2 s"
 
 
 def test_the_line_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_line, "PATIENCE_S", 0.0)
     terminal = Terminal()
     with ProgressLine(terminal) as line:
-        line.show(Progress("generating", "a\ncup", 2, 1.0))
+        line.show(Progress(Stage.GENERATING, "a\ncup", 2, 1.0))
         assert terminal.getvalue().endswith("2 tokens per second: a cup")
     assert terminal.getvalue().endswith(CLEAR_LINE)
 
@@ -39,5 +39,5 @@ def test_the_line_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_quick_answers_and_files_have_no_line() -> None:
     for stream in (Terminal(), io.StringIO()):
         with ProgressLine(stream) as line:
-            line.show(Progress("generating", "", 2, 0.1))
+            line.show(Progress(Stage.GENERATING, "", 2, 0.1))
         assert stream.getvalue() == ""

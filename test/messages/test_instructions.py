@@ -1,10 +1,12 @@
 """Instructions as goals of the agent's action."""
 
 import pytest
+from uio2_ros.action import Instruct
 
-from uio2_ros.messages.instructions import goal_of, instruction_of
+from uio2_ros.messages.instructions import goal_of, instruction_of, progress_of
+from uio2_ros.robot.answer import Progress, Stage
 from uio2_ros.robot.box import Box
-from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 
 
@@ -27,3 +29,11 @@ def test_what_no_goal_can_hold_is_refused(seed: int, times: dict[str, float], pr
     with pytest.raises(InstructionError, match=problem) as refused:
         goal_of(Instruction("mug", seed=seed), **times)
     assert refused.value.code is ErrorCode.INVALID_REQUEST
+
+
+def test_feedback_says_how_far_the_agent_is() -> None:
+    feedback = Instruct.Feedback(stage="generating", text="a mug", tokens=2, elapsed=0.5)
+    assert progress_of(feedback) == Progress(Stage.GENERATING, "a mug", 2, 0.5)
+    feedback.stage = "dreaming"
+    with pytest.raises(InvalidInputError, match="at stage 'dreaming'; expected queued, "):
+        progress_of(feedback)

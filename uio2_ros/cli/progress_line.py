@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TextIO
 
-from uio2_ros.client import Progress
+from uio2_ros.robot.answer import Progress
 
 PERIOD_S = 0.2
 """Between two drawings of the line."""
@@ -49,7 +49,7 @@ class ProgressLine:
 def described(progress: Progress) -> str:
     """For people to read: stage, tokens and their pace, and the end of what is there so far."""
     if not progress.tokens or progress.elapsed_s <= 0:
-        return f"{progress.stage}, {progress.elapsed_s:.0f} s"
+        return f"{progress.stage.value}, {progress.elapsed_s:.0f} s"
     pace = progress.tokens / progress.elapsed_s
-    head = f"{progress.stage}, {progress.elapsed_s:.0f} s, {pace:.0f} tokens per second"
+    head = f"{progress.stage.value}, {progress.elapsed_s:.0f} s, {pace:.0f} tokens per second"
     return f"{head}: {' '.join(progress.text.split())[-60:]}" if progress.text else head

@@ -8,8 +8,9 @@ from uio2_ros.client.failures import (
     AgentUnavailableError,
     ExecutionError,
 )
-from uio2_ros.client.pending_answer import PendingAnswer, Progress
+from uio2_ros.client.pending_answer import PendingAnswer
 from uio2_ros.messages.answers import AgentAnswer
+from uio2_ros.robot.answer import Progress
 
 __all__ = [
     "AgentAnswer",

@@ -25,10 +25,10 @@ from std_srvs.srv import Trigger
 from uio2_ros.action import Instruct
 from uio2_ros.client.agent_methods import AgentMethods, AskSettings
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
-from uio2_ros.client.pending_answer import OnProgress, PendingAnswer, Progress
+from uio2_ros.client.pending_answer import OnProgress, PendingAnswer
 from uio2_ros.client.spinner import Spinner
 from uio2_ros.messages.answers import AgentAnswer, answer_of
-from uio2_ros.messages.instructions import goal_of
+from uio2_ros.messages.instructions import goal_of, progress_of
 from uio2_ros.msg import InstructionResult
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
@@ -284,11 +284,10 @@ def _whole(answer: AgentAnswer) -> AgentAnswer:
 
 
 def _progress(pending: PendingAnswer[Any], feedback: Any, on_progress: OnProgress | None) -> None:
-    pending.progress = Progress(feedback.stage, feedback.text, feedback.tokens, feedback.elapsed)
-    if on_progress is None or pending.done():
-        return
     try:
-        on_progress(pending.progress)
+        pending.progress = progress_of(feedback)
+        if on_progress is not None and not pending.done():
+            on_progress(pending.progress)
     except Exception as error:  # of the caller's code, for the caller
         pending.cancel()
         pending.failed(error)

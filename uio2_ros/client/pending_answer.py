@@ -8,29 +8,19 @@ import time
 from collections.abc import Callable, Generator
 from concurrent import futures
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from rclpy.action.client import ClientGoalHandle
 
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
 from uio2_ros.msg import InstructionResult
+from uio2_ros.robot.answer import Progress
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 
 GRACE_S = 1.0
 """How much longer than the request's own timeout a client waits for the agent to say so."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an instruction is: stage, text so far, tokens, and seconds since it was asked."""
-
-    stage: str
-    text: str
-    tokens: int
-    elapsed_s: float
 
 
 OnProgress = Callable[[Progress], None]

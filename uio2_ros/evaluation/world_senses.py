@@ -15,7 +15,6 @@ import numpy.typing as npt
 from uio2_ros.evaluation.run_settings import SensesSettings
 from uio2_ros.history import FrameHistory, Offer
 from uio2_ros.history.move_history import MoveHistory, Position
-from uio2_ros.robot.action_space import SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.plan import ActionKind
@@ -47,7 +46,7 @@ class WorldSenses:
         """What a task is shown now; what it makes no use of is left out."""
         self._offer(self._world.colour(self.camera))
         remembers = task.history is not Use.NONE
-        moves = SpaceKind.DISCRETE in task.action_spaces
+        moves = task.moves is not Use.NONE
         with self._frames.snapshot(older=None if remembers else 0) as seen:
             return Observation(
                 image=seen.newest,

@@ -7,6 +7,7 @@ from typing import Any
 
 from uio2_ros.action import Instruct
 from uio2_ros.messages.detections import box_message, box_of
+from uio2_ros.robot.answer import Progress, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 
@@ -74,6 +75,19 @@ def _check_seconds(**times: float) -> None:
     for name, seconds in times.items():
         if not (math.isfinite(seconds) and seconds >= 0):
             raise _invalid(f"{name} is {seconds} s; give 0 (the agent's default) or more")
+
+
+def progress_of(feedback: Instruct.Feedback) -> Progress:
+    """How far the agent says it is; InvalidInputError for a stage that there is not."""
+    try:
+        stage = Stage(feedback.stage)
+    except ValueError as error:
+        stages = ", ".join(stage.value for stage in Stage)
+        raise InvalidInputError(
+            f"the agent is at stage {feedback.stage!r}; expected {stages}. Is it newer than this "
+            "client?"
+        ) from error
+    return Progress(stage, feedback.text, feedback.tokens, feedback.elapsed)
 
 
 def _invalid(message: str) -> InstructionError:

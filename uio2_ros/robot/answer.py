@@ -25,7 +25,8 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an instruction is: its stage, the text so far and the tokens generated.
+    """How far an instruction is: its stage, the text so far, the tokens generated, and the seconds
+    since it was asked where whoever tells has counted them.
 
     Of a picture or a sound, or of options that are scored, the text says how much is done.
     """
@@ -33,6 +34,7 @@ class Progress:
     stage: Stage
     text: str = ""
     tokens: int = 0
+    elapsed_s: float = 0.0
 
 
 @dataclass(frozen=True)

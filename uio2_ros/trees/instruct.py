@@ -59,7 +59,7 @@ class Instruct(GoalBehaviour):
 
     def progress(self, goal: Any) -> str:
         told = goal.progress
-        return f"{told.stage}: {told.text}" if told else "sent"
+        return f"{told.stage.value}: {told.text}" if told else "sent"
 
     def accept(self, outcome: AgentAnswer) -> str:
         self._blackboard.set(self._key, outcome)

@@ -30,7 +30,6 @@ from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription, find_type
 from uio2_ros.nodes.agent.parameters import SPARE_PICTURES, AgentSettings
 from uio2_ros.nodes.diagnostics import Stopwatch
-from uio2_ros.robot.action_space import SpaceKind
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
@@ -214,7 +213,7 @@ class Senses:
             snapshot = self.frames.snapshot(newest=shows, older=None if history else 0)
         except InvalidInputError as problem:
             raise InstructionError(ErrorCode.INVALID_INPUT, str(problem)) from problem
-        moves = SpaceKind.DISCRETE in task.action_spaces
+        moves = task.moves is not Use.NONE
         camera, camera_problem = self.camera(snapshot.newest)
         observation = Observation(
             image=snapshot.newest,
