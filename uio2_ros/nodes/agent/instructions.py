@@ -21,13 +21,12 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from std_msgs.msg import Header
-from uio2_ros.action import Instruct as InstructAction
-from uio2_ros.msg import InstructionResult
-from uio2_ros.srv import Instruct as InstructService
 
+from uio2_ros.action import Instruct as InstructAction
 from uio2_ros.messages.answers import result_message
 from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.messages.stamps import time_message
+from uio2_ros.msg import InstructionResult
 from uio2_ros.nodes.agent.idle_work import IdleWork
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
 from uio2_ros.nodes.agent.senses import Senses, Sight
@@ -37,6 +36,7 @@ from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
 from uio2_ros.serving import ModelProcess, Ticket
+from uio2_ros.srv import Instruct as InstructService
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.task import Task
 

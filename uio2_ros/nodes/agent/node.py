@@ -32,10 +32,9 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
-from uio2_ros.msg import HistoryState
-from uio2_ros.srv import ListTasks
 
 from uio2_ros.messages.cv_bridge import installed_cv_bridge
+from uio2_ros.msg import HistoryState
 from uio2_ros.nodes.agent.instructions import Instructions, Ready
 from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
@@ -58,6 +57,7 @@ from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
 from uio2_ros.settings import Effect, settings_of
+from uio2_ros.srv import ListTasks
 from uio2_ros.tasks.registry import describe_tasks
 
 SETTINGS = settings_of(AgentSettings)

@@ -11,7 +11,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
-from uio2_ros.msg import Asked, AudioChunk, InstructionResult, KeypointArray, Plan
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
@@ -23,6 +22,7 @@ from uio2_ros.messages.pictures import (
     label_image,
     label_info,
 )
+from uio2_ros.msg import Asked, AudioChunk, InstructionResult, KeypointArray, Plan
 from uio2_ros.nodes.agent.answer_frames import answer_frames
 from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array

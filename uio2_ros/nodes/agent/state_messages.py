@@ -8,9 +8,9 @@ import time
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Header
-from uio2_ros.msg import HistoryState, TaskDescription
 
 from uio2_ros.messages.stamps import time_message
+from uio2_ros.msg import HistoryState, TaskDescription
 from uio2_ros.nodes.agent.instructions import Instructions
 from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.diagnostics import status_message

@@ -11,10 +11,10 @@ from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from uio2_ros.action import ExecutePlan
-from uio2_ros.msg import Plan
 
+from uio2_ros.action import ExecutePlan
 from uio2_ros.control import Cause, Outcome, PlanError, Run
+from uio2_ros.msg import Plan
 from uio2_ros.nodes.deferred import result_of
 
 FEEDBACK_PERIOD_S = 0.2

@@ -29,7 +29,6 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
-from uio2_ros.msg import HistoryState, Plan
 
 from uio2_ros.control import (
     Cause,
@@ -45,6 +44,7 @@ from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
+from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.goals import Goals
 from uio2_ros.nodes.bridge.parameters import NodeSettings
 from uio2_ros.nodes.bridge.topics import CommandRouter

@@ -18,11 +18,11 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 from trajectory_msgs.msg import JointTrajectory
-from uio2_ros.msg import Plan, SimulatedObject, SimulationState
 
 from uio2_ros.messages.plans import plan_of
 from uio2_ros.messages.poses import pose_message, pose_of
 from uio2_ros.messages.stamps import seconds_of, time_message
+from uio2_ros.msg import Plan, SimulatedObject, SimulationState
 from uio2_ros.robot.plan import ActionKind, Step
 from uio2_ros.robot.plan_errors import PlanError
 from uio2_ros.robot.poses import Pose2D, Pose3D

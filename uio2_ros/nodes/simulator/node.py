@@ -26,9 +26,8 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
-from uio2_ros.msg import Plan
-from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
+from uio2_ros.msg import Plan
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
@@ -51,6 +50,7 @@ from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.renderer import RenderError
 from uio2_ros.sim.stage import Choice, Done, InterruptedStepError, RefusedError, Stage
 from uio2_ros.sim.streaming import Drive, Motion, Track, Waypoint
+from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
 STOP_CHECK_PERIOD_S = 0.1
 SLOWEST = 0.9

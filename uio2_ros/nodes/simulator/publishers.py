@@ -12,12 +12,12 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
-from uio2_ros.msg import AudioChunk
 
 from uio2_ros.messages.audio import audio_message
 from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.pictures import depth_message, image_message
 from uio2_ros.messages.stamps import time_message
+from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.simulator.messages import (
     camera_transforms,
     joint_message,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from uio2_ros.msg import AudioChunk
 
 from uio2_ros.messages.audio import SAMPLE_RATES_HZ
 from uio2_ros.messages.stamps import time_message
+from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
 from uio2_ros.nodes.sources.microphone_sources import (
     Block,
