@@ -26,6 +26,7 @@ COMMANDS = {
         "turn a checkpoint trained in JAX into one that loads directly", "uio2_ros.cli.convert"
     ),
     "data": Command("write, import, count and show data sets to train on", "uio2_ros.cli.data"),
+    "train": Command("train or fine-tune a model", "uio2_ros.cli.train"),
     "test": Command("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Command("measure speed and memory against their limits", "uio2_ros.cli.bench"),
     "eval": Command("how well a model does in the simulator, as a report", "uio2_ros.cli.eval"),

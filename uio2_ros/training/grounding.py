@@ -8,7 +8,7 @@ to tell (arXiv 2104.12763 aligns words with boxes so). They are thrown away afte
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ NO_MARKS = np.zeros(0, np.uint8)
 class GroundedExample(Example):
     """An example that knows which of its picture's patches its prompt speaks of."""
 
-    marks: npt.NDArray[np.uint8] = NO_MARKS  # (P,) bits
+    marks: npt.NDArray[np.uint8] = field(default_factory=lambda: NO_MARKS)  # (P,) bits
 
 
 class GroundingHead(nn.Module):

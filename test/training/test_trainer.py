@@ -1,0 +1,232 @@
+"""The trainer: exact accumulation, resuming, NaN steps, means, LoRA, and several ranks."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.model import UnifiedIO
+from uio2_ros.processing import Processor, Tokenizer
+from uio2_ros.processing.example import Example
+from uio2_ros.training.config import DataSettings, LoraSettings, OptimizerSettings, TrainingConfig
+from uio2_ros.training.readers import Step
+from uio2_ros.training.trainer import Trainer
+
+TEXTS = ("find the red mug", "how many cubes", "put it in the bowl", "is there a ball here")
+ANSWERS = ("there", "two of them", "yes", "no")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(SYNTHETIC_TOKENIZER)
+
+
+@pytest.fixture
+def model() -> UnifiedIO:
+    return UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+
+
+def config(**settings: object) -> TrainingConfig:
+    given = {
+        "model": "tiny",
+        "output": Path("out"),
+        "data": (DataSettings("prepared", "nowhere"),),
+        "batch": 4,
+        "steps": 20,
+        "optimizer": OptimizerSettings(lr=1e-3, warmup=1, schedule="constant"),
+        **settings,
+    }
+    return TrainingConfig(**given)  # type: ignore[arg-type]
+
+
+def examples(model: UnifiedIO, tokenizer: Tokenizer) -> list[Example]:
+    processor = Processor(model.config, tokenizer)
+    return [
+        processor(text, text_target=answer) for text, answer in zip(TEXTS, ANSWERS, strict=True)
+    ]
+
+
+def step_of(model: UnifiedIO, tokenizer: Tokenizer, *sizes: int) -> Step:
+    made, collate = examples(model, tokenizer), Processor(model.config, tokenizer).collate
+    edges = np.cumsum([0, *sizes]).tolist()
+    batches = [collate(made[a:b]) for a, b in pairwise(edges)]
+    return Step(tuple(batches), 0, {"drawn": 4})
+
+
+def weights(trainer: Trainer) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in trainer.weights.named.values()])
+
+
+def test_cutting_a_step_into_micro_batches_changes_nothing(tokenizer: Tokenizer) -> None:
+    after = []
+    for sizes in ((4,), (1, 3), (1, 1, 1, 1)):
+        model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+        trainer = Trainer(model, config())
+        report = trainer.train_step(step_of(model, tokenizer, *sizes))
+        after.append((weights(trainer), report.losses["text"], report.gradient_norm))
+    for other in after[1:]:
+        torch.testing.assert_close(other[0], after[0][0], atol=5e-5, rtol=1e-3)
+        assert other[1:] == pytest.approx(after[0][1:], rel=1e-4)
+
+
+def test_packed_rows_give_the_loss_of_unpacked_ones(model: UnifiedIO, tokenizer: Tokenizer) -> None:
+    made, collate = examples(model, tokenizer), Processor(model.config, tokenizer).collate
+    losses = []
+    for rows in (None, [0, 1, 0, 1], [0, 0, 0, 0]):
+        fresh = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+        step = Step((collate(made, rows=rows),), 0, {})
+        losses.append(Trainer(fresh, config()).train_step(step).losses["text"])
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "adafactor"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_few_examples_are_learnt(
+    model: UnifiedIO, tokenizer: Tokenizer, optimizer: str, precision: str
+) -> None:
+    rate = 0.1 if optimizer == "adafactor" else 3e-3
+    settings = OptimizerSettings(name=optimizer, lr=rate, warmup=1, schedule="constant")  # type: ignore[arg-type]
+    trainer = Trainer(model, config(optimizer=settings, precision=precision))
+    step = step_of(model, tokenizer, 4)
+    losses = [trainer.train_step(step).losses["text"] for _ in range(15)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_run_goes_on_as_if_it_had_not_ended(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    def fresh() -> Trainer:
+        model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+        return Trainer(model, config(ema=0.9, optimizer=OptimizerSettings(name="muon", warmup=5)))
+
+    whole, first, second = fresh(), fresh(), fresh()
+    step = step_of(whole.learner.model, tokenizer, 4)
+    for _ in range(4):
+        whole.train_step(step)
+    for _ in range(2):
+        first.train_step(step)
+    first.save(tmp_path)
+    progress = second.resume(tmp_path)
+    assert progress is not None
+    assert (progress.step, progress.readers) == (2, {0: {"drawn": 4}})
+    for _ in range(2):
+        second.train_step(step)
+    torch.testing.assert_close(weights(second), weights(whole))
+    for name, mean in whole.mean.items():
+        torch.testing.assert_close(second.mean[name], mean)
+
+
+def test_gradients_that_are_not_finite_change_nothing(
+    model: UnifiedIO, tokenizer: Tokenizer
+) -> None:
+    trainer = Trainer(model, config())
+    before = weights(trainer)
+    handle = model.text_token_embedder.weight.register_hook(lambda grad: grad * float("nan"))
+    report = trainer.train_step(step_of(model, tokenizer, 4))
+    handle.remove()
+    assert report.skipped
+    assert trainer.skipped == 1
+    torch.testing.assert_close(weights(trainer), before, rtol=0, atol=0)
+    assert not trainer.train_step(step_of(model, tokenizer, 4)).skipped
+
+
+def test_lora_trains_its_updates_alone_and_merges_into_the_model(
+    model: UnifiedIO, tokenizer: Tokenizer
+) -> None:
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    trainer = Trainer(model, config(lora=LoraSettings(rank=2)))
+    step = step_of(model, tokenizer, 4)
+    for _ in range(3):
+        report = trainer.train_step(step)
+    assert all(name.endswith((".up", ".down")) for name in trainer.weights.named)
+    merged = trainer.finished()
+    assert merged.official_shapes() == UnifiedIO(merged.config).official_shapes()
+    changed = {n for n, p in merged.state_dict().items() if not torch.equal(p, before[n])}
+    assert changed
+    assert all(name.startswith(("encoder", "decoder")) for name in changed)
+    again = Trainer(merged.train(), config()).train_step(step)
+    assert again.losses["text"] < report.losses["text"] + 1e-3
+
+
+def test_frozen_parts_stay_as_they_are() -> None:
+    model = UnifiedIO.synthetic("tiny")
+    trainer = Trainer(model, config())
+    assert not any(".vit." in name or ".vqgan." in name for name in trainer.weights.named)
+    tuned = Trainer(UnifiedIO.synthetic("tiny"), config(train_vit=True))
+    assert any(".vit." in name for name in tuned.weights.named)
+    assert not any(".vqgan." in name for name in tuned.weights.named)
+
+
+RANKS = """
+import sys, torch
+from pathlib import Path
+import torch.distributed as dist
+sys.path.insert(0, {test!r})
+from test_trainer import config, examples, weights
+from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.model import UnifiedIO
+from uio2_ros.processing import Processor, Tokenizer
+from uio2_ros.training.checkpoints import whole
+from uio2_ros.training.readers import Step
+from uio2_ros.training.trainer import Trainer
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+tokenizer = Tokenizer(SYNTHETIC_TOKENIZER)
+trainer = Trainer(model, config(sharded={sharded}))
+made = examples(model, tokenizer)[2 * rank : 2 * rank + 2]
+batch = Processor(model.config, tokenizer).collate(made)
+for _ in range(2):
+    trainer.train_step(Step((batch,), rank, {{"drawn": 2}}))
+trainer.save(Path({folder!r}))
+after = {{name: whole(p).detach() for name, p in trainer.weights.named.items()}}
+if rank == 0:
+    torch.save(after, {out!r})
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize("sharded", [False, True], ids=["ddp", "fsdp2"])
+def test_two_ranks_learn_what_one_does_and_one_goes_on_from_there(
+    tokenizer: Tokenizer, tmp_path: Path, sharded: bool
+) -> None:
+    model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+    alone = Trainer(model, config())
+    step = step_of(model, tokenizer, 4)
+    for _ in range(2):
+        alone.train_step(step)
+
+    out, folder = tmp_path / "after.pt", tmp_path / "checkpoints"
+    folder.mkdir()
+    here = str(Path(__file__).parent)
+    script = RANKS.format(test=here, sharded=sharded, folder=str(folder), out=str(out))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen([sys.executable, "-c", script], env={**shared, "RANK": str(rank)})
+        for rank in range(2)
+    ]
+    assert [rank.wait(240) for rank in ranks] == [0, 0]
+
+    together = torch.load(out)
+    for name, p in alone.weights.named.items():
+        torch.testing.assert_close(together[name], p.detach(), atol=2e-5, rtol=1e-4)
+
+    resumed = Trainer(UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"]), config())
+    progress = resumed.resume(folder)
+    assert progress is not None
+    assert progress.step == 2
+    assert set(progress.readers) == {0, 1}
+    for trainer in (alone, resumed):
+        trainer.train_step(step)
+    torch.testing.assert_close(weights(resumed), weights(alone), atol=1e-4, rtol=1e-3)

@@ -1,0 +1,210 @@
+"""A training run from its configuration to a bundle, in one process or under torchrun.
+
+What it leaves in its folder: `checkpoints/`, from which the same command goes on; `log.jsonl` and
+TensorBoard's files; `sheets/`, pictures of what is learnt; and at the end `bundle/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from uio2_ros.model.bundle import BUNDLE_FILE, TOKENIZER_FILE, Bundle, TrainedFor
+from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.processing import Tokenizer
+from uio2_ros.training.config import TrainingConfig
+from uio2_ros.training.initialization import initialize
+from uio2_ros.training.readers import Step, StepReader, step_loader
+from uio2_ros.training.trainer import StepReport, Trainer, run
+
+CHECKPOINTS, LOG, BUNDLE = "checkpoints", "log.jsonl", "bundle"
+OnStep = Callable[[StepReport, int], None]
+"""Told of every step, and of how many there are."""
+
+
+def train(config: TrainingConfig, on_step: OnStep = lambda *_: None) -> Path:
+    """Train, or go on training, and write the bundle; its folder. Only rank 0 writes."""
+    with _ranks():
+        return _train(config, on_step)
+
+
+class _ranks:
+    """Joins the other processes of torchrun, if there are some, and leaves them at the end."""
+
+    def __enter__(self) -> None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+    def __exit__(self, *_: object) -> None:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _train(config: TrainingConfig, on_step: OnStep) -> Path:
+    torch.manual_seed(config.seed)
+    tokenizer = tokenizer_of(config)
+    model = starting_model(config, Tokenizer(tokenizer)).to(_device())
+    locations = Tokenizer(tokenizer).location_ids
+    trainer = Trainer(model, config, locations)
+    folder = config.output.expanduser() / CHECKPOINTS
+    progress = trainer.resume(folder)
+    rank, ranks = _rank(), dist.get_world_size() if dist.is_initialized() else 1
+    reader = StepReader(
+        config,
+        reading_config(model.config, config),
+        tokenizer,
+        rank=rank,
+        ranks=ranks,
+        states=None if progress is None else progress.readers,
+    )
+    steps = step_loader(reader, config.workers)
+    if rank:
+        run(trainer, steps, folder, lambda _: None)
+    else:
+        _run_first(trainer, steps, folder, on_step)
+    finished = trainer.finished()
+    if not rank:
+        write_bundle(config, finished, tokenizer)
+    return config.output.expanduser() / BUNDLE
+
+
+def _run_first(trainer: Trainer, steps: Iterator[Step], folder: Path, on_step: OnStep) -> None:
+    """The loop of the rank that logs."""
+    config = trainer.config
+    log = Log(config)
+
+    def report(done: StepReport) -> None:
+        if done.step % config.log_every == 0 or done.step == config.steps:
+            log.write(done)
+        on_step(done, config.steps)
+
+    try:
+        run(trainer, steps, folder, report)
+    finally:
+        log.close()
+
+
+class Log:
+    """Numbers of steps in `log.jsonl`, TensorBoard if it is installed, and W&B if it is asked."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        folder = config.output.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / LOG).open("a", encoding="utf-8")
+        self._board = _tensorboard(folder)
+        self._wandb = _wandb(config) if config.wandb else None
+
+    def write(self, done: StepReport) -> None:
+        """Log one step."""
+        numbers = {
+            **done.losses,
+            "gradient norm": done.gradient_norm,
+            "examples per second": done.examples / done.seconds,
+        }
+        self._file.write(json.dumps({"step": done.step, **numbers}) + "\n")
+        self._file.flush()
+        if self._board is not None:
+            for name, value in numbers.items():
+                self._board.add_scalar(name, value, done.step)
+        if self._wandb is not None:
+            self._wandb.log(numbers, step=done.step)
+
+    def close(self) -> None:
+        """Flush and close everything."""
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
+def _tensorboard(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))
+
+
+def _wandb(config: TrainingConfig) -> Any:
+    import wandb
+
+    return wandb.init(project=config.wandb, dir=str(config.output), resume="allow")
+
+
+def starting_model(config: TrainingConfig, tokenizer: Tokenizer) -> UnifiedIO:
+    """The model of a bundle or checkpoint in float32, or one of a shipped configuration, new."""
+    if config.model not in shipped_configs():
+        return UnifiedIO.from_pretrained(config.model, dtype=torch.float32)
+    model = UnifiedIO.from_config(config.model)
+    initialize(model, tokenizer.location_ids if config.loss.soft_locations else None)
+    return model
+
+
+def tokenizer_of(config: TrainingConfig) -> Path:
+    """The tokenizer that is named, or that of the bundle."""
+    if config.tokenizer:
+        return Path(config.tokenizer).expanduser()
+    if config.model in shipped_configs():
+        raise ValueError(f"a new model of size {config.model} needs a tokenizer: name its file")
+    found = locate(config.model).tokenizer
+    if found is None:
+        raise ValueError(f"{config.model} has no tokenizer; name its file with `tokenizer`")
+    return found
+
+
+def reading_config(model: ModelConfig, config: TrainingConfig) -> ModelConfig:
+    """The model's configuration with as many patches of a picture as training shows."""
+    if not config.patches:
+        return model
+    lengths = replace(model.sequence_length, image_input_samples=config.patches)
+    return replace(model, sequence_length=lengths)
+
+
+def write_bundle(config: TrainingConfig, model: UnifiedIO, tokenizer: Path) -> Path:
+    """What was trained as a bundle, in bfloat16: `./uio2 up model:=FOLDER`."""
+    folder = config.output.expanduser() / BUNDLE
+    model.to_dtype(torch.bfloat16, torch.bfloat16, torch.bfloat16).save_pretrained(folder)
+    shutil.copyfile(tokenizer, folder / TOKENIZER_FILE)
+    start = None if config.model in shipped_configs() else locate(config.model).bundle
+    tasks = {task for data in config.data for task in (*data.tasks, *data.task_rates)}
+    spaces = {Path(data.action_space).stem for data in config.data if data.action_space}
+    known = start.trained_for if start is not None else TrainedFor(())
+    Bundle(
+        family="unified_io_2",
+        description=f"Trained from {config.model} by ./uio2 train, {config.steps} steps",
+        licence="" if start is None else start.licence,
+        trained_for=replace(
+            known,
+            tasks=tuple(sorted({*known.tasks, *tasks})),
+            action_spaces=tuple(sorted({*known.action_spaces, *spaces})),
+        ),
+    ).save(folder / BUNDLE_FILE)
+    return folder
+
+
+def last_numbers(folder: Path) -> Mapping[str, float]:
+    """The last line of a run's log."""
+    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+    numbers: dict[str, float] = json.loads(lines[-1])
+    return numbers
+
+
+def _device() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def _rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
