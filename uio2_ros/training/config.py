@@ -107,6 +107,8 @@ class TrainingConfig:
     model: str
     output: Path
     data: tuple[DataSettings, ...]
+    objective: Literal["answers", "dense"] = "answers"
+    """dense: the image ViT alone learns what its patches show, from scenes of the simulator."""
     tokenizer: str = ""
     steps: int = 1000
     batch: int = 32

@@ -8,16 +8,20 @@ Letters of shapes: B pictures, P patches, O objects, K patches of objects.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.data.sample import Sample
 from uio2_ros.processing.config import CLIP_MEAN, CLIP_STD
+from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.sim.spec import Colour, Shape
 from uio2_ros.training.location_codes import fourier_codes, soft_cross_entropy
 
@@ -27,6 +31,7 @@ PLACES = 6
 """Of an object: y1 x1 y2 x2 on the canvas, and x and y of its axis in the action space."""
 LEAST_COVER = 0.25
 """Of a patch, how much an object covers for the patch to be of it."""
+MOST_OBJECTS = 8
 SIDE_SCALE = 4.0
 """Patches: what the distances to an object's sides are divided by."""
 NO_OBJECT = -1
@@ -34,17 +39,46 @@ MEAN, STD = np.array(CLIP_MEAN, np.float32), np.array(CLIP_STD, np.float32)
 
 
 @dataclass(frozen=True)
-class Scenes:
-    """Pictures with their objects, as arrays.
+class Scene:
+    """A picture with its objects, as arrays.
 
-    pictures (N, H, W, 3) uint8; labels (N, H, W), 0 or 1 + the number of the object;
-    objects (N, O, 8): colour, shape, box x1 y1 x2 y2 in pixels, place x y as fractions of the
-    action space. NaN where there is no object, or its place is not known.
+    labels: 0 or 1 + the number of the object. objects: colour, shape, box x1 y1 x2 y2 in pixels,
+    place x y as fractions of the action space; NaN where there is no object, or its place is not
+    known.
     """
 
-    pictures: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.uint8]
-    objects: npt.NDArray[np.float32]
+    pixels: npt.NDArray[np.uint8]  # (H, W, 3)
+    labels: npt.NDArray[np.uint8]  # (H, W)
+    objects: npt.NDArray[np.float32]  # (MOST_OBJECTS, 8)
+
+
+def scene_of(sample: Sample, space: ActionSpace) -> Scene:
+    """What a sample of `simulated_scenes` shows; places are those its plans pick things up at."""
+    image = sample.observation.image
+    assert image is not None
+    labels = np.zeros(image.pixels.shape[:2], np.uint8)
+    objects = np.full((MOST_OBJECTS, 8), np.nan, np.float32)
+    numbers: dict[str, int] = {}
+    for task in sample.tasks:
+        if task.instruction.task == "segment" and len(numbers) < MOST_OBJECTS:
+            found = task.answer.detections[0]
+            number = numbers[found.label] = len(numbers)
+            labels[np.asarray(task.answer.pictures[0].pixels, np.uint8) > 0] = number + 1
+            colour, shape = found.label.split()
+            box = found.box
+            kind = COLOURS.index(Colour(colour)), SHAPES.index(Shape(shape))
+            objects[number, :6] = (*kind, box.x1, box.y1, box.x2, box.y2)
+    for task in sample.tasks:
+        plan = task.answer.plan
+        if plan is None or plan.steps[0].start is None:
+            continue
+        said = task.instruction.instruction
+        named = sorted((one for one in numbers if one in said), key=said.index)
+        if named:
+            x, y, _ = space.dimensions
+            start = plan.steps[0].start
+            objects[numbers[named[0]], 6:] = x.fraction(start.x), y.fraction(start.y)
+    return Scene(image.pixels, labels, objects)
 
 
 @dataclass(frozen=True)
@@ -67,6 +101,10 @@ class DenseBatch:
     colour: Tensor  # (B, O)
     shape: Tensor  # (B, O)
     places: Tensor  # (B, O, PLACES) bins, -1 unknown
+
+    def to(self, device: torch.device | str) -> DenseBatch:
+        """The same batch on another device."""
+        return DenseBatch(*(part.to(device) for part in vars(self).values()))
 
 
 class DenseHeads(nn.Module):
@@ -104,7 +142,7 @@ def dense_scores(heads: DenseHeads, tokens: Tensor, batch: DenseBatch, columns: 
     seen = heads.object_head(tokens)[..., 0].float()
     loss = F.binary_cross_entropy_with_logits(seen[shown], of_object[shown].float())
     x = tokens[of_object]  # (K, E)
-    picture = torch.arange(len(tokens))[:, None].expand_as(number)[of_object]
+    picture = torch.arange(len(tokens), device=tokens.device)[:, None].expand_as(number)[of_object]
     index = number[of_object]
     colour, shape = batch.colour[picture, index], batch.shape[picture, index]
     said_colour, said_shape = heads.colour_head(x).float(), heads.shape_head(x).float()
@@ -155,7 +193,6 @@ class DenseReader:
 
     def __init__(
         self,
-        scenes: Scenes,
         rng: np.random.Generator,
         *,
         canvas: int = 320,
@@ -163,33 +200,28 @@ class DenseReader:
         kept: int = 112,
         augmented: float = 0.7,
     ) -> None:
-        self._scenes = scenes
         self._rng = rng
         self._canvas, self._patch, self._kept = canvas, patch, kept
         self._augmented = augmented
 
-    def batch(self, numbers: npt.NDArray[np.int64]) -> DenseBatch:
-        """The pictures of these numbers."""
-        rows = [self._picture(int(number)) for number in numbers]
+    def batch(self, scenes: Iterable[Scene]) -> DenseBatch:
+        """The patches of some scenes."""
+        rows = [self._picture(scene) for scene in scenes]
         parts = [np.stack(part) for part in zip(*rows, strict=True)]
         patches, mask, positions, objects, colour, shape, places = map(torch.from_numpy, parts)
         return DenseBatch(patches, mask, positions, objects, colour, shape, places)
 
-    def _picture(self, number: int) -> tuple[npt.NDArray[np.generic], ...]:
-        import cv2
-
-        scenes, side, p = self._scenes, self._canvas, self._patch
-        height, width = scenes.pictures.shape[1:3]
+    def _picture(self, scene: Scene) -> tuple[npt.NDArray[np.generic], ...]:
+        side, p = self._canvas, self._patch
+        height, width = scene.labels.shape
         moved = self._rng.uniform() < self._augmented
         view = self._view(height, width) if moved else _letterboxed(height, width, side)
         warp = np.array([[view.scale, 0, view.shift_x], [0, view.scale, view.shift_y]])
-        pixels = cv2.warpAffine(scenes.pictures[number], warp, (side, side))
-        labels: Any = cv2.warpAffine(
-            scenes.labels[number], warp, (side, side), flags=cv2.INTER_NEAREST
-        )
+        pixels = cv2.warpAffine(scene.pixels, warp, (side, side))
+        labels: Any = cv2.warpAffine(scene.labels, warp, (side, side), flags=cv2.INTER_NEAREST)
         inside = np.full((height, width), 255, np.uint8)
         real = cv2.warpAffine(inside, warp, (side, side), flags=cv2.INTER_NEAREST)
-        objects, places = self._objects(scenes.objects[number], view, moved)
+        objects, places = self._objects(scene.objects, view, moved)
         owner = self._owners(labels, len(objects))
         chosen = self._chosen(owner, real[p // 2 :: p, p // 2 :: p].ravel() > 0)
         grid = side // p

@@ -1,14 +1,13 @@
-"""From the data of a configuration to batches: streams of examples, packed and collated.
+"""From streams to the batches of optimiser steps, in reading processes of each rank.
 
-Each rank has `workers` reading processes, and each of those its own part of the data. A batch
-travels with where its reader stood after it, so that what is saved is what was learnt from, however
-many batches wait.
+Each rank has `workers` reading processes, and each of those its own part of the data. A step's
+batches travel with where their reader stood after them, so that what is saved is what was learnt
+from, however many batches wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,196 +16,67 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from uio2_ros.data.shards import DataSetError
-from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
-from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.example import Batch, Example
-from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
-from uio2_ros.training.config import DataSettings, TrainingConfig
-from uio2_ros.training.examples import ExampleError, ExampleMaker
-from uio2_ros.training.mixture import MixtureStream, MixtureTask
+from uio2_ros.processing.example import Batch
+from uio2_ros.robot.action_space import load_action_spaces
+from uio2_ros.training.config import TrainingConfig
+from uio2_ros.training.dense import DenseBatch, DenseReader, scene_of
 from uio2_ros.training.packing import Length, Sized, length_of, pack_bins, row_numbers
-from uio2_ros.training.prepared import ENDING, PreparedStream
-from uio2_ros.training.sources import (
-    CaptionedPictures,
-    CocoFolder,
-    InstructionTexts,
-    OnTheFly,
-    ShardFolder,
-    Source,
-)
+from uio2_ros.training.streams import ExampleStream, make_stream, sample_stream
+from uio2_ros.training.trainer import Step
 
-ENDLESS = 1_000_000
-"""Parts of a source that is rendered on the fly."""
-SCENES_PER_PART = 16
-EPISODES_PER_PART = 1
-LONGEST_FRUITLESS = 1000
-"""Samples in a row of which nothing can be taught before it is an error."""
+DENSE_SPACE = "vima"
+"""The action space that places on the table are fractions of."""
 
 
-class ExampleStream(Protocol):
-    """Examples without end, from where a state says."""
+class Batches(Protocol):
+    """Batches without end, from where a state says."""
 
-    def draw(self) -> Example:
-        """The next example."""
+    def batch(self, size: int) -> Batch | DenseBatch:
+        """The next so many examples."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
-class TaughtStream:
-    """A mixture's samples as the examples that tasks make of them.
+class AnswerBatches:
+    """Examples of a stream, stacked, or packed into rows of so many input and target tokens."""
 
-    Labels that the model cannot give are left out; `skipped` counts them.
-    """
+    def __init__(
+        self, stream: ExampleStream, processor: Processor, packed: tuple[int, int] | None
+    ) -> None:
+        self._stream, self._processor, self._packed = stream, processor, packed
+        self.state_dict, self.load_state_dict = stream.state_dict, stream.load_state_dict
 
-    def __init__(self, mixture: MixtureStream, maker: ExampleMaker) -> None:
-        self._mixture, self._maker = mixture, maker
-        self.skipped = 0
-
-    def draw(self) -> Example:
-        for _ in range(LONGEST_FRUITLESS):
-            drawn = self._mixture.draw()
-            paraphrased = drawn.rng.uniform() < drawn.task.paraphrases
-            variant = int(drawn.rng.integers(1, 1000)) if paraphrased else 0
-            try:
-                examples = self._maker.examples_of(drawn.sample, drawn.number, variant)
-            except ExampleError as problem:
-                self.skipped += 1
-                reason = problem
-                continue
-            return examples[int(drawn.rng.integers(len(examples)))].example
-        raise DataSetError(f"nothing of {LONGEST_FRUITLESS} samples can be taught: {reason}")
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._mixture.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._mixture.load_state_dict(state)
+    def batch(self, size: int) -> Batch:
+        examples = [self._stream.draw() for _ in range(size)]
+        if self._packed is None:
+            return self._processor.collate(examples)
+        sized = [Sized(one, length_of(one, self._processor.config)) for one in examples]
+        items, rows = row_numbers(pack_bins(sized, Length(*self._packed)))
+        return self._processor.collate(items, rows=rows)
 
 
-class BlendedStream:
-    """Several streams, one of which is drawn for each example."""
+class DenseBatches:
+    """Patches of a mixture's scenes, with what is true of them."""
 
-    def __init__(self, streams: Sequence[ExampleStream], rates: Sequence[float], seed: int) -> None:
-        self._streams = tuple(streams)
-        self._shares = np.array(rates) / sum(rates)
-        self._seed, self._drawn = seed, 0
-
-    def draw(self) -> Example:
-        rng = np.random.default_rng([self._seed, self._drawn])
-        self._drawn += 1
-        return self._streams[int(rng.choice(len(self._streams), p=self._shares))].draw()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"drawn": self._drawn, "streams": [one.state_dict() for one in self._streams]}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._drawn = state["drawn"]
-        for stream, its in zip(self._streams, state["streams"], strict=True):
-            stream.load_state_dict(its)
-
-
-def make_stream(
-    config: TrainingConfig, model: ModelConfig, tokenizer: Path, reader: int, readers: int
-) -> ExampleStream:
-    """The examples of one of the readers of a run."""
-    prepared = [one for one in config.data if one.kind == "prepared"]
-    sampled = [one for one in config.data if one.kind != "prepared"]
-    streams: list[ExampleStream] = [
-        PreparedStream(
-            sorted(Path(one.path).glob(f"*{ENDING}")),
-            one.task_rates,
-            kept=config.patches,
-            seed=config.seed,
-            reader=reader,
+    def __init__(self, config: TrainingConfig, model: ModelConfig, reader: int, readers: int):
+        self._stream = sample_stream(config, reader, readers)
+        self._space = load_action_spaces()[DENSE_SPACE]
+        sizes = model.t5_config
+        self._reader = DenseReader(
+            np.random.default_rng([config.seed, reader]),
+            canvas=sizes.default_image_vit_size[0],
+            patch=sizes.image_vit_patch_size,
+            kept=config.patches or model.sequence_length.image_input_samples,
         )
-        for one in prepared
-    ]
-    rates = [one.rate for one in prepared]
-    if sampled:
-        spaces = load_action_spaces()
-        own = [_action_space(one.action_space, spaces) for one in sampled if one.action_space]
-        spaces = {**spaces, **{space.name: space for space in own}}
-        rng = np.random.default_rng([config.seed, reader])
-        maker = ExampleMaker(Processor(model, Tokenizer(tokenizer), rng=rng), spaces)
-        mixture = [_mixture_task(one, spaces) for one in sampled]
-        stream = MixtureStream(mixture, seed=config.seed, reader=reader, readers=readers)
-        streams.append(TaughtStream(stream, maker))
-        rates.append(sum(one.rate for one in sampled))
-    return BlendedStream(streams, rates, config.seed * 1000 + reader)
+        self.state_dict = self._stream.state_dict
+        self.load_state_dict = self._stream.load_state_dict
 
-
-def _mixture_task(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> MixtureTask:
-    name = f"{data.kind} {data.path}".strip()
-    source = SOURCES[data.kind](data, spaces)
-    return MixtureTask(name, source, data.rate, data.tasks, data.paraphrases, data.augmented)
-
-
-def _files(path: str, ending: str) -> tuple[Path, ...]:
-    """A file, or the files of a folder with an ending. DataSetError for none."""
-    given = Path(path).expanduser()
-    found = sorted(given.glob(f"*{ending}")) if given.is_dir() else [given]
-    if not found or not all(one.is_file() for one in found):
-        raise DataSetError(f"{path} is neither a file nor a folder with files *{ending}")
-    return tuple(found)
-
-
-def _lerobot(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
-    from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
-    from uio2_ros.data.lerobot_files import LeRobotDataSet
-
-    settings = ImportSettings(
-        _action_space(data.action_space, spaces), instruction=data.instruction
-    )
-    folder = Path(data.path).expanduser()
-    episodes = len(LeRobotDataSet(folder, "").episodes)
-    return OnTheFly(LeRobotShards(folder, settings, 1), episodes)
-
-
-def _recordings(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
-    from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
-
-    files = _files(data.path, ".mcap")
-    space = _action_space(data.action_space, spaces)
-    settings = RecordingSettings(action_space=space, instruction=data.instruction)
-    return OnTheFly(RecordingShards(files, settings), len(files))
-
-
-def _action_space(name: str, spaces: Mapping[str, ActionSpace]) -> ActionSpace:
-    if name.endswith((".yaml", ".yml")):
-        return read_action_space(Path(name).expanduser())
-    if name not in spaces:
-        raise DataSetError(f"no action space is called {name!r}; expected {', '.join(spaces)}")
-    return spaces[name]
-
-
-SOURCES: Mapping[str, Callable[[DataSettings, Mapping[str, ActionSpace]], Source]] = {
-    "shards": lambda data, _: ShardFolder(Path(data.path).expanduser()),
-    "simulator": lambda *_: OnTheFly(
-        SimulatedShards(SimulatedSettings(), EPISODES_PER_PART), ENDLESS
-    ),
-    "scenes": lambda *_: OnTheFly(SceneShards(SceneSettings(), SCENES_PER_PART), ENDLESS),
-    "lerobot": _lerobot,
-    "mcap": _recordings,
-    "webdataset": lambda data, _: CaptionedPictures(_files(data.path, ".tar")),
-    "coco": lambda data, _: CocoFolder(
-        Path(data.path).expanduser(), Path(data.path).expanduser() / "annotations.json"
-    ),
-    "texts": lambda data, _: InstructionTexts(data.path),
-}
-"""How a source is made, by the kind of data."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The micro-batches of one rank's optimiser step, and where their reader stood after them."""
-
-    batches: tuple[Batch, ...]
-    reader: int
-    state: dict[str, Any]
+    def batch(self, size: int) -> DenseBatch:
+        samples = [self._stream.draw().sample for _ in range(size)]
+        return self._reader.batch(scene_of(sample, self._space) for sample in samples)
 
 
 class StepReader(IterableDataset[Step]):
@@ -233,33 +103,29 @@ class StepReader(IterableDataset[Step]):
         if worker is not None:
             torch.set_num_threads(1)
             cv2.setNumThreads(1)
-        reader = self._rank * count + number
-        stream = make_stream(
-            self._config, self._model, self._tokenizer, reader, self._ranks * count
-        )
+        reader, readers = self._rank * count + number, self._ranks * count
+        source = self._batches(reader, readers)
         if reader in self._states:
-            stream.load_state_dict(self._states[reader])
-        processor = Processor(self._model, Tokenizer(self._tokenizer))
-        share = self._config.batch // self._ranks
+            source.load_state_dict(self._states[reader])
+        sizes = _cut(self._config.batch // self._ranks, self._config.micro_batch)
         while True:
-            examples = [stream.draw() for _ in range(share)]
-            batches = tuple(self._batches(examples, processor))
-            yield Step(batches, reader, stream.state_dict())
+            batches = tuple(source.batch(size) for size in sizes)
+            yield Step(batches, reader, source.state_dict())
 
-    def _batches(self, examples: Sequence[Example], processor: Processor) -> Iterator[Batch]:
-        size = self._config.micro_batch or len(examples)
-        for first in range(0, len(examples), size):
-            yield self._collated(examples[first : first + size], processor)
+    def _batches(self, reader: int, readers: int) -> Batches:
+        if self._config.objective == "dense":
+            return DenseBatches(self._config, self._model, reader, readers)
+        stream = make_stream(self._config, self._model, self._tokenizer, reader, readers)
+        processor = Processor(self._model, Tokenizer(self._tokenizer))
+        return AnswerBatches(stream, processor, self._config.packed)
 
-    def _collated(self, examples: Sequence[Example], processor: Processor) -> Batch:
-        if self._config.packed is None:
-            return processor.collate(examples)
-        sized = [Sized(one, length_of(one, processor.config)) for one in examples]
-        items, rows = row_numbers(pack_bins(sized, Length(*self._config.packed)))
-        return processor.collate(items, rows=rows)
+
+def _cut(share: int, micro_batch: int) -> list[int]:
+    """The sizes of micro-batches that make up a rank's share of a step."""
+    size = micro_batch or share
+    return [min(size, share - first) for first in range(0, share, size)]
 
 
 def step_loader(reader: StepReader, workers: int) -> Iterator[Step]:
     """Steps for ever; from worker processes, if there are some, in turn."""
-    loader = DataLoader(reader, batch_size=None, num_workers=workers)
-    return iter(loader)
+    return iter(DataLoader(reader, batch_size=None, num_workers=workers))

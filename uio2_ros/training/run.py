@@ -24,8 +24,9 @@ from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.initialization import initialize
-from uio2_ros.training.readers import Step, StepReader, step_loader
-from uio2_ros.training.trainer import StepReport, Trainer, run
+from uio2_ros.training.objectives import AnswerObjective, DenseObjective, Objective
+from uio2_ros.training.readers import StepReader, step_loader
+from uio2_ros.training.trainer import Step, StepReport, Trainer, run
 
 CHECKPOINTS, LOG, BUNDLE = "checkpoints", "log.jsonl", "bundle"
 OnStep = Callable[[StepReport, int], None]
@@ -54,8 +55,7 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     torch.manual_seed(config.seed)
     tokenizer = tokenizer_of(config)
     model = starting_model(config, Tokenizer(tokenizer)).to(_device())
-    locations = Tokenizer(tokenizer).location_ids
-    trainer = Trainer(model, config, locations)
+    trainer = Trainer(_objective(model, config, Tokenizer(tokenizer)), config)
     folder = config.output.expanduser() / CHECKPOINTS
     progress = trainer.resume(folder)
     rank, ranks = _rank(), dist.get_world_size() if dist.is_initialized() else 1
@@ -149,6 +149,12 @@ def starting_model(config: TrainingConfig, tokenizer: Tokenizer) -> UnifiedIO:
     model = UnifiedIO.from_config(config.model)
     initialize(model, tokenizer.location_ids if config.loss.soft_locations else None)
     return model
+
+
+def _objective(model: UnifiedIO, config: TrainingConfig, tokenizer: Tokenizer) -> Objective:
+    if config.objective == "dense":
+        return DenseObjective(model)
+    return AnswerObjective(model, config, tokenizer.location_ids)
 
 
 def tokenizer_of(config: TrainingConfig) -> Path:

@@ -1,6 +1,6 @@
 """The training loop: one process, or several of torchrun, which share every step's examples.
 
-Losses are summed over micro-batches and ranks and divided by the tokens of the whole step, so the
+Losses are summed over micro-batches and ranks and divided by the counts of the whole step, so the
 gradient does not depend on how a step is cut.
 """
 
@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import (
+    MixedPrecisionPolicy,
+    fully_shard,
+    register_fsdp_forward_method,
+)
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
-from uio2_ros.model.families.unified_io_2.unified_io import TargetLogits, UnifiedIO
+from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing.example import Batch
 from uio2_ros.training.checkpoints import (
     Progress,
@@ -32,16 +36,23 @@ from uio2_ros.training.checkpoints import (
     whole,
 )
 from uio2_ros.training.config import OptimizerSettings, TrainingConfig
-from uio2_ros.training.grounding import GroundingHead, stacked_marks
+from uio2_ros.training.dense import DenseBatch
 from uio2_ros.training.lora import add_lora, merge_lora
-from uio2_ros.training.loss import LossSettings, training_loss
+from uio2_ros.training.objectives import EXAMPLES, LORA_IN, Objective
 from uio2_ros.training.optimizers import Adafactor, MasterWeights, muon_with_adamw
-from uio2_ros.training.readers import Step
 from uio2_ros.training.schedule import rate_factor
 
-LORA_IN = ("encoder", "decoder")
-FROZEN = (".vqgan.",)
-VIT = ".vit."
+MODEL = "model."
+"""How the names of the model's parameters begin in an objective."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The micro-batches of one rank's optimiser step, and where their reader stood after them."""
+
+    batches: Sequence[Batch | DenseBatch]
+    reader: int
+    state: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,82 +67,47 @@ class StepReport:
     examples: int
 
 
-class Learner(nn.Module):
-    """The model, and what is read from it in training only."""
-
-    def __init__(self, model: UnifiedIO, grounded: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.grounding = GroundingHead(model.config.t5_config.emb_dim) if grounded else None
-        self._encoded: Tensor | None = None
-        if grounded:
-            model.encoder.register_forward_hook(self._keep)
-
-    def forward(
-        self, batch: Batch, dynamic_masking: bool
-    ) -> tuple[dict[str, TargetLogits], Tensor | None]:
-        """What the model gives for a batch, and the grounding loss where it is known."""
-        outputs = self.model(batch, dynamic_masking=dynamic_masking)
-        marks = stacked_marks(batch.examples) if self.grounding is not None else None
-        if self.grounding is None or marks is None or batch.rows is not None:
-            return outputs, None
-        assert self._encoded is not None
-        first = batch.text.shape[1]
-        patches = self._encoded[:, first : first + marks[0].shape[1]]
-        return outputs, self.grounding.loss(patches, *(one.to(patches.device) for one in marks))
-
-    def _keep(self, _module: nn.Module, _inputs: object, hidden: Tensor) -> None:
-        self._encoded = hidden
-
-
 class Trainer:
-    """A model while it learns. Every rank has one; with several, call `torch.distributed` before.
+    """An objective's model while it learns. Every rank has one, of a process group that is there.
 
-    model: its parameters stay where they are; `finished` gives what is to be kept of it.
+    The model's parameters stay where they are; `finished` gives what is to be kept of it.
     """
 
-    def __init__(
-        self, model: UnifiedIO, config: TrainingConfig, locations: range | None = None
-    ) -> None:
+    def __init__(self, objective: Objective, config: TrainingConfig) -> None:
         self.config = config
+        self.objective = objective
         self.step = 0
         self.skipped = 0
         self._ranks = dist.get_world_size() if dist.is_initialized() else 1
         if config.batch % self._ranks:
             raise ValueError(f"a batch of {config.batch} cannot be shared by {self._ranks} ranks")
-        _choose_trained(model, config)
-        self.learner = Learner(model.train(), config.loss.grounding > 0)
+        self._module = cast(nn.Module, objective)
         if config.precision == "bfloat16" and not config.sharded:
-            _cast_trained(self.learner)
+            _cast_trained(self._module)
         self._wrapped = self._distributed()
-        self.weights = MasterWeights(self.learner)
+        self.weights = MasterWeights(self._module)
         self.optimizers = make_optimizers(self.weights.named, config.optimizer)
         self._base = [(group, group["lr"]) for one in self.optimizers for group in one.param_groups]
         self.mean = {n: p.detach().clone() for n, p in self.weights.named.items() if config.ema}
-        self._loss = LossSettings(
-            z_loss=config.loss.z_loss,
-            label_smoothing=config.loss.label_smoothing,
-            locations=locations if config.loss.soft_locations else None,
-            location_sigma=config.loss.soft_locations or 1.0,
-        )
-        self._readers: dict[int, dict[str, object]] = {}
+        self._readers: dict[int, dict[str, Any]] = {}
 
     def train_step(self, step: Step) -> StepReport:
         """Learn from one step's examples. Gradients that are not finite change nothing."""
         began = time.perf_counter()
-        batches = [batch.to(self.learner.model.device) for batch in step.batches]
+        device = self.objective.model.device
+        batches = [batch.to(device) for batch in step.batches]
         counts = self._counts(batches)
-        parts = [self._backward(batch, counts, last=batch is batches[-1]) for batch in batches]
+        losses: Counter[str] = Counter()
+        for batch in batches:
+            losses.update(self._backward(batch, counts, last=batch is batches[-1]))
         self.weights.take_gradients()
         norm = self._update()
         self._readers[step.reader] = step.state
         self.step += 1
-        losses = {name: sum(part.get(name, 0.0) for part in parts) for name in parts[0]}
-        examples = sum(len(batch.text) for batch in batches) * self._ranks
         skipped = not math.isfinite(norm)
         self.skipped += skipped
         elapsed = time.perf_counter() - began
-        return StepReport(self.step, losses, norm, skipped, elapsed, examples)
+        return StepReport(self.step, losses, norm, skipped, elapsed, round(counts[EXAMPLES]))
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
@@ -153,53 +129,54 @@ class Trainer:
 
         With `ema` it has the running means of the weights.
         """
-        config = self.learner.model.config
-        named = self.mean or self.weights.named
-        state = {name: whole(tensor).detach().float() for name, tensor in named.items()}
-        current = {n: whole(p).detach().float() for n, p in self.learner.state_dict().items()}
-        model = UnifiedIO(config)
+        named = {**self.weights.named, **self.mean}
+        trained = {
+            name.removeprefix(MODEL): whole(p).detach().float()
+            for name, p in named.items()
+            if name.startswith(MODEL)
+        }
+        current = {n: whole(p).detach() for n, p in self.objective.model.state_dict().items()}
+        model = UnifiedIO(self.objective.model.config)
         if self.config.lora is not None:
             add_lora(model, LORA_IN, self.config.lora.rank, self.config.lora.alpha)
-        fresh = Learner(model, self.learner.grounding is not None)
-        fresh.load_state_dict({**current, **state})
+        model.load_state_dict({**current, **trained})
         merge_lora(model)
         return model.eval()
 
-    def _distributed(self) -> nn.Module:
+    def _distributed(self) -> Callable[..., Any]:
         if self._ranks == 1:
-            return self.learner
+            return self.objective
         if not self.config.sharded:
-            return DistributedDataParallel(self.learner, find_unused_parameters=True)
+            return DistributedDataParallel(self._module, find_unused_parameters=True)
         half = torch.bfloat16 if self.config.precision == "bfloat16" else None
         policy = MixedPrecisionPolicy(param_dtype=half, reduce_dtype=torch.float32)
-        model = self.learner.model
+        model = self.objective.model
         for layer in (*model.encoder.layers, *model.decoder.layers):
             fully_shard(layer, mp_policy=policy)
-        fully_shard(self.learner, mp_policy=policy)
-        return self.learner
+        for layer in model.decoder.layers:
+            register_fsdp_forward_method(layer, "remember")
+        fully_shard(self._module, mp_policy=policy)
+        return self.objective
 
-    def _counts(self, batches: list[Batch]) -> dict[str, float]:
-        """Target tokens of each modality over all micro-batches and ranks."""
-        counted = [target_counts(self.learner.model, batch) for batch in batches]
-        total = {name: float(sum(one[name] for one in counted)) for name in counted[0]}
-        if self._ranks > 1:
-            sums = torch.tensor(list(total.values()))
-            dist.all_reduce(sums)
-            total = dict(zip(total, sums.tolist(), strict=True))
-        return total
+    def _counts(self, batches: Sequence[Batch | DenseBatch]) -> dict[str, float]:
+        """What losses are means over, of all micro-batches and ranks."""
+        counted: Counter[str] = Counter()
+        for batch in batches:
+            counted.update(self.objective.counts(batch))
+        if self._ranks == 1:
+            return {name: float(count) for name, count in counted.items()}
+        sums = torch.tensor([float(count) for count in counted.values()])
+        sums = sums.to(self.objective.model.device)
+        dist.all_reduce(sums)
+        return dict(zip(counted, sums.tolist(), strict=True))
 
-    def _backward(self, batch: Batch, counts: Mapping[str, float], last: bool) -> dict[str, float]:
+    def _backward(
+        self, batch: Batch | DenseBatch, counts: Mapping[str, float], last: bool
+    ) -> dict[str, float]:
         with self._syncing(last), self._autocast():
-            outputs, grounding = self._wrapped(batch, self.config.dynamic_masking)
-            loss = training_loss(outputs, self._loss, counts)
-            total = loss.total
-            if grounding is not None:
-                share = len(batch.text) * self._ranks / self.config.batch
-                total = total + self.config.loss.grounding * share * grounding
+            total, report = self._wrapped(batch, counts)
             torch.autograd.backward(total * self._ranks)  # ranks' gradients are averaged
-        report = {name: float(part.total.detach()) for name, part in loss.modalities.items()}
-        report |= {f"{n} accuracy": float(part.accuracy) for n, part in loss.modalities.items()}
-        return report if grounding is None else {**report, "grounding": float(grounding.detach())}
+        return {name: float(value) for name, value in report.items()}
 
     def _syncing(self, last: bool) -> AbstractContextManager[object]:
         """Gradients are shared between ranks once a step, with its last micro-batch."""
@@ -210,7 +187,7 @@ class Trainer:
     def _autocast(self) -> AbstractContextManager[object]:
         if self.config.precision != "autocast":
             return nullcontext()
-        return torch.autocast(self.learner.model.device.type, torch.bfloat16)
+        return torch.autocast(self.objective.model.device.type, torch.bfloat16)
 
     def _update(self) -> float:
         """One optimiser step; the norm of the gradients."""
@@ -248,51 +225,25 @@ def make_optimizers(
         )
     if settings.name == "adafactor":
         return (Adafactor(named.values(), settings.lr, weight_decay=settings.weight_decay),)
-    return (
-        torch.optim.AdamW(
-            named.values(), settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
-        ),
+    adamw = torch.optim.AdamW(
+        named.values(), settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay
     )
+    return (adamw,)
 
 
-def target_counts(model: UnifiedIO, batch: Batch) -> dict[str, int]:
-    """Target tokens that count, of every modality that the model writes."""
-    counts = dict.fromkeys(model.config.target_modalities, 0)
-    if batch.text_target is not None:
-        counts["text"] = int((batch.text_target > 0).sum())
-    for name, mask in (("image", batch.image_target_mask), ("audio", batch.audio_target_mask)):
-        if mask is not None:
-            embedder = cast(ImageTargetEmbedder | AudioTargetEmbedder, model.target_embedder(name))
-            counts[name] = int(embedder.cells(mask).sum())
-    return counts
-
-
-def _choose_trained(model: UnifiedIO, config: TrainingConfig) -> None:
-    """VQGANs are never trained, ViTs if asked for, with LoRA its updates alone."""
-    model.checkpoint_activations(config.checkpoint_activations)
-    if config.lora is not None:
-        add_lora(model, LORA_IN, config.lora.rank, config.lora.alpha)
-        return
-    for name, p in model.named_parameters():
-        is_vit = VIT in name
-        frozen = any(part in name for part in FROZEN) or (is_vit and not config.train_vit)
-        p.requires_grad_(not frozen)
-
-
-def _cast_trained(learner: Learner) -> None:
-    """bfloat16 for what is trained; rotary tables and frozen parts stay as they are."""
-    for p in learner.parameters():
-        if p.requires_grad:
-            p.data = p.data.bfloat16()
-
-
-Report = Callable[[StepReport], None]
-
-
-def run(trainer: Trainer, steps: Iterator[Step], folder: Path, report: Report) -> None:
+def run(
+    trainer: Trainer, steps: Iterator[Step], folder: Path, report: Callable[[StepReport], None]
+) -> None:
     """Train to the end of the configuration, with a checkpoint every so many steps."""
     config = trainer.config
     while trainer.step < config.steps:
         report(trainer.train_step(next(steps)))
         if trainer.step % config.save_every == 0 or trainer.step == config.steps:
             trainer.save(folder)
+
+
+def _cast_trained(module: nn.Module) -> None:
+    """bfloat16 for what is trained; rotary tables and frozen parts stay as they are."""
+    for p in module.parameters():
+        if p.requires_grad:
+            p.data = p.data.bfloat16()
