@@ -14,7 +14,6 @@ from torch import Tensor
 
 from uio2_ros.inference import Engine, Generation, Sampling
 from uio2_ros.inference import engine as engine_module
-from uio2_ros.inference.devices import resolve_device, resolve_dtype
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.model import Camera, TrainedFor, UnifiedIO
 from uio2_ros.model.families import family
@@ -285,11 +284,6 @@ def test_rendering_can_be_cancelled_between_rows(engine: Engine) -> None:
     assert rendered == [0, 1]
 
 
-def test_a_cuda_device_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match=r"device is cuda:99 but this PyTorch .* sees \d+ CUDA"):
-        engine_module.resolve_device("cuda:99")
-
-
 def test_timings_are_those_of_the_stages(engine: Engine, five_modalities: Example) -> None:
     (generation,) = engine.generate([five_modalities], sampling=VARIED)
     timings = generation.timings
@@ -504,22 +498,6 @@ def test_low_precision_generates(engine: Engine, tmp_path: Path, unequal: list[E
 def test_settings_that_do_not_exist_are_refused(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="quantize='int2' is not supported: give 'int8', or None"):
         Engine.from_pretrained(tmp_path, tokenizer=engine.tokenizer, quantize="int2")
-    with pytest.raises(ValueError, match="dtype must be auto, float32, bfloat16"):
-        resolve_dtype("int8", torch.device("cpu"))
-
-
-def test_auto_is_float32_on_the_cpu_and_bfloat16_on_cuda() -> None:
-    assert resolve_dtype("auto", torch.device("cpu")) == torch.float32
-    assert resolve_dtype("auto", torch.device("cuda")) == torch.bfloat16
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert resolve_device("auto").type == expected
-    assert resolve_device("cpu") == torch.device("cpu")
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:x"])
-def test_devices_that_do_not_exist_are_refused(device: str) -> None:
-    with pytest.raises(ValueError, match=f"device is '{device}'; give auto, cpu, cuda or cuda:N"):
-        resolve_device(device)
 
 
 # ---- bundles ----

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_inputs import image, waveform
@@ -248,6 +249,17 @@ def test_a_small_vocabulary_is_written_in_the_configuration(
     assert text == "[Text] [S] go to <extra_id_20> <extra_id_20> <extra_id_119> <extra_id_119>"
     with pytest.raises(ValueError, match="vocab_size 444 is too small for the 445 pieces"):
         ModelConfig.load({**data, "t5_config": {**data["t5_config"], "vocab_size": 444}})
+
+
+def test_the_home_directory_may_be_written_as_a_tilde(
+    processor: Processor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cv2.imwrite(str(tmp_path / "mug.png"), image(48, 64))
+    soundfile.write(tmp_path / "bell.wav", waveform(1.0, 1), 16000)
+    example = processor("go", image="~/mug.png", audio="~/bell.wav")
+    assert example.image is not None
+    assert example.audio is not None
 
 
 def test_text_that_is_no_unicode_is_refused(processor: Processor) -> None:

@@ -178,7 +178,7 @@ class HiFiGAN(nn.Module):
         are not those of `config`; the message lists them.
         """
         generator = cls(settings, config)
-        tensors = fuse_weight_norm(read_generator(Path(path)))
+        tensors = fuse_weight_norm(read_generator(Path(path).expanduser()))
         shapes = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
         try:
             check_state_dict(tensors, shapes)

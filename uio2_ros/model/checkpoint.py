@@ -52,6 +52,12 @@ class CheckpointFiles:
     bundle: Bundle | None = None
     is_jax: bool = False
 
+    @property
+    def weight_bytes(self) -> int:
+        """What the weights take on disk."""
+        inside = (part for path in self.weights for part in (path, *path.rglob("*")))
+        return sum(part.stat().st_size for part in inside if part.is_file())
+
 
 def locate(
     id_or_dir: Source,

@@ -29,7 +29,7 @@ def read_sound(
     InvalidInputError for anything else; `name` is what errors call the sound.
     """
     if isinstance(source, (str, os.PathLike)):
-        samples, rate_hz = _read_file(Path(source), name)
+        samples, rate_hz = _read_file(Path(source).expanduser(), name)
     else:
         samples = _checked(source, name)
     return resample(samples, settings.rate_hz if rate_hz is None else rate_hz, settings.rate_hz)
@@ -71,7 +71,7 @@ def read_sound_of_video(
 
     The first is that of the moment `from_s` by the file's clock, at which its pictures begin.
     """
-    track = read_sound_track(Path(path), from_s)
+    track = read_sound_track(Path(path).expanduser(), from_s)
     if track is None:
         return None
     samples = _checked(track.samples.mean(axis=1), f"the sound of {path}")

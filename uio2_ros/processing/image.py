@@ -28,7 +28,7 @@ ASPECT_TOLERANCE = 0.02
 def read_picture(source: Pixels | str | os.PathLike[str], name: str = "image") -> Pixels:
     """The RGB pixels (H, W, 3) of an array or an image file; `name` is what errors call it."""
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source), name)
+        return _read_file(Path(source).expanduser(), name)
     if not isinstance(source, np.ndarray):
         raise InvalidInputError(
             f"{name} must be an RGB array (H, W, 3) or a path, got {type(source).__name__}"

@@ -37,7 +37,7 @@ def read_video(source: Pixels | str | os.PathLike[str], count: int) -> VideoFram
     Segments of a file are equal in time, which its pictures need not be.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source), count)
+        return _read_file(Path(source).expanduser(), count)
     if not isinstance(source, np.ndarray) or source.ndim != 4 or source.shape[3] != 3:
         shape = getattr(source, "shape", type(source).__name__)
         raise InvalidInputError(f"video must be RGB (N, H, W, 3) or a path, got {shape}")

@@ -98,7 +98,7 @@ def action_space_folder(explicit: str | os.PathLike[str] | None = None) -> Path:
     of the package in each ROS prefix, the data folder of the Python environment, the source tree.
     Raises ActionSpaceError, naming them all.
     """
-    candidates = [Path(explicit)] if explicit is not None else list(_usual_folders())
+    candidates = [Path(explicit).expanduser()] if explicit is not None else list(_usual_folders())
     for folder in candidates:
         if folder.is_dir():
             return folder

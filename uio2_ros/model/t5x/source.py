@@ -35,13 +35,13 @@ class JaxCheckpoint:
 
 def is_jax_checkpoint(path: str | os.PathLike[str]) -> bool:
     """Whether `open_checkpoint` is who reads it."""
-    path = Path(path)
+    path = Path(path).expanduser()
     return path.suffix == ".npz" or _index(path) is not None
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> JaxCheckpoint:
     """The checkpoint; of a run's folder its last step. Raises CheckpointError."""
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix == ".npz":
         return _open_npz(path)
     index = _index(path)

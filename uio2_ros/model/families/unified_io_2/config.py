@@ -373,7 +373,9 @@ class ModelConfig:
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        Path(path).expanduser().write_text(
+            json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def _read(data: Any, where: str) -> ModelConfig:
@@ -391,7 +393,7 @@ def _config_path(source: str | Path) -> Path:
     name = HUB_NAMES.get(str(source), str(source))
     if isinstance(source, str) and name in shipped_configs():
         return CONFIG_DIR / f"{name}.json"
-    path = Path(source)
+    path = Path(source).expanduser()
     if path.is_dir():
         path = path / "config.json"
     if not path.is_file():
