@@ -35,7 +35,8 @@ def layout(tmp_path: Path) -> Layout:
     for folder in ("msg", "srv", "action", "compat/vision_msgs/msg", "scripts", "config"):
         (root / folder).mkdir(parents=True)
     (root / "pyproject.toml").write_text(PYPROJECT)
-    (root / "requirements-ros.txt").write_text("ros-rclpy[fastrtps]>=9.1,<10\n")
+    for distro, rclpy in (("kilted", ">=9.1,<10"), ("jazzy", ">=7.1,<8")):
+        (root / f"requirements-ros-{distro}.txt").write_text(f"ros-rclpy[fastrtps]{rclpy}\n")
     for name in ("package.xml", "CMakeLists.txt", "compat/vision_msgs/package.xml"):
         (root / name).write_text("<package/>")
     (root / "msg" / "Keypoint.msg").write_text("float64 x\n")

@@ -16,7 +16,7 @@ from uio2_ros.cli.bootstrap.environment import (
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.ros import Ros
 
-WHEELS = Ros("wheels")
+WHEELS = Ros()
 
 
 def entries(environ: dict[str, str], name: str) -> list[str]:

@@ -11,7 +11,7 @@ from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.ros import Ros
 from uio2_ros.cli.bootstrap.stamp import write_stamp
 
-WHEELS = Ros("wheels")
+WHEELS = Ros()
 TITLE = "Building the message types"
 
 

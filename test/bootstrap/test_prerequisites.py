@@ -103,20 +103,30 @@ def test_root_installs_only_what_was_agreed_to(
     assert len(executed) == runs
 
 
-@pytest.mark.parametrize(("system", "machine"), [("Darwin", "arm64"), ("Linux", "aarch64")])
+@pytest.mark.parametrize(
+    ("system", "machine", "way_out"),
+    [("Darwin", "arm64", "use such a machine"), ("Linux", "aarch64", "install and source ROS 2")],
+)
 def test_other_platforms_are_refused_with_a_way_out(
-    monkeypatch: pytest.MonkeyPatch, system: str, machine: str
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, way_out: str
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    with pytest.raises(SetupError, match=f"{system} on {machine}, expected Linux on x86_64"):
-        check_platform()
+    with pytest.raises(SetupError, match=f"{system} on {machine}, .* Linux on x86_64: {way_out}"):
+        check_platform(Ros())
+
+
+def test_a_ros_of_its_own_makes_an_aarch64_machine_do(
+    monkeypatch: pytest.MonkeyPatch, sourced_ros: Path
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    check_platform(Ros("lyrical", sourced_ros, "3.14"))
 
 
 def test_an_old_c_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.17"))
     with pytest.raises(SetupError, match=r"glibc 2\.17, expected 2\.28"):
-        check_platform()
+        check_platform(Ros())
 
 
 def test_a_missing_python_is_named(monkeypatch: pytest.MonkeyPatch, sourced_ros: Path) -> None:

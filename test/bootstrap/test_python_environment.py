@@ -1,5 +1,6 @@
 """When `.venv` is made, updated or left alone, and what is installed into it."""
 
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from uio2_ros.cli.bootstrap.requirements import project_requirements
 from uio2_ros.cli.bootstrap.ros import Ros
 from uio2_ros.cli.bootstrap.stamp import read_stamp
 
-WHEELS = Ros("wheels")
+WHEELS = Ros()
 TORCH_TITLE = "Installing torch (CPU build)"
 PACKAGES_TITLE = "Installing packages and ROS 2"
 NOT_OFFERED = "ERROR: No matching distribution found for torch==2.13.0+cpu"
@@ -46,7 +47,7 @@ def test_packages_may_not_replace_torch(
     command = progress.command(PACKAGES_TITLE)
     constraints = Path(command[command.index("-c") + 1]).read_text()
     assert constraints == "torch==2.13.0+cpu\n"
-    assert str(with_venv.root / "requirements-ros.txt") in command
+    assert str(with_venv.root / "requirements-ros-kilted.txt") in command
 
 
 def test_nothing_runs_when_nothing_changed(with_venv: Layout, progress: Any) -> None:
@@ -64,7 +65,7 @@ def test_tests_add_their_packages_and_keep_them(with_venv: Layout, progress: Any
     assert read_stamp(with_venv.environment_stamp)["extras"].split() == sorted(TEST_EXTRAS)
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "requirements-ros.txt"])
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements-ros-kilted.txt"])
 def test_changed_requirements_are_installed(with_venv: Layout, progress: Any, name: str) -> None:
     ensure_environment(with_venv, WHEELS, USER_EXTRAS, progress, assume_yes=False)
     progress.commands.clear()
@@ -105,7 +106,7 @@ def test_another_ros_gets_a_new_environment_that_sees_its_packages(
     )
     assert "--system-site-packages" in progress.command("Making the virtual environment .venv")
     assert (with_venv.colcon / "constraints.txt").read_text() == "numpy==1.26.4\n"
-    assert "requirements-ros.txt" not in " ".join(progress.command("Installing packages"))
+    assert "requirements-ros" not in " ".join(progress.command("Installing packages"))
 
 
 def test_cuda_does_not_come_by_accident(with_venv: Layout, progress: Any) -> None:
@@ -123,6 +124,11 @@ def test_cuda_comes_where_it_was_agreed_to(with_venv: Layout, progress: Any) -> 
 
 def test_a_gpu_asks_for_the_build_with_cuda() -> None:
     assert choose_torch({}, has_gpu=True, recorded={}).requirement == "torch==2.13.0"
+
+
+def test_other_machines_take_the_only_build_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert choose_torch({}, has_gpu=False, recorded={}).requirement == "torch==2.13.0"
 
 
 def test_a_chosen_torch_is_kept_in_later_shells() -> None:

@@ -9,51 +9,65 @@ from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.ros import find_ros, missing_packages, relocate_wheels
 
 
-def test_without_a_sourced_ros_the_wheels_are_used(layout: Layout) -> None:
-    ros = find_ros({}, layout)
+def test_without_a_sourced_ros_the_wheels_are_used() -> None:
+    ros = find_ros({})
     assert not ros.is_sourced
     assert ros.identity == "wheels"
 
 
-@pytest.mark.parametrize("distro", ["jazzy", "kilted"])
+@pytest.mark.parametrize("distro", ["jazzy", "kilted", "lyrical"])
 def test_a_sourced_ros_is_used_with_the_python_it_was_built_for(
-    layout: Layout, sourced_ros: Path, distro: str
+    sourced_ros: Path, distro: str
 ) -> None:
     environ = {"ROS_DISTRO": distro, "AMENT_PREFIX_PATH": f"/overlay:{sourced_ros}"}
-    ros = find_ros(environ, layout)
+    ros = find_ros(environ)
     assert ros.prefix == sourced_ros
     assert ros.python_version == "3.12"
     assert ros.identity == f"{distro} {sourced_ros}"
 
 
-def test_an_unsupported_distribution_is_named_with_a_way_out(
-    layout: Layout, sourced_ros: Path
-) -> None:
+def test_an_unsupported_distribution_is_named_with_a_way_out(sourced_ros: Path) -> None:
     environ = {"ROS_DISTRO": "humble", "AMENT_PREFIX_PATH": str(sourced_ros)}
-    with pytest.raises(SetupError, match=r"'humble'.*jazzy or kilted.*UIO2_ROS=wheels"):
-        find_ros(environ, layout)
+    with pytest.raises(SetupError, match=r"'humble'.*jazzy or kilted or lyrical.*UIO2_ROS=wheels"):
+        find_ros(environ)
 
 
-def test_the_wheels_can_be_asked_for(layout: Layout, sourced_ros: Path) -> None:
+def test_the_wheels_can_be_asked_for(sourced_ros: Path) -> None:
     environ = {
         "ROS_DISTRO": "humble",
         "AMENT_PREFIX_PATH": str(sourced_ros),
         "UIO2_ROS": "wheels",
     }
-    assert not find_ros(environ, layout).is_sourced
+    assert not find_ros(environ).is_sourced
+
+
+def test_wheels_of_another_distribution_have_folders_of_their_own(layout: Layout) -> None:
+    ros = find_ros({"UIO2_ROS": "jazzy"})
+    assert (ros.requirements, ros.identity) == ("requirements-ros-jazzy.txt", "jazzy wheels")
+    beside = Layout(layout.root, ros.variant)
+    assert (beside.venv.name, beside.colcon.name) == (".venv-jazzy", ".colcon-jazzy")
+    assert find_ros({"UIO2_ROS": "wheels"}) == find_ros({"UIO2_ROS": "kilted"}) == find_ros({})
+
+
+def test_wheels_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(
+        SetupError, match="UIO2_ROS is 'humble', expected wheels or kilted or jazzy"
+    ):
+        find_ros({"UIO2_ROS": "humble"})
 
 
 def test_our_own_environment_is_not_taken_for_a_sourced_ros(layout: Layout) -> None:
     (layout.venv / "share" / "rclpy").mkdir(parents=True)
+    (layout.venv / "pyvenv.cfg").touch()
     environ = {"AMENT_PREFIX_PATH": f"{layout.install}:{layout.venv}", "ROS_DISTRO": "kilted"}
-    assert not find_ros(environ, layout).is_sourced
+    assert not find_ros(environ).is_sourced
 
 
-def test_a_ros_without_rclpy_for_python_is_reported(layout: Layout, tmp_path: Path) -> None:
+def test_a_ros_without_rclpy_for_python_is_reported(tmp_path: Path) -> None:
     (tmp_path / "broken" / "share" / "rclpy").mkdir(parents=True)
     environ = {"ROS_DISTRO": "jazzy", "AMENT_PREFIX_PATH": str(tmp_path / "broken")}
     with pytest.raises(SetupError, match="no Python package rclpy"):
-        find_ros(environ, layout)
+        find_ros(environ)
 
 
 def test_stand_ins_are_needed_only_for_packages_no_prefix_has(tmp_path: Path) -> None:

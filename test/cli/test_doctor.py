@@ -25,7 +25,7 @@ class Probed(installed.Installation):
     """An installation whose packages answer what the test says."""
 
     def __init__(self, root: Path, answer: dict[str, Any]) -> None:
-        super().__init__(Layout(root), Ros("wheels"))
+        super().__init__(Layout(root), Ros())
         object.__setattr__(self, "answer", answer)
 
     def probe(self, name: str, *arguments: str) -> dict[str, Any]:  # noqa: ARG002
@@ -178,7 +178,7 @@ def test_synthetic_weights_are_called_what_they_are() -> None:
 
 
 def test_a_probe_that_crashes_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installation = installed.Installation(Layout(tmp_path), Ros("wheels"))
+    installation = installed.Installation(Layout(tmp_path), Ros())
     assert installation.probe("torch") == {"error": "there is no .venv"}
     crashing = tmp_path / ".venv" / "bin" / "python"
     crashing.parent.mkdir(parents=True)
@@ -198,7 +198,7 @@ def test_this_machine_is_in_order() -> None:
 
 
 def test_a_checkout_without_set_up_gets_a_report_and_no_traceback(tmp_path: Path) -> None:
-    for name in ("uio2", "uio2_ros", "config", "pyproject.toml", "requirements-ros.txt"):
+    for name in ("uio2", "uio2_ros", "config", "pyproject.toml", "requirements-ros-kilted.txt"):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("package.xml", "CMakeLists.txt"):
         (tmp_path / name).touch()

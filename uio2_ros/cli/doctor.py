@@ -15,7 +15,7 @@ from pathlib import Path
 
 from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.layout import Layout
-from uio2_ros.cli.bootstrap.ros import WHEELS, Ros, find_ros
+from uio2_ros.cli.bootstrap.ros import Ros, find_ros
 from uio2_ros.cli.diagnosis import installation as installed
 from uio2_ros.cli.diagnosis import machine
 from uio2_ros.cli.diagnosis.finding import Finding, Status, broken
@@ -27,7 +27,7 @@ MARKS = {Status.OK: "ok     ", Status.LIMITED: "limited", Status.BROKEN: "BROKEN
 def main(argv: Sequence[str]) -> int:
     """Print the report; 1 if something without which nothing runs is broken."""
     options = _parse(argv)
-    findings = examine(Layout(ROOT), options.model, options.tokenizer)
+    findings = examine(options.model, options.tokenizer)
     for finding in findings:
         print(render(finding))
     broken_count = sum(finding.status is Status.BROKEN for finding in findings)
@@ -36,14 +36,15 @@ def main(argv: Sequence[str]) -> int:
     return int(broken_count > 0)
 
 
-def examine(layout: Layout, model: str, tokenizer: str) -> list[Finding]:
+def examine(model: str, tokenizer: str) -> list[Finding]:
     """Run all checks; those that start a process run side by side."""
     findings = []
     try:
-        ros = find_ros(os.environ, layout)
+        ros = find_ros(os.environ)
     except SetupError as failure:
         findings.append(broken("sourced ROS 2", os.environ.get("ROS_DISTRO", ""), str(failure)))
-        ros = Ros(WHEELS)
+        ros = Ros()
+    layout = Layout(ROOT, ros.variant)
     installation = installed.Installation(layout, ros)
     environment = installation.environment
     probing = (
@@ -59,7 +60,7 @@ def examine(layout: Layout, model: str, tokenizer: str) -> list[Finding]:
     )
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = [pool.submit(check) for check in probing]
-        findings += [machine.check_system(), *machine.check_prerequisites(ros)]
+        findings += [machine.check_system(ros), *machine.check_prerequisites(ros)]
         findings += [machine.check_memory(), machine.check_disk(layout)]
         findings += [machine.check_shared_memory(), *(answer.result() for answer in answers)]
     return findings

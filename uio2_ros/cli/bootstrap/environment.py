@@ -49,6 +49,7 @@ def build_environment(environ: Mapping[str, str], layout: Layout, ros: Ros) -> d
     result = outer_environment(environ, layout, ros)
     _prepend(result, "PATH", [layout.venv / "bin"])
     if not ros.is_sourced:
+        result["ROS_DISTRO"] = ros.distro  # another one may be sourced
         _prepend(result, "AMENT_PREFIX_PATH", [layout.venv])
         _prepend(result, "CMAKE_PREFIX_PATH", [layout.venv])
     return result

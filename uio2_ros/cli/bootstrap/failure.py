@@ -35,7 +35,7 @@ SYMPTOMS = (
     Symptom(
         r"No matching distribution found for (?P<what>\S+)",
         "the package source has no version of {what} for this Python and this machine",
-        "check pip config list; Python 3.10 to 3.13 on x86-64 Linux with glibc 2.28 are supported",
+        "check pip config list; Python 3.10 to 3.14 on x86-64 Linux with glibc 2.28 are supported",
     ),
     Symptom(
         r"ResolutionImpossible|conflicting dependencies",

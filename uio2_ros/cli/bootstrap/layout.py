@@ -8,13 +8,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders of one checkout; everything the set-up writes is under `.venv` and `.colcon`."""
+    """Folders of one checkout; everything the set-up writes is under `.venv` and `.colcon`.
+
+    A `variant` has folders of its own, `.venv-jazzy` and `.colcon-jazzy`, so that several ROS
+    distributions can be tried from one checkout.
+    """
 
     root: Path
+    variant: str = ""
 
     @property
     def venv(self) -> Path:
-        return self.root / ".venv"
+        return self.root / f".venv{self._suffix}"
 
     @property
     def python(self) -> Path:
@@ -26,7 +31,7 @@ class Layout:
 
     @property
     def colcon(self) -> Path:
-        return self.root / ".colcon"
+        return self.root / f".colcon{self._suffix}"
 
     @property
     def build(self) -> Path:
@@ -47,6 +52,10 @@ class Layout:
     @property
     def interfaces_stamp(self) -> Path:
         return self.colcon / "uio2-interfaces.json"
+
+    @property
+    def _suffix(self) -> str:
+        return f"-{self.variant}" if self.variant else ""
 
     def installed_python_folders(self) -> list[Path]:
         """Where colcon put Python packages: Debian's Pythons use other folder names than ours."""

@@ -18,7 +18,7 @@ from uio2_ros.cli.bootstrap.python_environment import (
     USER_EXTRAS,
     ensure_environment,
 )
-from uio2_ros.cli.bootstrap.ros import WHEELS, Ros, find_ros
+from uio2_ros.cli.bootstrap.ros import Ros, find_ros
 from uio2_ros.cli.commands import COMMANDS
 
 USAGE = """\
@@ -30,9 +30,10 @@ Sets up what is missing (.venv and .colcon in this folder), then runs COMMAND:
 
   --yes    install missing system packages without asking (also with CI=true)
 
-./uio2 COMMAND --help explains a command. With a sourced ROS 2 Jazzy or Kilted that ROS is used,
-else one is installed into .venv; UIO2_ROS=wheels asks for the latter. UIO2_TORCH_SPEC and
-UIO2_TORCH_INDEX choose another torch and the package index it comes from.
+./uio2 COMMAND --help explains a command. With a sourced ROS 2 Jazzy, Kilted or Lyrical that ROS is
+used, else Kilted is installed into .venv; UIO2_ROS=kilted or =jazzy asks for wheels of that
+distribution (Jazzy: in .venv-jazzy). UIO2_TORCH_SPEC and UIO2_TORCH_INDEX choose another torch and
+the package index it comes from.
 """
 
 
@@ -56,7 +57,7 @@ def main(root: Path, argv: Sequence[str]) -> int:
         print(f"uio2: no command '{command}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        return run_command(Layout(root), command, rest, assume_yes)
+        return run_command(root, command, rest, assume_yes)
     except SetupError as failure:
         print(f"uio2: {failure}", file=sys.stderr)
         return 1
@@ -65,11 +66,12 @@ def main(root: Path, argv: Sequence[str]) -> int:
         return 130
 
 
-def run_command(layout: Layout, command: str, arguments: Sequence[str], assume_yes: bool) -> int:
+def run_command(root: Path, command: str, arguments: Sequence[str], assume_yes: bool) -> int:
     """Set up as far as the command needs, then hand over to it."""
     if not COMMANDS[command].needs_setup:
-        return _become(Path(sys.executable), command, arguments, _diagnosis_environment(layout))
-    ros = find_ros(os.environ, layout)
+        return _become(Path(sys.executable), command, arguments, _diagnosis_environment(root))
+    ros = find_ros(os.environ)
+    layout = Layout(root, ros.variant)
     set_up(layout, ros, TEST_EXTRAS if command == "test" else USER_EXTRAS, assume_yes)
     env = run_environment(os.environ, layout, ros)
     if command == "env":
@@ -86,13 +88,13 @@ def set_up(layout: Layout, ros: Ros, extras: Sequence[str], assume_yes: bool) ->
         ensure_interfaces(layout, ros, progress)
 
 
-def _diagnosis_environment(layout: Layout) -> dict[str, str]:
+def _diagnosis_environment(root: Path) -> dict[str, str]:
     """The doctor must run where the set-up fails, an unsupported sourced ROS included."""
     try:
-        ros = find_ros(os.environ, layout)
+        ros = find_ros(os.environ)
     except SetupError:
-        ros = Ros(WHEELS)
-    return run_environment(os.environ, layout, ros)
+        ros = Ros()
+    return run_environment(os.environ, Layout(root, ros.variant), ros)
 
 
 def _become(python: Path, command: str, arguments: Sequence[str], env: dict[str, str]) -> int:

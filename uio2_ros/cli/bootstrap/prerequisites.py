@@ -17,7 +17,9 @@ from uio2_ros.cli.bootstrap.progress import Progress
 from uio2_ros.cli.bootstrap.ros import Ros
 
 OLDEST_GLIBC = (2, 28)
-PYTHON_VERSIONS = ("3.12", "3.11", "3.10", "3.13")  # in the order they are tried
+PYTHON_VERSIONS = ("3.12", "3.11", "3.10", "3.13", "3.14")  # in the order they are tried
+WHEEL_MACHINES = ("x86_64",)
+SOURCED_MACHINES = ("x86_64", "aarch64")  # a ROS of its own serves a Jetson or a Raspberry Pi
 
 INSTALL_COMMANDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "apt-get": (("apt-get", "update"), ("apt-get", "install", "-y", "--no-install-recommends")),
@@ -135,13 +137,20 @@ PREREQUISITES = (
 )
 
 
-def check_platform() -> None:
-    """Raise SetupError where the ROS 2 wheels and torch cannot run."""
+def check_platform(ros: Ros) -> None:
+    """Raise SetupError where torch, or ROS 2 as wheels, cannot run."""
     system, machine = platform.system(), platform.machine()
-    if (system, machine) != ("Linux", "x86_64"):
+    machines = SOURCED_MACHINES if ros.is_sourced else WHEEL_MACHINES
+    if system != "Linux" or machine not in machines:
+        way_out = (
+            "install and source ROS 2 there"
+            if machine in SOURCED_MACHINES
+            else ("use such a machine or container")
+        )
         raise SetupError(
-            f"this machine is {system} on {machine}, expected Linux on x86_64: use such a machine "
-            "or container, or build the package in a ROS 2 workspace with colcon"
+            f"this machine is {system} on {machine}, and ROS 2 as wheels needs Linux on "
+            f"{' or '.join(machines)}: {way_out}, or build the package in a ROS 2 workspace with "
+            "colcon"
         )
     libc, version = platform.libc_ver()
     if libc == "glibc" and tuple(map(int, version.split(".")[:2])) < OLDEST_GLIBC:
@@ -152,7 +161,7 @@ def check_platform() -> None:
 
 
 def find_python(ros: Ros) -> Path:
-    """The interpreter for `.venv`: 3.10 to 3.13, or the one the sourced ROS was built for."""
+    """The interpreter for `.venv`: 3.10 to 3.14, or the one the sourced ROS was built for."""
     wanted = (ros.python_version,) if ros.is_sourced else PYTHON_VERSIONS
     running = Path(getattr(sys, "_base_executable", sys.executable))
     if f"{sys.version_info.major}.{sys.version_info.minor}" in wanted:

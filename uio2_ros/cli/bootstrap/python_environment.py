@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -44,10 +45,11 @@ class Torch:
 def choose_torch(environ: Mapping[str, str], has_gpu: bool, recorded: Mapping[str, str]) -> Torch:
     """UIO2_TORCH_SPEC, or what it was when `.venv` was made, or the default for this machine.
 
-    The default is the CPU build unless there is an NVIDIA GPU: without `+cpu` Linux gets the CUDA
-    build and some gigabytes of CUDA with it.
+    The default is the CPU build unless there is an NVIDIA GPU: without `+cpu` x86-64 Linux gets
+    the CUDA build and some gigabytes of CUDA with it. PyPI's build for other machines is small.
     """
-    default = f"torch=={TORCH_VERSION}" if has_gpu else f"torch=={TORCH_VERSION}+cpu"
+    plain = has_gpu or platform.machine() != "x86_64"
+    default = f"torch=={TORCH_VERSION}" if plain else f"torch=={TORCH_VERSION}+cpu"
     kept = recorded.get("torch") if recorded.get("torch_default") == default else None
     requirement = environ.get("UIO2_TORCH_SPEC") or kept or default
     return Torch(requirement, default, environ.get("UIO2_TORCH_INDEX", ""))
@@ -63,7 +65,7 @@ def environment_inputs(
     """What `.venv` depends on. Another root, ROS or Python asks for a new one."""
     project = (layout.root / "pyproject.toml").read_text(encoding="utf-8")
     needs = project.split("\n[tool.", 1)[0]  # what follows configures tools and installs nothing
-    needs += (layout.root / "requirements-ros.txt").read_text(encoding="utf-8")
+    needs += (layout.root / ros.requirements).read_text(encoding="utf-8")
     return {
         "root": str(layout.root),
         "ros": ros.identity,
@@ -90,7 +92,7 @@ def ensure_environment(
     wanted = environment_inputs(layout, ros, torch, extras)
     if is_current(recorded, wanted) and layout.python.exists():
         return
-    check_platform()
+    check_platform(ros)
     python = find_python(ros)
     ensure_prerequisites(python, progress, assume_yes)
     _make_venv(layout, ros, python, recorded, progress)
@@ -162,7 +164,7 @@ def _install_packages(
     requirements.write_text(_project_requirements(layout, extras, env), encoding="utf-8")
     arguments: list[str | Path] = ["-r", requirements, "-c", constraints]
     if not ros.is_sourced:
-        arguments += ["-r", layout.root / "requirements-ros.txt"]
+        arguments += ["-r", layout.root / ros.requirements]
     elif shutil.which("colcon", path=env["PATH"]) is None:
         arguments += ["colcon-common-extensions"]
     title = "Installing packages" if ros.is_sourced else "Installing packages and ROS 2"

@@ -1,4 +1,4 @@
-"""Which ROS 2 this checkout uses: the sourced one, or the wheels inside `.venv`."""
+"""Which ROS 2 this checkout uses: the sourced one, or wheels inside a virtual environment."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uio2_ros.cli.bootstrap.failure import SetupError
-from uio2_ros.cli.bootstrap.layout import Layout
 
-SUPPORTED_DISTROS = ("jazzy", "kilted")
-WHEELS = "wheels"
+SUPPORTED_DISTROS = ("jazzy", "kilted", "lyrical")
+WHEELS = {"wheels": "kilted", "kilted": "kilted", "jazzy": "jazzy"}
+"""Values of UIO2_ROS, and the distribution whose wheels they ask for."""
+DEFAULT_WHEELS = "kilted"
 
 
 @dataclass(frozen=True)
 class Ros:
-    """Where ROS 2 comes from; `prefix` is None for the wheels."""
+    """Where ROS 2 comes from; `prefix` is None for wheels."""
 
-    distro: str
+    distro: str = DEFAULT_WHEELS
     prefix: Path | None = None
     python_version: str = ""  # "3.12": the Python its rclpy was compiled for
 
@@ -29,17 +30,35 @@ class Ros:
 
     @property
     def identity(self) -> str:
-        return f"{self.distro} {self.prefix}" if self.is_sourced else WHEELS
+        """What tells one environment from another."""
+        if self.is_sourced:
+            return f"{self.distro} {self.prefix}"
+        return f"{self.variant} wheels".lstrip()
+
+    @property
+    def variant(self) -> str:
+        """That of the `Layout`: wheels other than the usual ones do not replace these."""
+        return "" if self.is_sourced or self.distro == DEFAULT_WHEELS else self.distro
+
+    @property
+    def requirements(self) -> str:
+        """The file that names the wheels."""
+        return f"requirements-ros-{self.distro}.txt"
 
 
-def find_ros(environ: Mapping[str, str], layout: Layout) -> Ros:
-    """The sourced ROS 2 if there is one, else the wheels; UIO2_ROS=wheels forces the wheels.
+def find_ros(environ: Mapping[str, str]) -> Ros:
+    """The sourced ROS 2 if there is one, else wheels; UIO2_ROS asks for wheels by name.
 
-    Raises SetupError for a sourced distribution that is not supported.
+    Raises SetupError for a sourced distribution that is not supported, and for unknown wheels.
     """
-    prefix = _rclpy_prefix(environ, layout)
-    if environ.get("UIO2_ROS") == WHEELS or prefix is None:
-        return Ros(distro=WHEELS)
+    asked = environ.get("UIO2_ROS", "")
+    if asked:
+        if asked not in WHEELS:
+            raise SetupError(f"UIO2_ROS is '{asked}', expected {' or '.join(WHEELS)}")
+        return Ros(WHEELS[asked])
+    prefix = _rclpy_prefix(environ)
+    if prefix is None:
+        return Ros()
     distro = environ.get("ROS_DISTRO", "")
     if distro not in SUPPORTED_DISTROS:
         raise SetupError(
@@ -50,11 +69,11 @@ def find_ros(environ: Mapping[str, str], layout: Layout) -> Ros:
     return Ros(distro, prefix, _rclpy_python(prefix))
 
 
-def _rclpy_prefix(environ: Mapping[str, str], layout: Layout) -> Path | None:
-    own = (layout.venv, layout.install)
+def _rclpy_prefix(environ: Mapping[str, str]) -> Path | None:
     for entry in environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
         prefix = Path(entry)
-        if entry and prefix not in own and (prefix / "share" / "rclpy").is_dir():
+        has_wheels = (prefix / "pyvenv.cfg").is_file()
+        if entry and not has_wheels and (prefix / "share" / "rclpy").is_dir():
             return prefix
     return None
 

@@ -27,10 +27,10 @@ LARGE_MODEL_BYTES = 12 * GIB  # the large checkpoint in float32 with its activat
 DDS_SEGMENT_BYTES = 64 * 2**20  # one participant's segment in config/fastdds.xml
 
 
-def check_system() -> Finding:
+def check_system(ros: Ros) -> Finding:
     system = f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}"
     try:
-        check_platform()
+        check_platform(ros)
     except SetupError as failure:
         return broken("system", system, str(failure))
     return ok("system", system)
