@@ -1,4 +1,4 @@
-"""`./uio2 data write | import | info | view`: data sets to train on (docs/data.md)."""
+"""`./uio2 data write | import | info | view | tokenizer | prepare` (docs/data.md)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import ActionSpaceError
-from uio2_ros.robot.errors import InvalidInputError, TokenizerError
+from uio2_ros.robot.errors import CheckpointError, InvalidInputError, TokenizerError
 
 ACTIONS = {
     "write": "uio2_ros.cli.data_write",
     "import": "uio2_ros.cli.data_import",
     "info": "uio2_ros.cli.data_info",
     "view": "uio2_ros.cli.data_view",
+    "tokenizer": "uio2_ros.cli.data_tokenizer",
+    "prepare": "uio2_ros.cli.data_prepare",
 }
 USAGE = f"""\
 usage: ./uio2 data {{{",".join(ACTIONS)}}} [OPTION ...]
@@ -24,11 +26,14 @@ usage: ./uio2 data {{{",".join(ACTIONS)}}} [OPTION ...]
   import  make a data set of a LeRobot data set or of ROS 2 recordings
   info    what is in a data set
   view    draw samples as the model is shown them, and what it is to answer
+  tokenizer  train a small tokenizer on the words of a data set
+  prepare    what a model makes of the pictures, and what is asked of them, to train on
 
 ./uio2 data ACTION --help explains its options.
 """
 EXPLAINED = (
     ActionSpaceError,
+    CheckpointError,
     DataSetError,
     InvalidInputError,
     RecordingError,

@@ -16,20 +16,24 @@ from tqdm import tqdm
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DataSet
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
+from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
 from uio2_ros.data.writing import Amount, ShardSource, Written, write_data_set
 from uio2_ros.sim import SIM_TASKS, PictureSize, Split
 
 MIB = 2**20
+SCENES_PER_SHARD = 50
 
 
 def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
+    storage = Storage(asked.jpeg_quality or None)
+    if asked.scenes:
+        return _write_scenes(asked, storage)
     try:
         settings = _settings(asked)
     except ValueError as problem:
         print(f"uio2 data write: {problem}", file=sys.stderr)
         return 2
-    storage = Storage(asked.jpeg_quality or None)
     data = DataSet.create(asked.folder, _record(settings, asked.episodes_per_shard, storage))
     amount = (
         Amount(samples=asked.samples)
@@ -37,6 +41,26 @@ def main(argv: Sequence[str]) -> int:
         else Amount(shards=math.ceil(asked.episodes / asked.episodes_per_shard))
     )
     source = SimulatedShards(settings, asked.episodes_per_shard)
+    write_and_report(data, source, amount, asked.workers, storage)
+    return 0
+
+
+def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
+    """Tables that are only looked at."""
+    size = PictureSize(asked.size[0], asked.size[-1])
+    settings = SceneSettings(
+        Split(asked.split), asked.seed, size, samples_per_pixel=asked.samples_per_pixel
+    )
+    record = {
+        "source": "scenes",
+        **asdict(settings),
+        "split": settings.split.value,
+        "scenes_per_shard": SCENES_PER_SHARD,
+        "jpeg_quality": storage.jpeg_quality,
+    }
+    data = DataSet.create(asked.folder, record)
+    amount = Amount(shards=math.ceil(asked.scenes / SCENES_PER_SHARD))
+    source = SceneShards(settings, SCENES_PER_SHARD)
     write_and_report(data, source, amount, asked.workers, storage)
     return 0
 
@@ -107,6 +131,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--episodes", type=_count, default=100, help="about 40 samples each")
     amount.add_argument("--samples", type=_count, help="at least so many")
+    amount.add_argument(
+        "--scenes", type=_count, help="tables that are only looked at, in place of episodes"
+    )
     parser.add_argument("--seed", type=int, default=0, help="the first seed of each task")
     parser.add_argument("--tasks", nargs="+", choices=list(SIM_TASKS), default=list(SIM_TASKS))
     parser.add_argument("--workers", type=_count, default=1, help="processes (default: 1)")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,8 @@ def save_checkpoint(
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     _barrier()
-    save(_state(named, optimizers, ema), checkpoint_id=part, no_dist=not dist.is_initialized())
+    with _quietly_alone():
+        save(_state(named, optimizers, ema), checkpoint_id=part, no_dist=not dist.is_initialized())
     readers = _gathered(progress.readers)
     if _rank() == 0:
         record = {"step": progress.step, "readers": {str(k): v for k, v in readers.items()}}
@@ -76,7 +79,8 @@ def load_checkpoint(
 ) -> Progress:
     """Fill weights, optimisers and means in place; where the run stood."""
     _make_room(path, named, optimizers)
-    load(_state(named, optimizers, ema), checkpoint_id=path, no_dist=not dist.is_initialized())
+    with _quietly_alone():
+        load(_state(named, optimizers, ema), checkpoint_id=path, no_dist=not dist.is_initialized())
     record = json.loads((path / RUN).read_text(encoding="utf-8"))
     return Progress(record["step"], {int(k): v for k, v in record["readers"].items()})
 
@@ -131,6 +135,14 @@ def _remove_old(folder: Path) -> None:
     )
     for path in steps[:-KEPT]:
         shutil.rmtree(path)
+
+
+@contextmanager
+def _quietly_alone() -> Iterator[None]:
+    """Without torch's warning that there is one process, which is meant."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def _rank() -> int:

@@ -52,7 +52,7 @@ class AnswerObjective(nn.Module):
         self.model = choose_trained(model.train(), config)
         options = config.loss
         grounded = options.grounding > 0
-        self.grounding = GroundingHead(model.config.t5_config.emb_dim) if grounded else None
+        self.grounding_head = GroundingHead(model.config.t5_config.emb_dim) if grounded else None
         self._grounding_weight = options.grounding
         self._dynamic_masking = config.dynamic_masking
         self._loss = _loss_settings(options, locations)
@@ -79,13 +79,13 @@ class AnswerObjective(nn.Module):
         return total, report
 
     def _ground(self, batch: Batch) -> Tensor | None:
-        marks = None if self.grounding is None else stacked_marks(batch.examples)
-        if self.grounding is None or marks is None or batch.rows is not None:
+        marks = None if self.grounding_head is None else stacked_marks(batch.examples)
+        if self.grounding_head is None or marks is None or batch.rows is not None:
             return None
         assert self._encoded is not None
         first = batch.text.shape[1]
         patches = self._encoded[:, first : first + marks[0].shape[1]]
-        return self.grounding.loss(patches, *(one.to(patches.device) for one in marks))
+        return self.grounding_head.loss(patches, *(one.to(patches.device) for one in marks))
 
     def _keep(self, _module: nn.Module, _inputs: object, hidden: Tensor) -> None:
         self._encoded = hidden

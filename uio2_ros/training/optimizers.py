@@ -16,6 +16,8 @@ from torch.optim import Optimizer
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5
+OUTER = ("token_embedder", "embedding", "_head")
+"""In names of matrices that Muon is not for: tables, the first layer and the last."""
 FACTORED_FROM = 128
 """Adafactor keeps rows and columns only where the smaller of the two longest sides has so many."""
 
@@ -180,7 +182,7 @@ def muon_with_adamw(
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, p in named:
-        inner = p.ndim == 2 and not any(part in name for part in ("embed", "head"))
-        (matrices if inner and ".vit.embedding" not in name else others).append(p)
+        inner = p.ndim == 2 and not any(part in name for part in OUTER)
+        (matrices if inner else others).append(p)
     adamw = torch.optim.AdamW(others, lr=adamw_lr, betas=(0.9, 0.95), weight_decay=weight_decay)
     return Muon(matrices, lr=muon_lr), adamw

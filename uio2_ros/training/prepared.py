@@ -7,8 +7,9 @@ source. Which patches show what a prompt speaks of is kept as well, see `groundi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,26 @@ from torch import Tensor
 
 from uio2_ros.data.sample import Sample
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.processing import Processor
 from uio2_ros.processing.example import Example, Ints, PatchBatch, PatchInput
-from uio2_ros.training.examples import TrainingExample
+from uio2_ros.tasks.registry import task_named
+from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.training.grounding import GroundedExample, spoken_of
 
 ENDING = ".prepared.pt"
+
+
+class OnePictureProcessor(Processor):
+    """A processor that remembers the last picture: all of a sample's tasks ask about the same."""
+
+    _last: tuple[object, object] | None = None
+
+    def _look(self, image: Any, history: Any, keys: Any) -> Any:
+        if len(history) or image is None:
+            return super()._look(image, history, keys)
+        if self._last is None or self._last[0] is not image:
+            self._last = image, super()._look(image, history, keys)
+        return self._last[1]
 
 
 @dataclass(frozen=True)
@@ -47,10 +63,7 @@ class PreparedPicture:
     def example(self, number: int, kept: int, rng: np.random.Generator) -> GroundedExample:
         """An example about `kept` of the patches: those spoken of, and others at random; 0: all."""
         one = self.examples[number]
-        order = np.arange(len(self.positions))
-        if 0 < kept < len(order):
-            first = rng.uniform(size=len(order)) - (one.marks > 0)
-            order = np.sort(np.argsort(first)[:kept])
+        order = _chosen(one.marks > 0, kept, rng)
         image = PatchInput(
             self.features[torch.from_numpy(order)].float().numpy(),
             np.ones(len(order), np.bool_),
@@ -64,33 +77,95 @@ class PreparedPicture:
 
 @torch.no_grad()
 def prepare_picture(
-    model: UnifiedIO, sample: Sample, examples: Iterable[TrainingExample]
+    model: UnifiedIO,
+    sample: Sample,
+    examples: Iterable[TrainingExample],
+    rng: np.random.Generator,
+    patches: int = 0,
 ) -> PreparedPicture:
-    """A sample's examples of text about its one picture. ValueError for none."""
-    kept = [one for one in examples if _is_about_picture(one.example)]
-    if not kept:
+    """A sample's examples of text about its one picture. ValueError for none.
+
+    patches: how many the ViT looks at: those that any example speaks of, and others at random; 0
+    is all of the picture.
+    """
+    made = [one for one in examples if _is_about_picture(one.example)]
+    if not made:
         raise ValueError(f"sample {sample.key} has no example of text about its picture")
-    image = kept[0].example.image
+    image = made[0].example.image
     assert image is not None
-    there = image.mask
-    patches, mask, positions = (
-        torch.from_numpy(part[there])[None] for part in (image.patches, image.mask, image.positions)
+    real = np.flatnonzero(image.mask)
+    spoken = spoken_of(sample, image.positions[real], model.config)
+    marks = [spoken(one.labelled) for one in made]
+    order = _chosen(np.any(marks, axis=0), patches, rng)
+    shown, positions = real[order], image.positions[real[order]]
+    batch = PatchBatch(
+        torch.from_numpy(image.patches[shown])[None],
+        torch.ones(1, len(shown), dtype=torch.bool),
+        torch.from_numpy(positions.astype(np.int64))[None],
     )
-    features = model.encode_patches("image", PatchBatch(patches, mask, positions.long()))[0]
-    spoken = spoken_of(sample, image.positions[there], model.config)
     return PreparedPicture(
-        features.to(torch.bfloat16),
-        image.positions[there],
+        model.encode_patches("image", batch)[0].to(torch.bfloat16),
+        positions,
         tuple(
             Prepared(
                 one.labelled.instruction.task,
                 one.example.text,
                 _present(one.example.text_target),
-                spoken(one.labelled),
+                mark[order],
             )
-            for one in kept
+            for one, mark in zip(made, marks, strict=True)
         ),
     )
+
+
+def _chosen(
+    first: npt.NDArray[np.bool_], kept: int, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Which `kept` of all patches, in order: the first ones, and others at random; 0: all."""
+    if not 0 < kept < len(first):
+        return np.arange(len(first))
+    chosen: npt.NDArray[np.int64] = np.sort(np.argsort(rng.uniform(size=len(first)) - first)[:kept])
+    return chosen
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which examples of a sample are prepared: at most so many, tasks by their rates.
+
+    paraphrases: the share that is asked with a paraphrase of the trained prompt. patches: as of
+    `prepare_picture`.
+    """
+
+    most: int = 32
+    patches: int = 0
+    rates: Mapping[str, float] = field(default_factory=dict)
+    paraphrases: float = 0.5
+
+    def of(self, sample: Sample, rng: np.random.Generator) -> list[int]:
+        """Numbers of the sample's tasks, those that make pictures or sounds left out."""
+        names = [labelled.instruction.task for labelled in sample.tasks]
+        rates = np.array([self._rate(name) / names.count(name) for name in names])
+        wanted = min(self.most, int(np.count_nonzero(rates)))
+        if not wanted:
+            return []
+        drawn = rng.choice(len(names), wanted, replace=False, p=rates / rates.sum())
+        return sorted(drawn.tolist())
+
+    def _rate(self, name: str) -> float:
+        return 0.0 if task_named(name).makes_media else self.rates.get(name, 1.0)
+
+
+def prepare_sample(
+    model: UnifiedIO, maker: ExampleMaker, sample: Sample, choice: Choice, rng: np.random.Generator
+) -> PreparedPicture:
+    """Examples of text of a sample; those that the model cannot answer are left out."""
+    made: list[TrainingExample] = []
+    for number in choice.of(sample, rng):
+        paraphrased = rng.uniform() < choice.paraphrases
+        variant = int(rng.integers(1, 1000)) if paraphrased else 0
+        with contextlib.suppress(ExampleError):
+            made += maker.examples_of(sample, number, variant)
+    return prepare_picture(model, sample, made, rng, choice.patches)
 
 
 def save_prepared(path: Path, pictures: Iterable[PreparedPicture]) -> None:

@@ -1,0 +1,118 @@
+"""Scenes that are looked at: their samples, the dense truth, and examples prepared of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from uio2_ros.data.sample import Sample
+from uio2_ros.data.simulated_scenes import SceneSettings, samples_of_scene
+from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.model import UnifiedIO
+from uio2_ros.processing import Tokenizer
+from uio2_ros.robot.action_space import load_action_spaces
+from uio2_ros.sim import PictureSize, Split
+from uio2_ros.sim.splits import is_held_out
+from uio2_ros.training.dense import COLOURS, NO_OBJECT, SHAPES, DenseReader, scene_of
+from uio2_ros.training.examples import ExampleMaker
+from uio2_ros.training.grounding import MOVED, SPOKEN_OF, spoken_of
+from uio2_ros.training.prepared import (
+    Choice,
+    OnePictureProcessor,
+    PreparedStream,
+    load_prepared,
+    prepare_sample,
+    save_prepared,
+)
+
+SETTINGS = SceneSettings(seed=3, size=PictureSize(320, 240), samples_per_pixel=0)
+SPACE = load_action_spaces()["vima"]
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    return [sample for seed in range(3, 7) for sample in samples_of_scene(seed, SETTINGS)]
+
+
+@pytest.fixture(scope="module")
+def model() -> UnifiedIO:
+    return UnifiedIO.synthetic("tiny").set_modalities(["text", "image"], ["text"])
+
+
+def test_training_never_shows_a_kind_that_is_held_out(samples: list[Sample]) -> None:
+    for sample in samples:
+        scene = scene_of(sample, SPACE)
+        for colour, shape in scene.objects[~np.isnan(scene.objects[:, 0]), :2].astype(int):
+            assert not is_held_out(COLOURS[colour], SHAPES[shape])
+    held_out = SceneSettings(Split.HELD_OUT, 3, samples_per_pixel=0)
+    assert next(samples_of_scene(3, held_out)).tasks != samples[0].tasks
+
+
+def test_every_object_has_a_patch_and_its_box_follows_the_view(samples: list[Sample]) -> None:
+    scene = scene_of(samples[0], SPACE)
+    count = int((~np.isnan(scene.objects[:, 0])).sum())
+    reader = DenseReader(np.random.default_rng(0), canvas=320, kept=300, augmented=1.0)
+    for _ in range(20):
+        batch = reader.batch([scene])
+        for number in set(batch.objects[0].tolist()) - {NO_OBJECT}:
+            assert number < count
+            top, left, bottom, right = (batch.places[0, number, :4] / 999 * 20).tolist()
+            rows, columns = np.divmod(batch.positions[0][batch.objects[0] == number].numpy(), 20)
+            assert top - 1 <= rows.min() <= rows.max() <= bottom + 1
+            assert left - 1 <= columns.min() <= columns.max() <= right + 1
+
+
+def test_a_plan_marks_what_it_moves(samples: list[Sample], model: UnifiedIO) -> None:
+    sample, plan = next(
+        (one, task) for one in samples for task in one.tasks if task.instruction.task == "plan"
+    )
+    marks = spoken_of(sample, np.arange(576, dtype=np.int32), model.config)(plan)
+    moved, spoken = (marks & MOVED) > 0, (marks & SPOKEN_OF) > 0
+    assert moved.any()
+    assert (spoken & ~moved).any()
+    assert not (moved & ~spoken).any()
+
+
+def test_prepared_examples_come_back_with_features_and_marks(
+    samples: list[Sample], model: UnifiedIO, tmp_path: Path
+) -> None:
+    processor = OnePictureProcessor(model.config, Tokenizer(SYNTHETIC_TOKENIZER))
+    maker, rng = ExampleMaker(processor, load_action_spaces()), np.random.default_rng(0)
+    choice = Choice(most=6, patches=64, rates={"refexp": 1.0, "cuboids": 0.0, "depth": 5.0})
+    made = [prepare_sample(model, maker, sample, choice, rng) for sample in samples[:2]]
+    assert all(len(one.examples) <= 6 for one in made)
+    assert not {e.task for one in made for e in one.examples} & {"cuboids", "depth"}
+    path = tmp_path / "part.prepared.pt"
+    save_prepared(path, made)
+    for one, again in zip(made, load_prepared(path), strict=True):
+        torch.testing.assert_close(one.features, again.features)
+        assert [e.task for e in one.examples] == [e.task for e in again.examples]
+
+    stream = PreparedStream([path], {"refexp": 0.0}, kept=40)
+    example = stream.draw()
+    assert example.image is not None
+    assert example.image.encoded
+    assert example.image.patches.shape == (40, 2 * model.config.image_vit_cfg.emb_dim)
+    state = stream.state_dict()
+    wanted = [stream.draw().text.tolist() for _ in range(5)]
+    again_stream = PreparedStream([path], {"refexp": 0.0}, kept=40)
+    again_stream.load_state_dict(state)
+    assert [again_stream.draw().text.tolist() for _ in range(5)] == wanted
+
+
+def test_features_given_are_those_the_vit_would_have_made(
+    samples: list[Sample], model: UnifiedIO
+) -> None:
+    processor = OnePictureProcessor(model.config, Tokenizer(SYNTHETIC_TOKENIZER))
+    maker, rng = ExampleMaker(processor, load_action_spaces()), np.random.default_rng(0)
+    choice = Choice(most=1, rates={"caption": 1.0}, paraphrases=0.0)
+    only_captions = Sample("one", samples[0].observation, samples[0].tasks[:1])
+    prepared = prepare_sample(model, maker, only_captions, choice, rng)
+    (whole,) = maker.examples(only_captions)
+    with torch.no_grad():
+        given = model(processor.collate([prepared.example(0, 0, rng)]))["text"].logits
+        computed = model(processor.collate([whole.example]))["text"].logits
+    torch.testing.assert_close(given, computed, atol=0.02, rtol=0.02)
