@@ -77,7 +77,10 @@ def test_a_bridge_that_is_not_there_is_named(
     assert "there is no /nobody/execute; start it" in capfd.readouterr().err
 
 
-def test_interrupting_stops_the_robot(bridge: StandInBridge, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_whoever_ends_it_stops_the_robot(
+    bridge: StandInBridge, tmp_path: Path, number: signal.Signals
+) -> None:
     bridge.behaviour = "endless"
     command = [sys.executable, "-m", "uio2_ros.cli", "ask", *MOVE]
     asking = subprocess.Popen(
@@ -86,10 +89,10 @@ def test_interrupting_stops_the_robot(bridge: StandInBridge, tmp_path: Path) -> 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored here
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # may be ignored here
     )
     wait_until(lambda: bool(bridge.plans), "the plan", 40)
-    asking.send_signal(signal.SIGINT)
+    asking.send_signal(number)
     _, said = asking.communicate(timeout=20)
     assert (asking.returncode, "uio2 ask: cancelled" in said) == (130, True)
     wait_until(lambda: bridge.outcomes == ["stopped"], "the bridge to stop", 5)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from uio2_ros.client import AgentAnswer, AgentClient, BridgeClient, Execution, ExecutionError
 
@@ -13,7 +17,7 @@ LOOK_PERIOD_S = 0.1
 
 
 def execute(agent: AgentClient, bridge_name: str, answer: AgentAnswer) -> int:
-    """The exit code. KeyboardInterrupt stops the robot before it is raised on."""
+    """The exit code. Ctrl-C, SIGTERM and SIGHUP stop the robot, then raise KeyboardInterrupt."""
     if answer.plan is None:
         print("uio2 ask: this answer has no plan to carry out; try --task plan", file=sys.stderr)
         return EXIT_FAILED
@@ -24,9 +28,10 @@ def execute(agent: AgentClient, bridge_name: str, answer: AgentAnswer) -> int:
             file=sys.stderr,
         )
         return EXIT_NO_AGENT
-    execution = bridge.execute(answer.message.plan)
     try:
-        _watch(execution)
+        with _signals_interrupt():
+            execution = bridge.execute(answer.message.plan)
+            _watch(execution)
         print(f"executed  {execution.result()} steps", file=sys.stderr)
     except ExecutionError as error:
         print(f"uio2 ask: {error}", file=sys.stderr)
@@ -45,3 +50,23 @@ def _watch(execution: Execution) -> None:
         if feedback is not None and feedback.step != told:
             told = feedback.step
             print(f"executing step {told + 1} of {feedback.steps}", file=sys.stderr)
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP interrupt as Ctrl-C does; one that is ignored, as by nohup, does not."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -17,6 +17,7 @@ class GoalMotion:
     """
 
     goes_over: ClassVar[bool] = True
+    drives: ClassVar[bool] = False
 
     def __init__(self, goal: Goal, steps: int) -> None:
         self._goal = goal

@@ -15,6 +15,7 @@ class HandOver:
     """Publishes the poses of a step, and those of the next when the step is over."""
 
     goes_over: ClassVar[bool] = False
+    drives: ClassVar[bool] = False
 
     def __init__(
         self,

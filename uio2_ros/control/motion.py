@@ -28,6 +28,10 @@ class Motion(Protocol):
 
     goes_over: ClassVar[bool]
 
+    @property
+    def drives(self) -> bool:
+        """Whether it is velocities, which go on moving the robot while nothing stops them."""
+
     def commands(self, now_s: float) -> Sequence[Command]:
         """What to tell the controllers in this period."""
 

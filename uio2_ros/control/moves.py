@@ -81,6 +81,7 @@ class TimedMoves:
     """
 
     goes_over: ClassVar[bool] = True
+    drives: ClassVar[bool] = True
 
     def __init__(
         self,

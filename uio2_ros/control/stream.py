@@ -81,6 +81,11 @@ class Stream:
         self._over_s = math.inf  # since when all commands lead where the newest chunk does
 
     @property
+    def drives(self) -> bool:
+        """Whether any of it is a velocity."""
+        return bool(self._axes.is_velocity.any())
+
+    @property
     def joints(self) -> tuple[str, ...]:
         """The joints that are moved to positions."""
         return tuple(joint_name(item) for item in self._items(Drive.JOINT))

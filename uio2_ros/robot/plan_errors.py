@@ -26,6 +26,8 @@ class Cause(IntEnum):
     CONTROLLER_REFUSED = 9214
     GOAL_TOLERANCE_VIOLATED = 9215
     CLOCK_STOPPED = 9216
+    CLIENT_LOST = 9217
+    DUPLICATE_NODE = 9218
 
 
 class PlanError(ValueError):

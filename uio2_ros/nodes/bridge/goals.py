@@ -10,11 +10,14 @@ from typing import Protocol
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.duration import Duration
 from rclpy.node import Node
 
 from uio2_ros.action import ExecutePlan
 from uio2_ros.control import Cause, Outcome, PlanError, Run
 from uio2_ros.msg import Plan
+from uio2_ros.nodes.bridge.client_watch import ClientWatch
+from uio2_ros.nodes.bridge.parameters import ClientSettings
 from uio2_ros.nodes.deferred import result_of
 
 FEEDBACK_PERIOD_S = 0.2
@@ -36,11 +39,18 @@ class Executor(Protocol):
 class Goals:
     """The action server. The spinning thread; a newer goal ends the older."""
 
-    def __init__(self, node: Node, executor: Executor) -> None:
+    def __init__(self, node: Node, executor: Executor, settings: ClientSettings) -> None:
         self._node = node
         self._executor = executor
+        self._settings = settings
         self._current: ServerGoalHandle | None = None
         self._fed_back_s = -math.inf
+        self._unfinished = 0
+        self._watch = ClientWatch(settings.timeout_s)
+        # The action server's own publisher does not tell whether its feedback was acknowledged.
+        self._feedback = node.create_publisher(
+            ExecutePlan.Impl.FeedbackMessage, "~/execute/_action/feedback", 10
+        )
         self._server = ActionServer(
             node,
             ExecutePlan,
@@ -50,22 +60,55 @@ class Goals:
             callback_group=ReentrantCallbackGroup(),
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for a result."""
+        return not self._unfinished
+
+    def destroy(self) -> None:
+        """Ends the server, when it is idle."""
+        self._server.destroy()
+        self._node.destroy_publisher(self._feedback)
+
     def feed_back(self, run: Run, now_s: float) -> None:
-        """Tells the caller how far the plan is; call in each period of a run on demand."""
-        if self._current is None or now_s - self._fed_back_s < FEEDBACK_PERIOD_S:
+        """Tells the caller how far the plan is; call in each period of a run on demand.
+
+        Stops the plan when the caller is gone.
+        """
+        if self._current is None or 0 <= now_s - self._fed_back_s < FEEDBACK_PERIOD_S:
             return
         self._fed_back_s = now_s
+        if self._settings.watches(run) and (
+            loss := self._watch.lost(self._readers, acknowledged=self._acknowledged)
+        ):
+            self._executor.stop(Cause.CLIENT_LOST, loss)
+            return
         progress = run.progress
-        self._current.publish_feedback(
-            ExecutePlan.Feedback(
-                step=progress.step,
-                steps=progress.steps,
-                progress=float(progress.fraction),
-                elapsed=float(now_s - run.begin_s),
-            )
+        feedback = ExecutePlan.Feedback(
+            step=progress.step,
+            steps=progress.steps,
+            progress=float(progress.fraction),
+            elapsed=float(now_s - run.begin_s),
         )
+        message = ExecutePlan.Impl.FeedbackMessage(goal_id=self._current.goal_id, feedback=feedback)
+        self._feedback.publish(message)
+
+    @property
+    def _readers(self) -> int:
+        return int(self._feedback.get_subscription_count())
+
+    @property
+    def _acknowledged(self) -> bool:
+        return bool(self._feedback.wait_for_all_acked(Duration()))
 
     async def _on_goal(self, goal: ServerGoalHandle) -> ExecutePlan.Result:
+        self._unfinished += 1
+        try:
+            return await self._carry_out(goal)
+        finally:
+            self._unfinished -= 1
+
+    async def _carry_out(self, goal: ServerGoalHandle) -> ExecutePlan.Result:
         outcome: Future[Outcome] = Future()
         try:
             timeout_s = float(goal.request.timeout)
@@ -73,6 +116,7 @@ class Goals:
         except PlanError as error:
             outcome.set_result(Outcome(error.cause, error.message, 0))
         self._current, self._fed_back_s = goal, -math.inf
+        self._watch.begin(self._readers, acknowledged=self._acknowledged)
         if goal.is_cancel_requested:
             self._executor.stop(Cause.CANCELED, "the goal was cancelled")
         ended = await result_of(outcome, self._node)

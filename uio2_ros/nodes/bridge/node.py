@@ -17,7 +17,6 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
@@ -27,7 +26,6 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
-from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 
 from uio2_ros.control import (
@@ -45,11 +43,12 @@ from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.msg import HistoryState, Plan
-from uio2_ros.nodes.bridge.goals import Goals
+from uio2_ros.nodes.bridge.offers import Offers
 from uio2_ros.nodes.bridge.parameters import NodeSettings
 from uio2_ros.nodes.bridge.topics import CommandRouter
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.name_watch import NameWatch, Standing
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
@@ -63,6 +62,14 @@ LAST_WORDS_S = 0.2
 """How long the node goes on when it ends, at least: cancellations and results are to leave it."""
 LONGEST_ENDING_S = 1.0
 """And at most, where controllers take long to end their goals."""
+DISABLED = "disabled: call ~/enable with true to move again"
+TWINS = {
+    Standing.ALONE: "",
+    Standing.FIRST: "another bridge of this name came up, which moves nothing; end it",
+    Standing.SECOND: "another bridge of this name is in the graph, so this one moves nothing and "
+    "offers nothing: end one of them, or start it in a namespace of its own; one that was killed "
+    "is forgotten within 20 s",
+}
 HOLD_S = 0.2
 """In which an arm comes to rest whose controller does not end a trajectory."""
 WANTED = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED)
@@ -102,10 +109,11 @@ class BridgeNode(Node):
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
         self._subscribe()
-        waiting = ReentrantCallbackGroup()
-        self.create_service(Trigger, "~/stop", self._on_stop, callback_group=waiting)
-        self.create_service(SetBool, "~/enable", self._on_enable, callback_group=waiting)
-        self._goals = Goals(self, self)
+        self._name_watch = NameWatch(
+            self.get_fully_qualified_name(), self.get_node_names_and_namespaces
+        )
+        self._standing = Standing.ALONE
+        self._offers: Offers | None = self._offer()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
@@ -145,6 +153,12 @@ class BridgeNode(Node):
         stopped = self._follower.stop(cause, message, self._now_s())
         self._flush()
         return stopped or moved
+
+    def enable(self, enabled: bool) -> None:
+        """Whether plans are carried out from now on; nothing moves while they are not."""
+        self._follower.enabled = enabled
+        if not enabled:
+            self.stop(Cause.STOPPED, "the bridge was disabled")
 
     async def halted(self) -> str:
         """What goes on though it was cancelled, when all has ended or had its time to.
@@ -212,6 +226,8 @@ class BridgeNode(Node):
             raise PlanError(Cause.CONTROLLER_REFUSED, self._router.complaint)
         if self._clock_problem:
             raise PlanError(Cause.CLOCK_STOPPED, self._clock_problem)
+        if self._name_watch.look() is Standing.SECOND:
+            raise PlanError(Cause.DUPLICATE_NODE, TWINS[Standing.SECOND])
 
     def _telling(self, on_end: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
         """Keeps what went wrong for the diagnostics, and logs it, before `on_end` is told."""
@@ -249,8 +265,8 @@ class BridgeNode(Node):
         self._follower.tick(now_s)
         self._flush()
         run = self._follower.run
-        if run is not None and run.on_demand:
-            self._goals.feed_back(run, now_s)
+        if run is not None and run.on_demand and self._offers is not None:
+            self._offers.goals.feed_back(run, now_s)
 
     def _on_plan(self, message: Plan) -> None:
         if not message.steps:
@@ -341,41 +357,41 @@ class BridgeNode(Node):
             stay = JointPoint(HOLD_S, positions, (0.0,) * len(joints))
             self._router.hold(TrajectoryGoal(joints, (stay,)))
 
-    async def _on_stop(
-        self, request: Trigger.Request, response: Trigger.Response
-    ) -> Trigger.Response:
-        del request
-        stopped = self.stop(Cause.STOPPED, "~/stop was called")
-        complaint = await self.halted()
-        response.success = not complaint
-        response.message = complaint or ("stopped" if stopped else "nothing was moving")
-        return response
+    # Twins.
 
-    async def _on_enable(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        self._follower.enabled = request.data
-        complaint = ""
-        if not request.data:
-            self.stop(Cause.STOPPED, "the bridge was disabled")
-            complaint = await self.halted()
-        response.success = not complaint
-        disabled = complaint or "disabled: nothing is carried out"
-        response.message = "enabled" if request.data else disabled
-        return response
+    def _offer(self) -> Offers:
+        return Offers(self, self, self._node_settings.client)
+
+    def _watch_name(self) -> None:
+        """Who came second takes back what it offers: its answers would pass for the first's."""
+        before, self._standing = self._standing, self._name_watch.look()
+        if self._standing is Standing.SECOND:
+            if before is not Standing.SECOND:
+                self.stop(Cause.DUPLICATE_NODE, TWINS[Standing.SECOND])
+                self.get_logger().error(TWINS[Standing.SECOND])
+            if self._offers is not None and self._offers.is_idle:
+                self._offers.withdraw()
+                self._offers = None
+            return
+        if self._offers is None:
+            self._offers = self._offer()
+            self.get_logger().info("alone under this name again: plans are carried out")
+        if self._standing is Standing.FIRST and before is Standing.ALONE:
+            self.get_logger().warning(TWINS[Standing.FIRST])
 
     # Diagnostics.
 
     def _report(self) -> None:
+        self._watch_name()
         report = DiagnosticArray(status=[self._status()])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 
     def _status(self) -> DiagnosticStatus:
         follower = self._follower
-        problem = self._router.complaint or self._clock_problem or self._problem
-        if not follower.enabled and not self._router.complaint:
-            problem = "disabled: call ~/enable with true to move again"
+        faults = (self._router.complaint, TWINS[self._standing], self._clock_problem)
+        fault = "; ".join(filter(None, faults))
+        problem = self._problem if follower.enabled else DISABLED
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "plan": self._describe_run(),
@@ -390,8 +406,7 @@ class BridgeNode(Node):
             },
             "goals open": str(self._router.open_goals),
         }
-        severe = bool(self._router.complaint)
-        return status_message(f"{name}: plans", problem, readings, severe=severe)
+        return status_message(f"{name}: plans", fault or problem, readings, severe=bool(fault))
 
     def _describe_run(self) -> str:
         run = self._follower.run

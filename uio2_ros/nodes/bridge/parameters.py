@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
-from uio2_ros.control import BridgeSettings
+from uio2_ros.control import BridgeSettings, Run
 from uio2_ros.settings import group, setting
+
+
+class Watched(Enum):
+    """Goals whose clients are watched."""
+
+    VELOCITIES = "velocities"
+    ALL = "all"
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """The lease of `~/execute`: a goal does not outlive its client."""
+
+    timeout_s: float = setting(
+        5.0,
+        "seconds without a sign of life after which the client of a goal is gone; 0: never",
+        name="timeout",
+    )
+    watched: Watched = setting(Watched.VELOCITIES, "goals that stop then")
+
+    def watches(self, run: Run) -> bool:
+        """Whether a plan is to end with its client."""
+        return self.watched is Watched.ALL or run.motion.drives
 
 
 @dataclass(frozen=True)
@@ -22,6 +46,7 @@ class NodeSettings:
         "seconds of silence on history_state after which the agent is gone; 0: never",
         name="agent_timeout",
     )
+    client: ClientSettings = group(ClientSettings, "client")
     clock_timeout_s: float = setting(
         1.0,
         "seconds that simulated time may stand before all is stopped; 0: for ever",

@@ -1,0 +1,59 @@
+"""Clients of ~/execute that are gone, and a second bridge of the same name. Real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from geometry_msgs.msg import TwistStamped
+from nodes.agent_process import AgentProcess
+from nodes.bridge.sender import Sender, speed
+from nodes.robot import wait_until
+from uio2_ros.action import ExecutePlan
+
+from uio2_ros.control import Cause
+from uio2_ros.nodes.name_watch import YOUNG_S
+
+pytestmark = pytest.mark.ros
+CLIENT = str(Path(__file__).with_name("dying_client.py"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bridge(start: Callable[..., AgentProcess]) -> AgentProcess:
+    return start("bridge", client__timeout=4.0)
+
+
+@pytest.mark.parametrize("way", ["leave", "killed"])
+def test_base_does_not_drive_on_for_a_client_that_is_gone(sender: Sender, way: str) -> None:
+    sender.hear("cmd_vel", TwistStamped)
+    before = sender.counted(Cause.CLIENT_LOST)
+    with subprocess.Popen([sys.executable, CLIENT, way], stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        client.stdout.readline()
+        sender.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.2)
+        if way == "killed":
+            client.kill()
+    wait_until(lambda: sender.counted(Cause.CLIENT_LOST) == before + 1, "the loss to be noticed")
+    wait_until(lambda: not speed(sender.messages("cmd_vel")[-1]), "the base to stop")
+
+
+def test_second_bridge_moves_nothing_and_says_why_until_it_is_alone(
+    sender: Sender, start: Callable[..., AgentProcess], bridge: AgentProcess
+) -> None:
+    began_s = Path(f"/proc/{bridge.pid}").stat().st_ctime
+    wait_until(lambda: time.time() - began_s > YOUNG_S + 2.0, "the first to be old")
+    second = start("bridge", speed__linear=0.1)
+    second.wait_until_logged("another bridge of this name is in the graph")
+    wait_until(lambda: sender.node.count_publishers("/bridge/execute/_action/status") == 1, "one")
+    sender.hear("cmd_vel", TwistStamped)
+    assert sender.carry_out(sender.moves("forward")).error_code == ExecutePlan.Result.NONE
+    assert 0.2 < max(speed(twist) for twist in sender.messages("cmd_vel")) < 0.3
+    bridge.stop()
+    second.wait_until_logged("alone under this name again")
+    sender.forget()
+    assert sender.carry_out(sender.moves("forward")).error_code == ExecutePlan.Result.NONE
+    assert max(speed(twist) for twist in sender.messages("cmd_vel")) < 0.11

@@ -1,0 +1,73 @@
+"""What the bridge offers: `~/execute`, `~/stop` and `~/enable`, as long as it is who they name."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from std_srvs.srv import SetBool, Trigger
+
+from uio2_ros.control import Cause
+from uio2_ros.nodes.bridge.goals import Executor, Goals
+from uio2_ros.nodes.bridge.parameters import ClientSettings
+
+
+class Bridge(Executor, Protocol):
+    """Who does what is asked for here."""
+
+    def enable(self, enabled: bool) -> None:
+        """Carries plans out, or stops and carries none out."""
+
+
+class Offers:
+    """Two services and an action server. The spinning thread."""
+
+    def __init__(self, node: Node, bridge: Bridge, clients: ClientSettings) -> None:
+        self._node = node
+        self._bridge = bridge
+        self._unanswered = 0
+        waiting = ReentrantCallbackGroup()
+        self._services = (
+            node.create_service(Trigger, "~/stop", self._on_stop, callback_group=waiting),
+            node.create_service(SetBool, "~/enable", self._on_enable, callback_group=waiting),
+        )
+        self.goals = Goals(node, bridge, clients)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return self.goals.is_idle and not self._unanswered
+
+    def withdraw(self) -> None:
+        """Offers nothing any longer; only when idle."""
+        for service in self._services:
+            self._node.destroy_service(service)
+        self.goals.destroy()
+
+    async def _on_stop(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        stopped = self._bridge.stop(Cause.STOPPED, "~/stop was called")
+        goes_on = await self._halted()
+        response.success = not goes_on
+        response.message = goes_on or ("stopped" if stopped else "nothing was moving")
+        return response
+
+    async def _on_enable(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        self._bridge.enable(request.data)
+        goes_on = "" if request.data else await self._halted()
+        response.success = not goes_on
+        done = "enabled" if request.data else "disabled: nothing is carried out"
+        response.message = goes_on or done
+        return response
+
+    async def _halted(self) -> str:
+        self._unanswered += 1
+        try:
+            return await self._bridge.halted()
+        finally:
+            self._unanswered -= 1
