@@ -50,8 +50,8 @@ def test_bridge_that_does_not_follow_takes_goals_only(
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"navigation": "teleport"}, "parameter navigation is 'teleport'; give one of cmd_vel, g"),
-        ({"blend__mode": "salt"}, "parameter blend.mode is 'salt'; give one of none, crossfade"),
+        ({"navigation": "teleport"}, "navigation is 'teleport'; expected one of: cmd_vel, goal_p"),
+        ({"blend__mode": "salt"}, "blend.mode is 'salt'; expected one of: none, crossfade"),
         ({"action_spaces": "/nowhere"}, "no folder of action spaces; looked for /nowhere"),
         ({"rate": "fast"}, "Correct it where it was set and start again"),
         ({"rate": 0.0}, "Correct it where it was set and start again"),

@@ -117,16 +117,21 @@ class Controller:
 
     @property
     def complaint(self) -> str:
-        """What is wrong with the unwanted goals; empty if they end."""
+        """What the server does not end; empty if nothing, or if there is no server."""
         stuck = sum(goal.is_stuck for goal in self._open)
-        if not stuck:
+        if not stuck or not self.is_ready:
             return ""
-        if not self.is_ready:
-            return f"{self.name} went away with {stuck} of its goals open"
         return (
             f"{self.name} does not end {stuck} of its goals, which were cancelled: it may still "
             "move the robot; stop it by its own means"
         )
+
+    @property
+    def loss(self) -> str:
+        """Which goals a server may go on with that went away; empty if none."""
+        if not self._open or self.is_ready:
+            return ""
+        return f"{self.name} went away with {len(self._open)} of its goals open"
 
     def send(self, message: Any) -> None:
         """Sends a goal as soon as the server is there, and listens to it alone."""

@@ -391,7 +391,7 @@ class BridgeNode(Node):
         follower = self._follower
         faults = (self._router.complaint, TWINS[self._standing], self._clock_problem)
         fault = "; ".join(filter(None, faults))
-        problem = self._problem if follower.enabled else DISABLED
+        problem = (self._problem or self._router.loss) if follower.enabled else DISABLED
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "plan": self._describe_run(),

@@ -124,6 +124,11 @@ class CommandRouter:
         """What controllers do not end; empty if nothing."""
         return "; ".join(filter(None, (controller.complaint for controller in self.controllers)))
 
+    @property
+    def loss(self) -> str:
+        """What controllers that went away may go on with; empty if nothing."""
+        return "; ".join(filter(None, (controller.loss for controller in self.controllers)))
+
     def send(self, command: Command, now_s: float) -> None:
         """Gives one command to whom it is for."""
         self.sent[type(command).__name__] += 1
