@@ -17,7 +17,7 @@ def test_bridge_that_ends_cancels_the_goal(
     start: Callable[..., AgentProcess], sender_of_module: Sender
 ) -> None:
     nav2 = start("controllers", seconds=60.0)
-    bridge = start("bridge", navigation="navigate_to_pose")
+    bridge = start("bridge", navigation="navigate_to_pose", controller_wait=30.0)
     sender_of_module.send(sender_of_module.moves("forward"))
     nav2.wait_until_logged("navigate: goal")
     code, took_s = bridge.stop()
