@@ -256,7 +256,9 @@ speeds = st.tuples(st.floats(-0.5, 0.5), st.floats(-1.5, 1.5)).map(list)
         max_size=5,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_chunks_make_a_command_outside_the_limits(
     make_rig: Callable[..., Rig],
     spaces: dict[str, ActionSpace],
