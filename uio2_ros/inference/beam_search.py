@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from uio2_ros.inference.generation import OnToken, StopCondition, TokenRows, forbid, raw_scores
+from uio2_ros.inference.generation import OnToken, StopCondition, TokenSequences, forbid, raw_scores
 from uio2_ros.inference.sampling import Sampling, require_possible
 from uio2_ros.model.family import GenerationState, Network
 
@@ -25,7 +25,7 @@ def search_beams(
     end_id: int,
     stop: StopCondition | None = None,
     on_token: OnToken | None = None,
-) -> TokenRows:
+) -> TokenSequences:
     """The best text of every example by total log-probability / length ** length_penalty.
 
     A text's length counts its end token. An example is done when `sampling.beams` texts have ended
@@ -48,11 +48,11 @@ def search_beams(
             on_token(beams.tokens[:: sampling.beams, 1:].cpu().numpy())
         if beams.done:
             break
-    return TokenRows(beams.best(), first_token_at)
+    return TokenSequences(beams.best(), first_token_at)
 
 
 @dataclass
-class _Ended:
+class _Hypotheses:
     """The best texts of one example that have ended, at most `room`."""
 
     room: int
@@ -84,7 +84,7 @@ class _Beams:
         examples = len(start) // self._count
         self._totals = torch.full((examples, self._count), -torch.inf, device=start.device)
         self._totals[:, 0] = 0.0  # all beams begin alike: only one counts
-        self._ended = [_Ended(self._count, sampling.length_penalty) for _ in range(examples)]
+        self._ended = [_Hypotheses(self._count, sampling.length_penalty) for _ in range(examples)]
         self.tokens = start
 
     @property

@@ -24,11 +24,11 @@ from uio2_ros.inference.generation import (
     Generation,
     OnToken,
     StopCondition,
-    TokenRows,
+    TokenSequences,
     generate_tokens,
 )
+from uio2_ros.inference.generation_inputs import GenerationInputs, check_examples, resolve
 from uio2_ros.inference.rendering import Rendered, Renderer
-from uio2_ros.inference.request import Request, check_examples, resolve
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
 from uio2_ros.model.bundle import BUNDLE_FILE, CARD_FILE, TOKENIZER_FILE, Bundle, TrainedFor
@@ -221,16 +221,16 @@ class Engine:
         if stop is not None and modality != "text":
             raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
         defaults = DEFAULTS.get(self.model.family, PLAIN)
-        request = resolve(
+        inputs = resolve(
             self.processor, defaults, examples, modality, sampling, negative, samples, longest
         )
         started = self._clock()
-        encoded = self._encoder.encode([*request.examples, *request.negatives])
+        encoded = self._encoder.encode([*inputs.examples, *inputs.negatives])
         encoded_at = self._clock()
-        generated = self._decode(encoded, request, modality, stop, on_token)
+        generated = self._decode(encoded, inputs, modality, stop, on_token)
         decoded_at = self._clock()
         rendered: list[Rendered] = []
-        for row in generated.rows:
+        for row in generated.sequences:
             if on_rendered is not None:
                 on_rendered(len(rendered))
             rendered.append(self._render(row, modality))
@@ -242,20 +242,20 @@ class Engine:
         )
         return [
             Generation(row, one.text, one.image, one.audio, one.spectrogram, timings)
-            for row, one in zip(generated.rows, rendered, strict=True)
+            for row, one in zip(generated.sequences, rendered, strict=True)
         ]
 
     def _decode(
         self,
         encoded: Encoding,
-        request: Request,
+        inputs: GenerationInputs,
         modality: str,
         stop: StopCondition | None,
         on_token: OnToken | None,
-    ) -> TokenRows:
-        sampling, end_id = request.sampling, self.tokenizer.end_id
+    ) -> TokenSequences:
+        sampling, end_id = inputs.sampling, self.tokenizer.end_id
         assert sampling.max_new_tokens is not None
-        state = self.model.prefill(encoded, sampling.max_new_tokens, request.copies, modality)
+        state = self.model.prefill(encoded, sampling.max_new_tokens, inputs.copies, modality)
         if sampling.beams > 1:
             return search_beams(
                 self.model, state, sampling, end_id=end_id, stop=stop, on_token=on_token
@@ -266,7 +266,7 @@ class Engine:
             sampling,
             modality=modality,
             end_id=end_id if modality == "text" else None,
-            guided=bool(request.negatives),
+            guided=bool(inputs.negatives),
             stop=stop,
             on_token=on_token,
         )

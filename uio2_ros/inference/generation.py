@@ -51,10 +51,10 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class TokenRows:
-    """Generated rows and when the first token was there (`time.perf_counter` seconds)."""
+class TokenSequences:
+    """What was generated, row by row, and when the first token was there (`perf_counter` s)."""
 
-    rows: list[list[int]]  # without start and end token
+    sequences: list[list[int]]  # without start and end token
     first_token_at: float
 
 
@@ -68,7 +68,7 @@ def generate_tokens(
     guided: bool = False,
     stop: StopCondition | None = None,
     on_token: OnToken | None = None,
-) -> TokenRows:
+) -> TokenSequences:
     """Decode until every row has ended, stopped or reached `sampling.max_new_tokens`.
 
     Without an `end_id`, as for pictures and sound, no token ends a row.
@@ -97,7 +97,7 @@ def generate_tokens(
             on_token(progress.tokens)
         if progress.done:
             break
-    return TokenRows(progress.rows(), first_token_at)
+    return TokenSequences(progress.rows(), first_token_at)
 
 
 def raw_scores(logits: Tensor, tokens: Tensor, sampling: Sampling) -> Tensor:

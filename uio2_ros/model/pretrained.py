@@ -124,7 +124,8 @@ class PretrainedModel(nn.Module):
     ) -> None:
         """Make the tensors of a checkpoint that was checked the parameters, cast and quantised.
 
-        Tensors are moved one by one, so that memory never holds the weights twice.
+        They are moved one by one, so that memory never holds the weights twice; those that no
+        parameter needs are not looked at.
         """
         if quantize is None:
             self._place(state, device, dtype)

@@ -111,8 +111,8 @@ class UnifiedIOWeights(PretrainedModel):
         check_quantization(quantize)
         with without_weights():
             model, state = cls._from_jax(files) if files.is_jax else cls._from_torch(files)
-        kept = model.set_modalities(input_modalities, target_modalities).official_shapes()
-        model.take_over({name: state[name] for name in kept}, device, dtype, quantize)
+        model.set_modalities(input_modalities, target_modalities)
+        model.take_over(state, device, dtype, quantize)
         return model.eval()
 
     @classmethod

@@ -12,7 +12,7 @@ from uio2_ros.processing import Example
 
 
 @dataclass(frozen=True)
-class Request:
+class GenerationInputs:
     """Every example is decoded in `copies` rows next to each other: its samples or its beams."""
 
     examples: tuple[Example, ...]
@@ -46,8 +46,8 @@ def resolve(
     negative: Sequence[Example] | None,
     samples: int,
     longest: int,
-) -> Request:
-    """The request with its defaults; ValueError for what makes no sense.
+) -> GenerationInputs:
+    """The inputs with their defaults; ValueError for what makes no sense.
 
     longest: tokens that a text has at most and that a picture or a sound has exactly.
     """
@@ -61,7 +61,7 @@ def resolve(
     sampling = sampling.within(longest)
     if modality != "text":
         sampling = _whole(sampling, modality, longest)
-    return Request(
+    return GenerationInputs(
         tuple(examples), negatives, _for_samples(sampling, len(examples), samples), samples
     )
 
