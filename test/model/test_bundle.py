@@ -56,7 +56,7 @@ def test_shipped_bundles_are_found_by_name(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"colour": "red"}, "unknown keys colour"),
+        ({"colour": "red"}, "colour is unknown"),
         ({"trained_for": {}}, "lacks the keys tasks"),
         ({"scores": {"refexp": "good"}}, r"scores\.refexp is 'good', expected float"),
         ({"tokenizer": "../tokenizer.model"}, "must be a file in the bundle itself"),

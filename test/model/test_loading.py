@@ -100,7 +100,7 @@ def test_loading_does_not_import_the_compiler_of_torch(checkpoint: Path) -> None
         ("{", "is not JSON"),
         ("[]", "must be an object, not list"),
         ("{}", "lacks the keys"),
-        ('{"num_hats": 3}', "unknown keys num_hats"),
+        ('{"num_hats": 3}', "num_hats is unknown"),
     ],
 )
 def test_an_unusable_configuration_is_named(content: str, message: str, tmp_path: Path) -> None:

@@ -60,25 +60,45 @@ def test_a_continuous_space_has_a_rate_and_si_ranges(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("kind: continuous", "kind: jumpy", "2: unknown kind 'jumpy'; expected one of pick_place,"),
-        ("name: arm\n", "", "1: 'name' is missing"),
-        ("name: arm", "name: ''", "1: 'name' must be text that is not empty"),
-        ("frame_id: tool", "frame_id: [a]", "3: 'frame_id' must be text"),
-        ("frame_id: tool", "frame_id: ~", "3: 'frame_id' must be text"),
-        ("frame_id: tool", "? [frame_id]\n: tool", "3: a key must be text"),
-        ("rate_hz: 5", "rate_hz: fast", "4: 'rate_hz' must be a finite number, got 'fast'"),
-        ("rate_hz: 5", "rate_hz: 0", "4: 'rate_hz' must be positive, got 0"),
-        ("rate_hz: 5\n", "", "1: 'rate_hz' is missing"),
-        ("rate_hz: 5", "rate: 5", "4: unknown key 'rate'; expected one of chunk, dimensions,"),
-        ("unit: mm", "unit: inch", "6: unknown unit 'inch'; expected one of m, cm, mm"),
-        ("kind: position", "kind: bent", "6: unknown kind 'bent'; expected one of position"),
-        ("[-100, 100]", "[100, -100]", "6: 'range' must rise, got 100 to -100"),
-        ("[-100, 100]", "[100]", "6: 'range' must be a list of 2 numbers"),
-        ("[-100, 100]", "[-100, .inf]", "6: 'range' must be a finite number, got '.inf'"),
-        ("frame_id: tool", "name: leg", "3: 'name' is given twice"),
-        ("kind: continuous", "kind: pick_place", "4: unknown key 'rate_hz'"),
-        ("name: dx", "name: {a: b}", "6: 'name' must be text"),
-        ("dimensions:", "dimensions: []\nprompt:", "5: 'dimensions' must be a list of one or more"),
+        ("kind: continuous", "kind: jumpy", "2: kind is 'jumpy', expected one of pick_place,"),
+        ("name: arm\n", "", "1: the file lacks the keys name"),
+        ("name: arm", "name: ''", "1: name is '', expected text that is not empty"),
+        ("frame_id: tool", "frame_id: [a]", "3: frame_id is ['a'], expected text"),
+        ("frame_id: tool", "frame_id: ~", "3: frame_id is '~', expected text"),
+        (
+            "frame_id: tool",
+            "? [frame_id]\n: tool",
+            "1: the file has a key in line 3 that is no text",
+        ),
+        ("rate_hz: 5", "rate_hz: fast", "4: rate_hz is 'fast', expected float"),
+        ("rate_hz: 5", "rate_hz: 0", "4: rate_hz must be positive, got 0"),
+        ("rate_hz: 5\n", "", "1: the file lacks the keys rate_hz"),
+        ("rate_hz: 5", "rate: 5", "4: rate is unknown, expected one of name, kind, frame_id"),
+        ("unit: mm", "unit: inch", "6: dimensions[0].unit is 'inch', expected one of m, cm, mm"),
+        (
+            "kind: position",
+            "kind: bent",
+            "6: dimensions[0].kind is 'bent', expected one of position",
+        ),
+        ("[-100, 100]", "[100, -100]", "6: dimensions[0].range must rise, got 100 to -100"),
+        ("[-100, 100]", "[100]", "6: dimensions[0].range is ['100'], expected list of 2"),
+        (
+            "[-100, 100]",
+            "[-100, .inf]",
+            "6: dimensions[0].range[1] is '.inf', expected finite float",
+        ),
+        ("frame_id: tool", "name: leg", "3: name is given twice"),
+        (
+            "kind: continuous",
+            "kind: pick_place",
+            "4: rate_hz is for action spaces of kind continuous only",
+        ),
+        ("name: dx", "name: {a: b}", "6: dimensions[0].name is {'a': 'b'}, expected text"),
+        (
+            ARM[ARM.index("dimensions:") :],
+            "dimensions: []\n",
+            "5: dimensions is empty, expected one dimension or more",
+        ),
         ("  - {", "  - [", "6: not YAML"),
     ],
 )
@@ -89,27 +109,32 @@ def test_mistakes_are_named_with_file_and_line(tmp_path, old, new, problem):
 
 def test_dimensions_must_have_different_names(tmp_path):
     text = ARM + ARM.splitlines()[-1] + "\n"
-    assert problem_of(tmp_path, text).startswith("space.yaml:7: the name 'dx' is given to two")
+    assert problem_of(tmp_path, text).startswith(
+        "space.yaml:7: dimensions[1].name is 'dx', which is given to dimensions[0], too"
+    )
 
 
 def test_motion_primitives_need_x_y_and_yaw(tmp_path):
     text = ARM.replace("continuous", "pick_place").replace("rate_hz: 5\n", "prompt: p\n")
     problem = problem_of(tmp_path, text)
-    assert "has the dimensions x, y, yaw in this order, got dx" in problem
+    assert "are x, y, yaw in this order, got dx" in problem
 
 
 @pytest.mark.parametrize(
     ("actions", "problem"),
     [
-        ("", "'actions' is missing"),
-        ("actions:\n  - {name: go, values: [1, 2]}\n", "7: 'values' must be a list of 1 numbers"),
+        ("", "lacks the keys actions"),
+        (
+            "actions:\n  - {name: go, values: [1, 2]}\n",
+            "7: actions[0].values has 2 numbers, not one per dimension",
+        ),
         (
             "actions:\n  - {name: go, values: [101]}\n",
-            "7: the value of 'dx' lies outside the range",
+            "7: actions[0].values says 101 of 'dx', which goes from -100 to 100",
         ),
         (
             "actions:\n  - {name: go, values: [1]}\n  - {name: go, values: [2]}\n",
-            "8: the name 'go' is given to two",
+            "8: actions[1].name is 'go'",
         ),
     ],
 )
@@ -120,7 +145,7 @@ def test_discrete_actions_are_checked(tmp_path, actions, problem):
 
 @pytest.mark.parametrize("text", ["", "just text", "- a\n- list\n"])
 def test_files_that_hold_no_mapping_are_refused(tmp_path, text):
-    assert problem_of(tmp_path, text).startswith("space.yaml:1: expected a mapping")
+    assert problem_of(tmp_path, text).startswith("space.yaml:1: the file must be an object")
 
 
 def test_files_that_are_no_text_are_refused(tmp_path):
@@ -266,48 +291,60 @@ MODE = 'kind: discrete, unit: "1", range: [0, 3]'
     [
         (
             TURN.replace("deg", "m"),
-            "kind rotation is not measured in 'm'; expected one of rad, deg",
+            ".unit is 'm', expected one of rad, deg for kind rotation",
         ),
-        (SPEED.replace("m/s", "m"), "kind velocity is not measured in 'm'; expected one of m/s"),
-        (JOINT.replace("rad", "rad/s"), "kind joint is not measured in 'rad/s'"),
-        (MODE.replace('"1"', "m"), "kind discrete is not measured in 'm'; expected one of 1"),
-        (TURN + ", axis: w", "unknown axis 'w'; expected one of x, y, z"),
-        (JOINT + ", axis: x", "unknown key 'axis'; expected one of joint, kind"),
-        (TURN + ", joint: j", "unknown key 'joint'"),
-        (SPEED + ", relative: true", "unknown key 'relative'"),
-        (JOINT + ", levels: 3", "unknown key 'levels'"),
-        (JOINT + ", relative: maybe", "'relative' must be true or false, got 'maybe'"),
-        (JOINT + ", relative: [true]", "'relative' must be true or false"),
-        (JOINT + ", max_rate: 0", "'max_rate' must be positive, got 0"),
-        (JOINT + ", max_rate: fast", "'max_rate' must be a finite number, got 'fast'"),
-        (JOINT + ", tolerance: .nan", "'tolerance' must be a finite number, got '.nan'"),
-        (JOINT + ", tolerance: -1", "'tolerance' must be positive, got -1"),
-        (JOINT + ", joint: ''", "'joint' must be text that is not empty"),
-        (JOINT.replace("[-1, 1]", "[-1, .nan]"), "'range' must be a finite number, got '.nan'"),
-        (JOINT.replace("[-1, 1]", "-1"), "'range' must be a list of 2 numbers"),
-        (GRIP + ", levels: 1", "'levels' gives 1 different values; expected 2 to 1000"),
-        (GRIP + ", levels: 2000", "'levels' gives 2000 different values; expected 2 to 1000"),
-        (GRIP + ", levels: 2.5", "'levels' must be a whole number, got 2.5"),
-        (MODE.replace("3]", "2.5]"), "the 'range' of a discrete dimension ends at whole numbers"),
-        (MODE.replace("3]", "5000]"), "'range' gives 5001 different values; expected 2 to 1000"),
+        (SPEED.replace("m/s", "m"), ".unit is 'm', expected one of m/s"),
+        (JOINT.replace("rad", "rad/s"), ".unit is 'rad/s', expected one of rad"),
+        (MODE.replace('"1"', "m"), ".unit is 'm', expected one of 1 for"),
+        (TURN + ", axis: w", ".axis is 'w', expected one of x, y, z"),
+        (JOINT + ", axis: x", ".axis is not for dimensions of kind joint"),
+        (TURN + ", joint: j", ".joint is not for dimensions of kind rotation"),
+        (SPEED + ", relative: true", ".relative is not for dimensions of kind velocity"),
+        (JOINT + ", levels: 3", ".levels is not for dimensions of kind joint"),
+        (JOINT + ", relative: maybe", ".relative is 'maybe', expected true or false"),
+        (JOINT + ", relative: [true]", ".relative is ['true'], expected true or false"),
+        (JOINT + ", max_rate: 0", ".max_rate must be positive, got 0"),
+        (JOINT + ", max_rate: fast", ".max_rate is 'fast', expected float"),
+        (JOINT + ", tolerance: .nan", ".tolerance is '.nan', expected finite float"),
+        (JOINT + ", tolerance: -1", ".tolerance must be positive, got -1"),
+        (JOINT + ", joint: ''", ".joint is '', expected text that is not empty"),
+        (JOINT.replace("[-1, 1]", "[-1, .nan]"), ".range[1] is '.nan', expected finite float"),
+        (JOINT.replace("[-1, 1]", "-1"), ".range is '-1', expected list"),
+        (GRIP + ", levels: 1", ".levels gives 1 different values; expected 2 to 1000"),
+        (GRIP + ", levels: 2000", ".levels gives 2000 different values; expected 2 to 1000"),
+        (GRIP + ", levels: 2.5", ".levels is '2.5', expected int"),
+        (MODE.replace("3]", "2.5]"), ".range of a discrete dimension ends at whole numbers"),
+        (MODE.replace("3]", "5000]"), ".range gives 5001 different values; expected 2 to 1000"),
     ],
 )
 def test_mistakes_in_a_dimension_are_named_at_its_line(tmp_path, fields, problem):
     text = ARM + f"  - {{name: d, {fields}}}\n"
-    assert problem_of(tmp_path, text).startswith(f"space.yaml:7: {problem}")
+    assert problem_of(tmp_path, text).startswith(f"space.yaml:7: dimensions[1]{problem}")
 
 
 @pytest.mark.parametrize(
     ("first", "second", "problem"),
     [
-        (JOINT + ", joint: a", JOINT + ", joint: a", "the joint 'a' is given to two"),
-        (TURN + ", axis: z", TURN + ", axis: z", "the axis 'rotation z' is given to two"),
-        (SPEED + ", axis: x", SPEED + ", axis: x", "the axis 'velocity x' is given to two"),
+        (
+            JOINT + ", joint: a",
+            JOINT + ", joint: a",
+            ".joint is 'a', which is given to dimensions[1], too",
+        ),
+        (
+            TURN + ", axis: z",
+            TURN + ", axis: z",
+            ".axis is 'rotation z', which is given to dimensions[1], too",
+        ),
+        (
+            SPEED + ", axis: x",
+            SPEED + ", axis: x",
+            ".axis is 'velocity x', which is given to dimensions[1], too",
+        ),
     ],
 )
 def test_two_dimensions_do_not_move_the_same(tmp_path, first, second, problem):
     text = ARM + f"  - {{name: a, {first}}}\n  - {{name: b, {second}}}\n"
-    assert problem_of(tmp_path, text).startswith(f"space.yaml:8: {problem}")
+    assert problem_of(tmp_path, text).startswith(f"space.yaml:8: dimensions[2]{problem}")
 
 
 def test_along_and_about_an_axis_are_not_the_same(tmp_path):
@@ -319,10 +356,10 @@ def test_along_and_about_an_axis_are_not_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("chunk: 0", "'chunk' must be 1 or more steps, got 0"),
-        ("chunk: 1.5", "'chunk' must be a whole number, got 1.5"),
-        ("chunk: many", "'chunk' must be a finite number, got 'many'"),
-        ("tip_frame_id: ~", "'tip_frame_id' must be text that is not empty"),
+        ("chunk: 0", "chunk is 0, expected 1 step or more"),
+        ("chunk: 1.5", "chunk is '1.5', expected int"),
+        ("chunk: many", "chunk is 'many', expected int"),
+        ("tip_frame_id: ~", "tip_frame_id is '~', expected text that is not empty"),
     ],
 )
 def test_mistakes_in_chunks_and_frames_are_named(tmp_path, line, problem):
@@ -332,7 +369,7 @@ def test_mistakes_in_chunks_and_frames_are_named(tmp_path, line, problem):
 
 def test_only_continuous_spaces_have_chunks(tmp_path):
     text = ARM.replace("continuous", "pick_place").replace("rate_hz: 5", "chunk: 2")
-    assert problem_of(tmp_path, text).startswith("space.yaml:4: unknown key 'chunk'")
+    assert problem_of(tmp_path, text).startswith("space.yaml:4: chunk is for action spaces of")
 
 
 def test_the_annotated_file_of_the_documentation_is_valid(tmp_path):

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
-
-from cattrs import BaseValidationError, transform_error
-from cattrs.preconf.json import make_converter
+from typing import Any
 
 from uio2_ros.data.media_files import (
     PICTURE_FILES,
@@ -27,14 +24,13 @@ from uio2_ros.robot.answer import Answer, Picture, Timings
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.records import plain, structured
 
 FORMAT = 1
 """Raised when a record means something else than before."""
 ANSWER_RATE_HZ = 16000
 """Of the sound in an answer."""
 RECORD = "json"
-
-_T = TypeVar("_T")
 
 
 class SampleError(ValueError):
@@ -115,8 +111,6 @@ def sample_of(key: str, files: Mapping[str, bytes]) -> Sample:
             tasks=tuple(_task(task, files) for task in record["tasks"]),
             meta=record["meta"],
         )
-    except BaseValidationError as problem:
-        raise SampleError(f"sample {key}: {'; '.join(transform_error(problem))}") from problem
     except KeyError as problem:
         raise SampleError(f"sample {key} lacks {problem}") from problem
     except SampleError:
@@ -125,25 +119,12 @@ def sample_of(key: str, files: Mapping[str, bytes]) -> Sample:
         raise SampleError(f"sample {key}: {problem}") from problem
 
 
-_CONVERTER = make_converter(forbid_extra_keys=True, omit_if_default=True)
-_CONVERTER.register_unstructure_hook(float, float)  # numpy's numbers as Python's
-_CONVERTER.register_unstructure_hook(int, int)
-
-
-def _plain(value: Any) -> Any:
-    return _CONVERTER.unstructure(value)
-
-
-def _typed(record: Any, kind: type[_T]) -> _T:
-    return _CONVERTER.structure(record, kind)
-
-
 def _observation_record(seen: Observation, files: _Files) -> dict[str, Any]:
     record: dict[str, Any] = {
         "image": None if seen.image is None else _frame_record("image", seen.image, files),
         "history": [_frame_record("history", frame, files) for frame in seen.history],
         "audio": None,
-        "camera": None if seen.camera is None else _plain(seen.camera),
+        "camera": None if seen.camera is None else plain(seen.camera, defaults=False),
         "robot_history": list(seen.robot_history),
     }
     if seen.audio is not None:
@@ -165,7 +146,7 @@ def _observation(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Obser
         history=tuple(_frame(frame, files) for frame in record["history"]),
         audio=None if sound is None else sound_of(files[sound["file"]]),
         audio_rate=ANSWER_RATE_HZ if sound is None else int(sound["rate_hz"]),
-        camera=None if camera is None else _typed(camera, CameraModel),
+        camera=None if camera is None else structured(camera, CameraModel, "camera"),
         robot_history=tuple(record["robot_history"]),
     )
 
@@ -181,8 +162,8 @@ def _frame(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Frame:
 def _task_record(task: LabelledTask, files: _Files) -> dict[str, Any]:
     bare = replace(task.answer, pictures=(), audio=(), timings=Timings())
     return {
-        "instruction": _plain(task.instruction),
-        "answer": _plain(bare),
+        "instruction": plain(task.instruction, defaults=False),
+        "answer": plain(bare, defaults=False),
         "pictures": [_picture_record(picture, files) for picture in task.answer.pictures],
         "sounds": [_sound_name(sound, files) for sound in task.answer.audio],
     }
@@ -212,8 +193,10 @@ def _sound_name(sound: Any, files: _Files) -> str:
 def _task(record: Mapping[str, Any], files: Mapping[str, bytes]) -> LabelledTask:
     pictures = tuple(_picture(picture, files) for picture in record["pictures"])
     sounds = tuple(sound_of(files[name]) for name in record["sounds"])
-    answer = replace(_typed(record["answer"], Answer), pictures=pictures, audio=sounds)
-    return LabelledTask(_typed(record["instruction"], Instruction), answer)
+    answer = replace(
+        structured(record["answer"], Answer, "answer"), pictures=pictures, audio=sounds
+    )
+    return LabelledTask(structured(record["instruction"], Instruction, "instruction"), answer)
 
 
 def _picture(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Picture:

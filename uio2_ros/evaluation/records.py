@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.robot.plan import ActionKind, Step
-from uio2_ros.robot.poses import Pose2D
+from uio2_ros.robot.plan import Step
+from uio2_ros.robot.records import plain, structured
 
 TIMES = ("answer_s",)
 """Fields that differ from run to run."""
@@ -52,13 +52,8 @@ class EpisodeRecord:
         return f"{self.policy}_{self.task}_{self.seed}.jpg"
 
     def to_json(self) -> dict[str, Any]:
-        steps = [step_to_json(step) for step in self.steps]
-        return {"kind": "episode", **asdict(self), "steps": steps}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> EpisodeRecord:
-        values = {name: value for name, value in found.items() if name != "kind"}
-        return cls(**{**values, "steps": tuple(map(step_from_json, values["steps"]))})
+        steps = [plain(step, defaults=False) for step in self.steps]
+        return {"kind": "episode", **plain(self), "steps": steps}
 
 
 @dataclass(frozen=True)
@@ -78,11 +73,7 @@ class PerceptionRecord:
         return "perception", self.scene, f"{self.task} {self.asked}"
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": "perception", **asdict(self)}
-
-    @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> PerceptionRecord:
-        return cls(**{name: value for name, value in found.items() if name != "kind"})
+        return {"kind": "perception", **plain(self)}
 
 
 Record = EpisodeRecord | PerceptionRecord
@@ -90,17 +81,12 @@ Record = EpisodeRecord | PerceptionRecord
 
 def record_from_json(found: Mapping[str, Any]) -> Record:
     """The record of a line; ValueError for what is none."""
-    kinds: dict[str, Callable[[Mapping[str, Any]], Record]] = {
-        "episode": EpisodeRecord.from_json,
-        "perception": PerceptionRecord.from_json,
-    }
+    kinds: dict[str, type[Record]] = {"episode": EpisodeRecord, "perception": PerceptionRecord}
     kind = kinds.get(found.get("kind", ""))
     if kind is None:
         raise ValueError(f"a record is of the kind {found.get('kind')!r}; expected {list(kinds)}")
-    try:
-        return kind(found)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this is no record of an evaluation: {error}") from error
+    values = {name: value for name, value in found.items() if name != "kind"}
+    return structured(values, kind, "a record of an evaluation")
 
 
 def same(one: Record, other: Record) -> bool:
@@ -112,19 +98,3 @@ def same(one: Record, other: Record) -> bool:
 def digest(values: npt.NDArray[np.uint8] | npt.NDArray[np.int64]) -> str:
     """Equal for equal values, and as good as never for others."""
     return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
-
-
-def step_to_json(step: Step) -> dict[str, Any]:
-    found = {name: value for name, value in asdict(step).items() if value not in (None, ())}
-    return {**found, "kind": step.kind.name}
-
-
-def step_from_json(found: Mapping[str, Any]) -> Step:
-    values = dict(found)
-    values["kind"] = ActionKind[values["kind"]]
-    for name in ("start", "end"):
-        if name in values:
-            values[name] = Pose2D(**values[name])
-    for name in ("dimension_names", "values"):
-        values[name] = tuple(values.get(name, ()))
-    return Step(**values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,6 +11,7 @@ import yaml
 
 from uio2_ros.bringup import config_folder
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
+from uio2_ros.robot.records import plain, structured
 from uio2_ros.sim import SIM_TASKS, PictureSize, Split
 from uio2_ros.tasks.settings import TaskSettings
 
@@ -101,21 +102,13 @@ class RunSettings:
         return bool(self.perception) or ("model" in self.policies and bool(self.episodes))
 
     def to_json(self) -> dict[str, Any]:
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        found: dict[str, Any] = plain(self)
+        return found
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> RunSettings:
         """The settings that `to_json` wrote; ValueError for others."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in found.items()
-        }
-        try:
-            values["senses"] = SensesSettings(**values["senses"])
-            values["task_bounds"] = TaskSettings(**values["task_bounds"])
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"these are no settings of an evaluation: {error}") from error
+        return structured(found, cls, "the settings of an evaluation")
 
     def differences(self, other: RunSettings) -> tuple[str, ...]:
         """What differs, as `name: mine, not theirs`."""
@@ -155,7 +148,3 @@ def _among(what: str, given: Sequence[str], known: Sequence[str]) -> None:
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(f"there is no {what} {', '.join(unknown)!r}; expected {', '.join(known)}")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

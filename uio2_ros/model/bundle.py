@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uio2_ros.model.json_records import read_record, write_record
 from uio2_ros.robot.errors import CheckpointError
+from uio2_ros.robot.records import plain, structured
 
 BUNDLE_FILE = "bundle.json"
 TOKENIZER_FILE = "tokenizer.model"
@@ -59,13 +59,13 @@ class Bundle:
     def read(path: Path) -> Bundle:
         """The content of a `bundle.json`; CheckpointError, naming the file, for an unusable one."""
         try:
-            return read_record(Bundle, json.loads(path.read_text(encoding="utf-8")), path.name)
+            return structured(json.loads(path.read_text(encoding="utf-8")), Bundle, path.name)
         except (ValueError, OSError) as error:
             raise CheckpointError(f"{path} is no usable description: {error}") from error
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        path.write_text(json.dumps(write_record(self), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(plain(self), indent=1) + "\n", encoding="utf-8")
 
 
 def shipped_bundles() -> tuple[str, ...]:

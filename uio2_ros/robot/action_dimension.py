@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from uio2_ros.robot.yaml_record import YamlRecord
+from uio2_ros.robot.records import FieldError
 
 MOST_LEVELS = 1000
 """A dimension with more steps than there are location tokens cannot be told apart by the model."""
@@ -66,14 +66,20 @@ UNITS: Mapping[DimensionKind, tuple[str, ...]] = MappingProxyType(
 """The units in which each kind can be measured."""
 
 _OLDER_NAMES = {"linear": DimensionKind.POSITION, "angular": DimensionKind.ROTATION}
-_WITH_AXIS = (DimensionKind.POSITION, DimensionKind.ROTATION, DimensionKind.VELOCITY)
-_WITH_JOINT = (DimensionKind.JOINT, DimensionKind.GRIPPER)
-_MAY_BE_RELATIVE = (
-    DimensionKind.POSITION,
-    DimensionKind.ROTATION,
-    DimensionKind.JOINT,
-    DimensionKind.GRIPPER,
+_KINDS_WITH: Mapping[str, Collection[DimensionKind]] = MappingProxyType(
+    {
+        "axis": (DimensionKind.POSITION, DimensionKind.ROTATION, DimensionKind.VELOCITY),
+        "joint": (DimensionKind.JOINT, DimensionKind.GRIPPER),
+        "relative": (
+            DimensionKind.POSITION,
+            DimensionKind.ROTATION,
+            DimensionKind.JOINT,
+            DimensionKind.GRIPPER,
+        ),
+        "levels": (DimensionKind.GRIPPER,),
+    }
 )
+"""Keys that not every kind has."""
 
 
 @dataclass(frozen=True)
@@ -126,90 +132,78 @@ class Dimension:
         return min(math.floor(fraction * steps + 0.5), steps) / steps
 
 
-_KEYS = {"name", "kind", "unit", "range", "max_rate", "tolerance"}
+@dataclass(frozen=True)
+class DimensionRecord:
+    """A dimension as a file declares it, in the unit it names. FieldError for what cannot be."""
 
+    name: str
+    kind: str
+    unit: str
+    range: tuple[float, float]
+    axis: Axis | None = None
+    joint: str = ""
+    relative: bool = False
+    levels: int | None = None
+    max_rate: float | None = None
+    tolerance: float | None = None
 
-def read_dimension(record: YamlRecord) -> Dimension:
-    """A dimension from its mapping in a file; complaints name file and line."""
-    kind = _kind(record)
-    record.expect_only(_KEYS | _keys_of(kind))
-    unit = _unit(record, kind)
-    low, high = record.numbers("range", 2)
-    if low >= high:
-        raise record.complaint(f"'range' must rise, got {low:g} to {high:g}", "range")
-    factor = SI_FACTORS[unit]
-    max_rate, tolerance = (_positive(record, key) for key in ("max_rate", "tolerance"))
-    return Dimension(
-        name=record.text("name"),
-        kind=kind,
-        unit=unit,
-        low=low * factor,
-        high=high * factor,
-        axis=_axis(record) if kind in _WITH_AXIS else None,
-        joint=record.text("joint", "") if kind in _WITH_JOINT else "",
-        relative=kind in _MAY_BE_RELATIVE and record.boolean("relative", False),
-        levels=_levels(record, kind, low, high),
-        max_rate=None if max_rate is None else max_rate * factor,
-        tolerance=None if tolerance is None else tolerance * factor,
-    )
-
-
-def _keys_of(kind: DimensionKind) -> set[str]:
-    """Keys that not every kind has."""
-    return (
-        ({"axis"} if kind in _WITH_AXIS else set())
-        | ({"joint"} if kind in _WITH_JOINT else set())
-        | ({"relative"} if kind in _MAY_BE_RELATIVE else set())
-        | ({"levels"} if kind is DimensionKind.GRIPPER else set())
-    )
-
-
-def _kind(record: YamlRecord) -> DimensionKind:
-    given = record.text("kind")
-    return _OLDER_NAMES.get(given) or record.choice("kind", DimensionKind)
-
-
-def _unit(record: YamlRecord, kind: DimensionKind) -> str:
-    unit = record.text("unit")
-    if unit not in SI_FACTORS:
-        known = ", ".join(SI_FACTORS)
-        raise record.complaint(f"unknown unit {unit!r}; expected one of {known}", "unit")
-    if unit not in UNITS[kind]:
-        fitting = ", ".join(UNITS[kind])
-        raise record.complaint(
-            f"kind {kind.value} is not measured in {unit!r}; expected one of {fitting}", "unit"
-        )
-    return unit
-
-
-def _axis(record: YamlRecord) -> Axis | None:
-    return record.choice("axis", Axis) if record.has("axis") else None
-
-
-def _levels(record: YamlRecord, kind: DimensionKind, low: float, high: float) -> int | None:
-    if kind is DimensionKind.DISCRETE:
-        if low != math.floor(low) or high != math.floor(high):
-            raise record.complaint(
-                f"the 'range' of a discrete dimension ends at whole numbers, got {low:g} to "
-                f"{high:g}",
-                "range",
+    def __post_init__(self) -> None:
+        kind = self.dimension_kind
+        for key, kinds in _KINDS_WITH.items():
+            if kind not in kinds and getattr(self, key) not in (None, "", False):
+                raise FieldError(f"is not for dimensions of kind {kind.value}", key)
+        if self.unit not in UNITS[kind]:
+            raise FieldError(
+                f"is {self.unit!r}, expected one of {', '.join(UNITS[kind])} for kind {kind.value}",
+                "unit",
             )
-        levels, key = int(high - low) + 1, "range"
-    elif record.has("levels"):
-        levels, key = record.integer("levels"), "levels"
-    else:
-        return None
-    if not 2 <= levels <= MOST_LEVELS:
-        raise record.complaint(
-            f"{key!r} gives {levels} different values; expected 2 to {MOST_LEVELS}", key
+        low, high = self.range
+        if low >= high:
+            raise FieldError(f"must rise, got {low:g} to {high:g}", "range")
+        if kind is DimensionKind.DISCRETE and not (low.is_integer() and high.is_integer()):
+            raise FieldError(
+                f"of a discrete dimension ends at whole numbers, got {low:g} to {high:g}", "range"
+            )
+        if self.level_count is not None and not 2 <= self.level_count <= MOST_LEVELS:
+            raise FieldError(
+                f"gives {self.level_count} different values; expected 2 to {MOST_LEVELS}",
+                "range" if kind is DimensionKind.DISCRETE else "levels",
+            )
+        for key in ("max_rate", "tolerance"):
+            value = getattr(self, key)
+            if value is not None and value <= 0:
+                raise FieldError(f"must be positive, got {value:g}", key)
+
+    @property
+    def dimension_kind(self) -> DimensionKind:
+        """Of the name that the file gives, or gave in older versions."""
+        kinds = {kind.value: kind for kind in DimensionKind} | _OLDER_NAMES
+        if self.kind not in kinds:
+            known = ", ".join(kind.value for kind in DimensionKind)
+            raise FieldError(f"is {self.kind!r}, expected one of {known}", "kind")
+        return kinds[self.kind]
+
+    @property
+    def level_count(self) -> int | None:
+        """How many values there are; a discrete dimension has all whole numbers of its range."""
+        if self.dimension_kind is DimensionKind.DISCRETE:
+            return int(self.range[1] - self.range[0]) + 1
+        return self.levels
+
+    def in_si_units(self) -> Dimension:
+        """The dimension that is declared."""
+        factor = SI_FACTORS[self.unit]
+        low, high = self.range
+        return Dimension(
+            name=self.name,
+            kind=self.dimension_kind,
+            unit=self.unit,
+            low=low * factor,
+            high=high * factor,
+            axis=self.axis,
+            joint=self.joint,
+            relative=self.relative,
+            levels=self.level_count,
+            max_rate=None if self.max_rate is None else self.max_rate * factor,
+            tolerance=None if self.tolerance is None else self.tolerance * factor,
         )
-    return levels
-
-
-def _positive(record: YamlRecord, key: str) -> float | None:
-    if not record.has(key):
-        return None
-    value = record.number(key)
-    if value <= 0:
-        raise record.complaint(f"{key!r} must be positive, got {value:g}", key)
-    return value

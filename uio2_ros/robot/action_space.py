@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import os
 import sysconfig
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 
 from uio2_ros.robot.action_dimension import (
+    ANGULAR_VELOCITIES,
     SI_FACTORS,
     Axis,
     Dimension,
     DimensionKind,
-    read_dimension,
+    DimensionRecord,
 )
-from uio2_ros.robot.yaml_record import YamlRecord
+from uio2_ros.robot.records import FieldError, read_yaml
 
 __all__ = [
     "SI_FACTORS",
@@ -134,115 +135,128 @@ def load_action_spaces(
     return MappingProxyType(spaces)
 
 
-_KEYS_OF_KIND: Mapping[SpaceKind, tuple[str, ...]] = {
-    SpaceKind.PICK_PLACE: (),
-    SpaceKind.DISCRETE: ("actions",),
-    SpaceKind.CONTINUOUS: ("rate_hz", "chunk", "tip_frame_id"),
-}
-
-
 def read_action_space(path: Path) -> ActionSpace:
     """One file. Raises ActionSpaceError with file and line."""
-    record = YamlRecord.read(path, ActionSpaceError)
-    kind = record.choice("kind", SpaceKind)
-    record.expect_only({"name", "kind", "prompt", "frame_id", "dimensions", *_KEYS_OF_KIND[kind]})
-    dimensions = _dimensions(record)
-    actions = _actions(record, dimensions) if kind is SpaceKind.DISCRETE else ()
-    continuous = kind is SpaceKind.CONTINUOUS
-    space = ActionSpace(
-        name=record.text("name"),
-        kind=kind,
-        prompt=record.text("prompt", _default_prompt(kind, dimensions, actions)),
-        frame_id=record.text("frame_id"),
+    record = read_yaml(path, SpaceRecord, ActionSpaceError)
+    dimensions = tuple(declared.in_si_units() for declared in record.dimensions)
+    factors = [SI_FACTORS[dimension.unit] for dimension in dimensions]
+    return ActionSpace(
+        name=record.name,
+        kind=record.kind,
+        prompt=record.prompt or _default_prompt(record),
+        frame_id=record.frame_id,
         dimensions=dimensions,
-        actions=actions,
-        rate_hz=_rate(record) if continuous else None,
-        chunk=_chunk(record) if continuous else 1,
-        tip_frame_id=record.text("tip_frame_id", "") if continuous else "",
+        actions=tuple(
+            NamedAction(
+                action.name,
+                tuple(value * factor for value, factor in zip(action.values, factors, strict=True)),
+            )
+            for action in record.actions
+        ),
+        rate_hz=record.rate_hz,
+        chunk=record.chunk,
+        tip_frame_id=record.tip_frame_id,
     )
-    _expect_fit(record, space)
-    return space
 
 
-def _dimensions(record: YamlRecord) -> tuple[Dimension, ...]:
-    items = record.records("dimensions")
-    dimensions = tuple(read_dimension(item) for item in items)
-    _expect_distinct("name", items, [dimension.name for dimension in dimensions])
-    _expect_distinct("joint", items, [dimension.joint or None for dimension in dimensions])
-    _expect_distinct("axis", items, [_motion(dimension) for dimension in dimensions])
-    return dimensions
+def _default_prompt(record: SpaceRecord) -> str:
+    named = record.actions if record.kind is SpaceKind.DISCRETE else record.dimensions
+    return ", ".join(each.name for each in named)
 
 
-def _motion(dimension: Dimension) -> Hashable:
+@dataclass(frozen=True)
+class ActionRecord:
+    """A discrete action as a file declares it, in the units of its dimensions."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SpaceRecord:
+    """An action space as its file declares it. FieldError for what cannot be."""
+
+    name: str
+    kind: SpaceKind
+    frame_id: str
+    dimensions: tuple[DimensionRecord, ...]
+    prompt: str | None = None
+    actions: tuple[ActionRecord, ...] = ()
+    rate_hz: float | None = None
+    chunk: int = 1
+    tip_frame_id: str = ""
+
+    def __post_init__(self) -> None:
+        self._expect_keys_of_kind()
+        if not self.dimensions:
+            raise FieldError("is empty, expected one dimension or more", "dimensions")
+        if self.rate_hz is not None and self.rate_hz <= 0:
+            raise FieldError(f"must be positive, got {self.rate_hz:g}", "rate_hz")
+        if self.chunk < 1:
+            raise FieldError(f"is {self.chunk}, expected 1 step or more", "chunk")
+        _expect_distinct("dimensions", "name", [each.name for each in self.dimensions])
+        _expect_distinct("dimensions", "joint", [each.joint or None for each in self.dimensions])
+        _expect_distinct("dimensions", "axis", [_motion(each) for each in self.dimensions])
+        _expect_distinct("actions", "name", [action.name for action in self.actions])
+        for index, action in enumerate(self.actions):
+            self._expect_values(action, index)
+
+    def _expect_keys_of_kind(self) -> None:
+        for key, kind, default in _KEYS_OF_KIND:
+            if self.kind is not kind and getattr(self, key) != default:
+                raise FieldError(f"is for action spaces of kind {kind.value} only", key)
+        if self.kind is SpaceKind.PICK_PLACE:
+            names = tuple(dimension.name for dimension in self.dimensions)
+            if names != ("x", "y", "yaw"):
+                raise FieldError(
+                    "of an action space of kind pick_place are x, y, yaw in this order, got "
+                    + ", ".join(names),
+                    "dimensions",
+                )
+            if self.prompt is None:
+                raise FieldError("lacks the keys prompt")
+        if self.kind is SpaceKind.DISCRETE and not self.actions:
+            raise FieldError("lacks the keys actions")
+        if self.kind is SpaceKind.CONTINUOUS and self.rate_hz is None:
+            raise FieldError("lacks the keys rate_hz")
+
+    def _expect_values(self, action: ActionRecord, index: int) -> None:
+        place = ("actions", index, "values")
+        if len(action.values) != len(self.dimensions):
+            raise FieldError(f"has {len(action.values)} numbers, not one per dimension", *place)
+        for value, dimension in zip(action.values, self.dimensions, strict=True):
+            low, high = dimension.range
+            if not low <= value <= high:
+                raise FieldError(
+                    f"says {value:g} of {dimension.name!r}, which goes from {low:g} to {high:g}",
+                    *place,
+                )
+
+
+_KEYS_OF_KIND = (
+    ("actions", SpaceKind.DISCRETE, ()),
+    ("rate_hz", SpaceKind.CONTINUOUS, None),
+    ("chunk", SpaceKind.CONTINUOUS, 1),
+    ("tip_frame_id", SpaceKind.CONTINUOUS, ""),
+)
+
+
+def _motion(dimension: DimensionRecord) -> str | None:
     """What moves along or about which axis; None for a dimension without an axis."""
     if dimension.axis is None:
         return None
-    kind = "angular velocity" if dimension.is_angular_velocity else dimension.kind.value
-    return f"{kind} {dimension.axis.value}"
+    kind = dimension.dimension_kind.value
+    turns = "angular " if dimension.unit in ANGULAR_VELOCITIES else ""
+    return f"{turns}{kind} {dimension.axis.value}"
 
 
-def _actions(record: YamlRecord, dimensions: tuple[Dimension, ...]) -> tuple[NamedAction, ...]:
-    items = record.records("actions")
-    actions = tuple(_action(item, dimensions) for item in items)
-    _expect_distinct("name", items, [action.name for action in actions])
-    return actions
-
-
-def _action(record: YamlRecord, dimensions: tuple[Dimension, ...]) -> NamedAction:
-    record.expect_only({"name", "values"})
-    given = record.numbers("values", len(dimensions))
-    values = tuple(
-        value * SI_FACTORS[dimension.unit]
-        for value, dimension in zip(given, dimensions, strict=True)
-    )
-    for value, dimension in zip(values, dimensions, strict=True):
-        if not dimension.low <= value <= dimension.high:
-            raise record.complaint(
-                f"the value of {dimension.name!r} lies outside the range of that dimension",
-                "values",
+def _expect_distinct(items: str, key: str, values: Sequence[str | None]) -> None:
+    """FieldError at the second of two equal values; None is no value."""
+    for index, value in enumerate(values):
+        if value is not None and value in values[:index]:
+            raise FieldError(
+                f"is {value!r}, which is given to {items}[{values.index(value)}], too",
+                items,
+                index,
+                key,
             )
-    return NamedAction(record.text("name"), values)
-
-
-def _rate(record: YamlRecord) -> float:
-    rate = record.number("rate_hz")
-    if rate <= 0:
-        raise record.complaint(f"'rate_hz' must be positive, got {rate:g}", "rate_hz")
-    return rate
-
-
-def _chunk(record: YamlRecord) -> int:
-    chunk = record.integer("chunk", 1)
-    if chunk < 1:
-        raise record.complaint(f"'chunk' must be 1 or more steps, got {chunk}", "chunk")
-    return chunk
-
-
-def _default_prompt(
-    kind: SpaceKind, dimensions: tuple[Dimension, ...], actions: tuple[NamedAction, ...]
-) -> str | None:
-    if kind is SpaceKind.DISCRETE:
-        return ", ".join(action.name for action in actions)
-    if kind is SpaceKind.CONTINUOUS:
-        return ", ".join(dimension.name for dimension in dimensions)
-    return None
-
-
-def _expect_distinct(
-    key: str, items: Sequence[YamlRecord], values: Sequence[Hashable | None]
-) -> None:
-    """Complain, where it is, about the second of two equal values; None is no value."""
-    seen: set[Hashable] = set()
-    for item, value in zip(items, values, strict=True):
-        if value is not None and value in seen:
-            raise item.complaint(f"the {key} {value!r} is given to two of the list", key)
-        seen.add(value)
-
-
-def _expect_fit(record: YamlRecord, space: ActionSpace) -> None:
-    if space.kind is SpaceKind.PICK_PLACE and space.dimension_names != ("x", "y", "yaw"):
-        raise record.complaint(
-            "an action space of kind pick_place has the dimensions x, y, yaw in this order, got "
-            + ", ".join(space.dimension_names),
-            "dimensions",
-        )

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from cattrs import BaseValidationError, Converter, transform_error
+from uio2_ros.robot.records import read_yaml
 
 
 class TrainingConfigError(ValueError):
@@ -150,22 +149,6 @@ class TrainingConfig:
             raise ValueError(f"ema is {self.ema}; give a value in [0, 1)")
 
 
-_CONVERTER = Converter(forbid_extra_keys=True)
-_CONVERTER.register_structure_hook(Path, lambda value, _: Path(value))
-
-
 def read_training_config(path: Path, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:
     """The run a YAML file describes, with some of its top keys replaced. TrainingConfigError."""
-    try:
-        record = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict):
-            raise TrainingConfigError(f"{path} is no mapping of keys to values")
-        return _CONVERTER.structure({**record, **(overrides or {})}, TrainingConfig)
-    except OSError as problem:
-        raise TrainingConfigError(f"{path} cannot be read: {problem.strerror}") from problem
-    except yaml.YAMLError as problem:
-        raise TrainingConfigError(f"{path} is not YAML: {problem}") from problem
-    except BaseValidationError as problem:
-        raise TrainingConfigError(f"{path}: {'; '.join(transform_error(problem))}") from problem
-    except (TypeError, ValueError) as problem:
-        raise TrainingConfigError(f"{path}: {problem}") from problem
+    return read_yaml(path, TrainingConfig, TrainingConfigError, overrides or {})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uio2_ros.model.families.unified_io_2.config import ImageVQGANConfig
-from uio2_ros.model.json_records import UNLESS_DEFAULT, read_record, write_record
+from uio2_ros.robot.records import UNLESS_DEFAULT, plain, structured
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 NAME_PREFIX = "uio1-"
@@ -104,17 +104,17 @@ class UnifiedIO1Config:
         if isinstance(source, UnifiedIO1Config):
             return source
         if isinstance(source, Mapping):
-            return read_record(UnifiedIO1Config, source, "config")
+            return structured(source, UnifiedIO1Config, "config")
         path = _path(source)
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is not JSON: {error}") from error
-        return read_record(UnifiedIO1Config, data, path.name)
+        return structured(data, UnifiedIO1Config, path.name)
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
-        text = json.dumps(write_record(self), indent=1) + "\n"
+        text = json.dumps(plain(self), indent=1) + "\n"
         Path(path).write_text(text, encoding="utf-8")
 
     @property

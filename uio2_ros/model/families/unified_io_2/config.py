@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from uio2_ros.model.families.unified_io_2.vocabulary import RELEASED_VOCABULARY, VocabularyConfig
-from uio2_ros.model.json_records import UNLESS_DEFAULT, read_record, write_record
+from uio2_ros.robot.records import UNLESS_DEFAULT, plain, structured
 
 INPUT_MODALITIES = ("text", "image", "image_history", "audio", "audio_history")
 TARGET_MODALITIES = ("text", "image", "audio")
@@ -368,7 +368,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`: what was read, key for key."""
-        data: dict[str, Any] = write_record(self)
+        data: dict[str, Any] = plain(self)
         return data
 
     def save(self, path: str | Path) -> None:
@@ -381,7 +381,7 @@ class ModelConfig:
 def _read(data: Any, where: str) -> ModelConfig:
     if isinstance(data, Mapping):
         data = {key: value for key, value in data.items() if key not in BOOKKEEPING}
-    return read_record(ModelConfig, data, where)
+    return structured(data, ModelConfig, where)
 
 
 def shipped_configs() -> tuple[str, ...]:
