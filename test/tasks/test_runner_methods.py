@@ -9,8 +9,9 @@ import pytest
 from uio2_ros.model import families
 from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.tasks import TASKS, Box, Instruction, Prompt, TaskRunner, describe_tasks, parts, task
+from uio2_ros.tasks import TASKS, Box, Instruction, Prompt, TaskRunner, describe_tasks, parts
 from uio2_ros.tasks.registry import Registry, task_named
+from uio2_ros.tasks.task import DEFAULT_FAMILY
 
 
 def parameters(name):
@@ -133,7 +134,7 @@ def test_a_family_is_asked_in_its_own_words(runner, engine, observation, other_f
 
 
 def test_tasks_and_models_mean_the_same_family_where_none_is_named():
-    assert task.DEFAULT_FAMILY == families.DEFAULT_FAMILY
+    assert DEFAULT_FAMILY == families.DEFAULT_FAMILY
 
 
 def test_a_task_that_a_family_lacks_is_unknown_to_it(runner, engine, observation, other_family):

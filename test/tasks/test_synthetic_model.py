@@ -13,7 +13,16 @@ from uio2_ros.inference import Engine
 from uio2_ros.model import ModelConfig, UnifiedIO
 from uio2_ros.processing import Processor
 from uio2_ros.robot.camera_model import CameraModel
-from uio2_ros.tasks import TASKS, Box, Frame, Instruction, Observation, TaskRunner, TaskSettings
+from uio2_ros.tasks import (
+    TASKS,
+    Box,
+    Frame,
+    Instruction,
+    Observation,
+    Task,
+    TaskRunner,
+    TaskSettings,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 REGION = Box(120, 40, 360, 400)
@@ -51,6 +60,20 @@ DRAWN = [
     Instruction("a bowl", "inpaint", region=REGION),
     Instruction("a dog", "generate_audio"),
 ]
+
+
+def plain(task: Task) -> Instruction:
+    """What the task must be given and no more."""
+    given = {
+        "instruction": "",
+        **{one.fills: GIVEN[one.fills] for one in task.arguments if one.required},
+    }
+    return Instruction(**given, task=task.name)
+
+
+GIVEN = {"instruction": "mug", "options": ("mug", "plate"), "region": REGION, "action_space": ""}
+TRIED = {request.task for request in (*REQUESTS, *DRAWN)}
+REQUESTS += [plain(task) for name, task in TASKS.items() if name not in TRIED]
 
 
 @pytest.fixture(scope="module")

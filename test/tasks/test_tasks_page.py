@@ -11,7 +11,7 @@ import pytest
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks import Instruction, TaskRunner, TaskSettings, describe_tasks, suggest
-from uio2_ros.tasks.registry import TASKS, registry
+from uio2_ros.tasks.registry import TASKS, own_tasks, registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
@@ -23,6 +23,8 @@ def count(tmp_path, monkeypatch):
     """The example, installed as a module of another package."""
     (tmp_path / "counting_for_a_test.py").write_text(EXAMPLE)
     monkeypatch.syspath_prepend(tmp_path)
+    own = tuple(task for task in own_tasks() if task.name != "count")
+    monkeypatch.setattr("uio2_ros.tasks.registry.own_tasks", lambda: own)
     found = registry([EntryPoint("count", "counting_for_a_test:TASK", "uio2_ros.tasks")])
     assert found.problems == {}
     monkeypatch.setattr("uio2_ros.tasks.registry._installed", lambda: found)
