@@ -156,10 +156,6 @@ def test_a_batch_of_every_task_gives_the_answers_of_single_runs(tiny_runner, ans
         ]
 
 
-def test_every_task_is_tried():
-    assert {request.task for request in REQUESTS + DRAWN} == set(TASKS)
-
-
 @pytest.fixture(scope="module")
 def drawn(drawing_runner, seen):
     """The answers of one batch to the instructions that ask for pictures and sounds."""
