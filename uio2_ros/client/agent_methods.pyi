@@ -50,8 +50,7 @@ class AgentMethods(TaskMethods):
         self, labels: Sequence[str] = (), **settings: Unpack[AskSettings]
     ) -> tuple[Cuboid, ...]:
         """All objects as oriented boxes in the camera's optical frame (x right, y down, z forward):
-        centre and size in metres, and what they cover of the picture. Needs camera_info of a
-        rectified picture."""
+        centre and size in metres, and what they cover of the picture. Needs camera_info."""
 
     def demonstration_caption(self, **settings: Unpack[AskSettings]) -> str:
         """What the robot does in the last pictures."""
@@ -176,8 +175,7 @@ class AgentMethods(TaskMethods):
         self, labels: Sequence[str] = (), **settings: Unpack[AskSettings]
     ) -> PendingAnswer[tuple[Cuboid, ...]]:
         """All objects as oriented boxes in the camera's optical frame (x right, y down, z forward):
-        centre and size in metres, and what they cover of the picture. Needs camera_info of a
-        rectified picture."""
+        centre and size in metres, and what they cover of the picture. Needs camera_info."""
 
     def demonstration_caption_async(self, **settings: Unpack[AskSettings]) -> PendingAnswer[str]:
         """What the robot does in the last pictures."""
