@@ -33,22 +33,22 @@ def test_depth_is_metres_in_the_size_of_the_picture(runner, engine, observation)
     assert engine.prompts == ["What is the depth map of the image ?"]
     (depth,) = answer.pictures
     assert (depth.role, depth.pixels.shape, depth.pixels.dtype) == ("depth", (480, 640), np.float32)
-    assert depth.pixels == pytest.approx(np.full((480, 640), 8.0), abs=1e-4)
-    assert answer.text == "depth from 8.00 m to 8.00 m"
+    assert depth.pixels == pytest.approx(np.full((480, 640), 2.0), abs=1e-4)
+    assert answer.text == "depth from 2.00 m to 2.00 m"
 
 
 def test_depth_of_the_inverse_convention_and_another_range(runner_with, engine, observation):
     engine.pictures = [letterboxed(51, 51)]
-    depth = runner_with(depth_max_m=5.0, depth_near_is_white=False).depth(observation.image)
-    assert depth.pixels == pytest.approx(np.full((480, 640), 1.0), abs=1e-4)
+    depth = runner_with(depth_max_m=5.0, depth_near_is_white=True).depth(observation.image)
+    assert depth.pixels == pytest.approx(np.full((480, 640), 4.0), abs=1e-4)
 
 
-def test_white_is_near_and_black_is_far(runner, engine, observation):
+def test_black_is_near_and_white_is_far(runner, engine, observation):
     picture = letterboxed(255, 255)
     picture[:, 128:] = 0
     engine.pictures = [picture]
     depth = runner.depth(observation.image).pixels
-    assert (depth[240, 0], depth[240, 639]) == (0.0, 10.0)
+    assert (depth[240, 0], depth[240, 639]) == (10.0, 0.0)
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (640, 480), (400, 100), (2, 900), (256, 256)])
@@ -65,7 +65,7 @@ def test_nothing_drawn_on_the_padding_appears(runner, engine, processor, shape):
     depth = runner.depth(np.zeros((*shape, 3), np.uint8)).pixels
     assert depth.shape == shape
     if real[middles[:, None], middles].any():
-        assert depth == pytest.approx(np.full(shape, 8.0), abs=1e-4)
+        assert depth == pytest.approx(np.full(shape, 2.0), abs=1e-4)
 
 
 def test_normals_are_unit_vectors_that_face_the_camera(runner, engine, observation):

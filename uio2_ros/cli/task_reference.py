@@ -15,7 +15,7 @@ from uio2_ros.client.agent_methods import AgentMethods
 from uio2_ros.tasks.methods import TaskMethods
 from uio2_ros.tasks.registry import own_tasks
 from uio2_ros.tasks.runner_methods import RunnerMethods
-from uio2_ros.tasks.task import DEFAULT_FAMILY, Task, Use
+from uio2_ros.tasks.task import Task, Use
 
 PACKAGE = Path(__file__).parents[1]
 PAGE = PACKAGE.parent / "docs" / "tasks.md"
@@ -181,15 +181,16 @@ def _seen(task: Task) -> str:
 
 def _prompts_table() -> str:
     rows = [
-        [f"`{task.name}`" if task.name else "(empty)", *map(_code, _prompts(task))]
+        [
+            f"`{task.name}`" if task.name else "(empty)",
+            _code(family),
+            _code(prompt.text),
+            _code(prompt.with_region),
+        ]
         for task in own_tasks()
+        for family, prompt in sorted(task.prompts.items(), reverse=True)
     ]
-    return _table(["task", "prompt", "with a region"], rows)
-
-
-def _prompts(task: Task) -> tuple[str, str]:
-    prompt = task.prompt(DEFAULT_FAMILY)
-    return prompt.text, prompt.with_region
+    return _table(["task", "family", "prompt", "with a region"], rows)
 
 
 def _code(text: str) -> str:

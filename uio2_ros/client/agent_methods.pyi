@@ -78,6 +78,10 @@ class AgentMethods(TaskMethods):
         """What the picture will show once the instruction is carried out: RGB uint8 of the
         picture's size."""
 
+    def image_from_segments(self, names: str, **settings: Unpack[AskSettings]) -> Picture:
+        """A picture, RGB uint8, 256 x 256, whose segments are those of the picture that is seen:
+        black where there is none, else in the colours that the text gives their names."""
+
     def image_tag(self, **settings: Unpack[AskSettings]) -> str:
         """What the picture shows, in a word or two."""
 
@@ -114,6 +118,9 @@ class AgentMethods(TaskMethods):
 
     def refexp(self, text: str, **settings: Unpack[AskSettings]) -> Detection:
         """The region of the picture that a text describes, as one box labelled with the text."""
+
+    def region_caption(self, region: Box, **settings: Unpack[AskSettings]) -> str:
+        """What a region of the picture shows."""
 
     def score(
         self,
@@ -211,6 +218,12 @@ class AgentMethods(TaskMethods):
         """What the picture will show once the instruction is carried out: RGB uint8 of the
         picture's size."""
 
+    def image_from_segments_async(
+        self, names: str, **settings: Unpack[AskSettings]
+    ) -> PendingAnswer[Picture]:
+        """A picture, RGB uint8, 256 x 256, whose segments are those of the picture that is seen:
+        black where there is none, else in the colours that the text gives their names."""
+
     def image_tag_async(self, **settings: Unpack[AskSettings]) -> PendingAnswer[str]:
         """What the picture shows, in a word or two."""
 
@@ -255,6 +268,11 @@ class AgentMethods(TaskMethods):
 
     def refexp_async(self, text: str, **settings: Unpack[AskSettings]) -> PendingAnswer[Detection]:
         """The region of the picture that a text describes, as one box labelled with the text."""
+
+    def region_caption_async(
+        self, region: Box, **settings: Unpack[AskSettings]
+    ) -> PendingAnswer[str]:
+        """What a region of the picture shows."""
 
     def score_async(
         self,

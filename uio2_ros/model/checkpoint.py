@@ -22,6 +22,7 @@ from uio2_ros.model.bundle import (
     Bundle,
     shipped_bundles,
 )
+from uio2_ros.model.families.unified_io_1.released import released_file, released_names
 from uio2_ros.robot.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
@@ -33,6 +34,8 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
     "pytorch_model.bin",
 )  # in order of preference
+FLAX_SUFFIX = ".bin"
+T5_TOKENIZER_FILE = "spiece.model"
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 Source = str | os.PathLike[str]
@@ -51,6 +54,8 @@ class CheckpointFiles:
     tokenizer: Path | None = None
     bundle: Bundle | None = None
     is_jax: bool = False
+    family: str | None = None
+    """Where the kind of file tells it."""
 
     @property
     def weight_bytes(self) -> int:
@@ -76,11 +81,15 @@ def locate(
         return _jax_files(folder)
     if folder.is_dir() and str(id_or_dir):
         return _choose_files(folder)
+    if folder.suffix == FLAX_SUFFIX and folder.is_file():
+        return _flax_files(folder)
+    if str(id_or_dir) in released_names():
+        return _flax_files(released_file(str(id_or_dir), cache_dir))
     if isinstance(id_or_dir, str) and id_or_dir in shipped_bundles():
         return _choose_files(SHIPPED_BUNDLES / id_or_dir)
     if _is_hub_id(id_or_dir):
         return _choose_files(_download(str(id_or_dir), revision, token, cache_dir))
-    known = "".join(f" {name}," for name in shipped_bundles())
+    known = "".join(f" {name}," for name in (*shipped_bundles(), *released_names()))
     raise CheckpointError(
         f"no checkpoint {str(id_or_dir)!r}: expected a directory with {CONFIG_FILE} and weights,"
         f"{known} a T5X folder, an .npz, or a hub id such as allenai/uio2-large"
@@ -93,6 +102,19 @@ def _is_jax(path: Path) -> bool:
     from uio2_ros.model.t5x import is_jax_checkpoint  # torch, which the callers that load have
 
     return is_jax_checkpoint(path)
+
+
+def _flax_files(path: Path) -> CheckpointFiles:
+    """A released file of Unified-IO 1; its tokenizer is T5's."""
+    refuse_pointer(path)
+    config, tokenizer = path.parent / CONFIG_FILE, path.parent / T5_TOKENIZER_FILE
+    return CheckpointFiles(
+        config if config.is_file() else None,
+        (path,),
+        tokenizer if tokenizer.is_file() else None,
+        is_jax=True,
+        family="unified_io_1",
+    )
 
 
 def _jax_files(path: Path) -> CheckpointFiles:

@@ -21,7 +21,7 @@ from torch import Tensor
 from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.quantization import check_quantization
-from uio2_ros.processing.config import ProcessingConfig
+from uio2_ros.processing.config import PictureSettings
 from uio2_ros.processing.example import Example, Floats
 from uio2_ros.processing.image import Pixels
 from uio2_ros.processing.processor import Samples, Source
@@ -37,13 +37,30 @@ class TextTokenizer(Vocabulary, Protocol):
 TokenizerSource = TextTokenizer | str | os.PathLike[str]
 
 
+class Limits(Protocol):
+    """What examples may hold."""
+
+    @property
+    def image(self) -> PictureSettings: ...
+    @property
+    def max_text_tokens(self) -> int: ...
+    @property
+    def max_target_tokens(self) -> int: ...
+    @property
+    def audio(self) -> Any:
+        """`SpectrogramSettings` of a family that writes sound."""
+
+
 class ExampleProcessor(Protocol):
     """From texts, pictures and sounds to examples."""
 
     @property
     def tokenizer(self) -> TextTokenizer: ...
     @property
-    def config(self) -> ProcessingConfig: ...
+    def config(self) -> Limits: ...
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The modalities an example may have: text, image, image_history, audio, audio_history."""
 
     def __call__(
         self,
@@ -62,6 +79,9 @@ class ExampleProcessor(Protocol):
 
         InvalidInputError for input that is not what it claims to be or that the family lacks.
         """
+
+    def without_region(self, example: Example, box: Sequence[float]) -> Example:
+        """The example without the patches in a box x1 y1 x2 y2 of its picture, in pixels."""
 
     def to_pixels(
         self, values_yx: npt.ArrayLike, image_info: npt.NDArray[np.float32]

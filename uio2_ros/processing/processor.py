@@ -53,6 +53,7 @@ class Processor:
             )
         self.config = ProcessingConfig.from_model_config(config)
         self.tokenizer = tokenizer
+        self.reads = config.input_modalities
         self._rng = rng or np.random.default_rng()
 
     def __call__(
@@ -177,6 +178,23 @@ class Processor:
         See `uio2_ros.processing.image.to_picture`; image_info: the example's.
         """
         return picture.to_picture(dense, ImageInfo.from_array(image_info), nearest=nearest)
+
+    def without_region(self, example: Example, box: Sequence[float]) -> Example:
+        """The example without the patches whose middle lies in a box of its picture.
+
+        box: x1, y1, x2, y2 in pixels.
+        """
+        assert example.image is not None
+        assert example.image_info is not None
+        size, patch = self.config.image.size, self.config.image.patch_size
+        x1, y1, x2, y2 = box
+        info = ImageInfo.from_array(example.image_info)
+        corners = to_canvas((y1, x1, y2, x2), info, size)
+        top, left, bottom, right = np.floor(corners * np.tile(np.array(size), 2))
+        cells = np.divmod(example.image.positions, size[1] // patch)
+        y, x = np.stack(cells) * patch + patch // 2  # (2, P): the middles
+        hidden = (top <= y) & (y < bottom) & (left <= x) & (x < right)
+        return replace(example, image=replace(example.image, mask=example.image.mask & ~hidden))
 
     def history_frame(self, pixels: Pixels | Source) -> PatchInput:
         """The patches of one image-history frame."""

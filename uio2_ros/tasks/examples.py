@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from uio2_ros.processing.example import Example, PatchInput
-from uio2_ros.processing.geometry import ImageInfo, to_canvas
+from uio2_ros.processing.example import Example
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
@@ -36,14 +31,16 @@ def make_example(
     call: ModelCall,
     holds_frame: Callable[[int | None], bool] = lambda _key: False,
 ) -> Example:
-    """The prompt with what of the observation the task makes use of.
+    """The prompt with what of the observation the task makes use of and the model can read.
 
     holds_frame: whether the frame of a key needs not be given again, see `Engine.holds_frame`.
     Raises InstructionError for what does not fit the model, InvalidInputError for broken input.
     """
-    history = () if task.history is Use.NONE else seen.history
+    looks_back = task.history is not Use.NONE and "image_history" in processor.reads
+    history = seen.history if looks_back else ()
     image = None if task.image is Use.NONE else seen.image
-    hears = task.audio is not Use.NONE and seen.audio is not None and seen.audio.size > 0
+    listens = task.audio is not Use.NONE and "audio" in processor.reads
+    hears = listens and seen.audio is not None and seen.audio.size > 0
     region = None if isinstance(call, SoundCall) else call.region
     example = processor(
         text=call.prompt,
@@ -73,14 +70,15 @@ def _check_length(processor: ExampleProcessor, example: Example) -> None:
 
 
 def blanked(processor: ExampleProcessor, example: Example, region: Box) -> Example:
-    """The example without the patches whose middle lies in the region, as in training.
+    """The example without the patches in the region, as in training.
 
     Raises InstructionError for a region that hides no patch, and for one that hides all of them.
     """
     if example.image is None or example.image_info is None:
         raise ValueError("a picture is needed to blank a region of it")
-    hidden = _in_region(processor, example.image, example.image_info, region)
-    mask = example.image.mask & ~hidden
+    shown = processor.without_region(example, (region.x1, region.y1, region.x2, region.y2))
+    assert shown.image is not None
+    mask = shown.image.mask
     hides = int(example.image.mask.sum() - mask.sum())
     if not hides or not mask.any():
         raise InstructionError(
@@ -89,20 +87,4 @@ def blanked(processor: ExampleProcessor, example: Example, region: Box) -> Examp
             "patches that the model sees of the picture; give a "
             f"{'larger' if not hides else 'smaller'} region",
         )
-    return replace(example, image=replace(example.image, mask=mask))
-
-
-def _in_region(
-    processor: ExampleProcessor, image: PatchInput, info: npt.NDArray[np.float32], region: Box
-) -> npt.NDArray[np.bool_]:
-    """(P,) whether the middle of each patch lies in the region."""
-    size, patch = processor.config.image.size, processor.config.image.patch_size
-    corners = to_canvas(
-        (region.y1, region.x1, region.y2, region.x2), ImageInfo.from_array(info), size
-    )
-    top, left, bottom, right = np.floor(corners * np.tile(np.array(size), 2))
-    middles = np.stack(np.divmod(image.positions, size[1] // patch)) * patch + patch // 2  # (2, P)
-    hidden: npt.NDArray[np.bool_] = (
-        (top <= middles[0]) & (middles[0] < bottom) & (left <= middles[1]) & (middles[1] < right)
-    )
-    return hidden
+    return shown

@@ -115,6 +115,7 @@ class TaskRunner(RunnerMethods):
             token_limit=self.engine.processor.config.max_target_tokens,
             compile_grammar=self._compile,
             action_space=space,
+            lower_case=task.prompt(family).lower_case,
         )
         return RunningTask(task, session, on_progress)
 

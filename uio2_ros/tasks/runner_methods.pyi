@@ -91,6 +91,10 @@ class RunnerMethods(TaskMethods):
         """What the picture will show once the instruction is carried out: RGB uint8 of the
         picture's size."""
 
+    def image_from_segments(self, image: Image, names: str, *, seed: int = 0) -> Picture:
+        """A picture, RGB uint8, 256 x 256, whose segments are those of the picture that is seen:
+        black where there is none, else in the colours that the text gives their names."""
+
     def image_tag(self, image: Image, *, seed: int = 0) -> str:
         """What the picture shows, in a word or two."""
 
@@ -154,6 +158,9 @@ class RunnerMethods(TaskMethods):
 
     def refexp(self, image: Image, text: str, *, seed: int = 0) -> Detection:
         """The region of the picture that a text describes, as one box labelled with the text."""
+
+    def region_caption(self, image: Image, region: Box, *, seed: int = 0) -> str:
+        """What a region of the picture shows."""
 
     def score(
         self,

@@ -48,11 +48,13 @@ class Session:
     token_limit: int
     compile_grammar: Callable[..., Grammar]
     action_space: ActionSpace | None = None
+    lower_case: bool = False
 
     @property
     def prompt(self) -> str:
         """The template with the instruction in the place of `{}`."""
-        return self.template.replace("{}", self.instruction.instruction.strip())
+        instruction = self.instruction.instruction.strip()
+        return self.template.replace("{}", instruction.lower() if self.lower_case else instruction)
 
     @property
     def past_moves(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class TaskSettings:
     mask_threshold: float = setting(0.5, "gray above which a pixel belongs to a mask", high=1.0)
     depth_max_m: float = setting(10.0, "metres of the farthest depth", low=LEAST)
     depth_near_is_white: bool = setting(
-        True, "white is 0 m and black depth_max_m; false is the inverse"
+        False, "false: black is 0 m and white depth_max_m, as in training; true: the inverse"
     )
     normal_axes: str = setting(
         "+x -y -z",

@@ -20,6 +20,7 @@ from uio2_ros.tasks.targets import LabelledCall, Target
 
 __all__ = [
     "DEFAULT_FAMILY",
+    "UNIFIED_IO_1",
     "UNIFIED_IO_2",
     "Argument",
     "Asking",
@@ -35,6 +36,7 @@ __all__ = [
     "with_text",
 ]
 
+UNIFIED_IO_1 = "unified_io_1"
 UNIFIED_IO_2 = "unified_io_2"
 DEFAULT_FAMILY = UNIFIED_IO_2
 FREE_FORM = "ask"
@@ -47,12 +49,14 @@ class Prompt:
 
     text: what the family was trained with. variants: paraphrases with the same places to fill, for
     `Instruction.prompt_variant`, and to vary prompts in training; the model was not trained with
-    them. with_region: the text where a region is given, if it is another one.
+    them. with_region: the text where a region is given, if it is another one. lower_case: whether
+    instructions had no capitals.
     """
 
     text: str
     variants: tuple[str, ...] = ()
     with_region: str = ""
+    lower_case: bool = False
 
     def __str__(self) -> str:
         return f"{self.text} / {self.with_region}" if self.with_region else self.text

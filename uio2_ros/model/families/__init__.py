@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from uio2_ros.model.family import Family
 
 DEFAULT_FAMILY = "unified_io_2"
-_MODULES = {DEFAULT_FAMILY: "uio2_ros.model.families.unified_io_2.family"}
+_MODULES = {
+    DEFAULT_FAMILY: "uio2_ros.model.families.unified_io_2.family",
+    "unified_io_1": "uio2_ros.model.families.unified_io_1.family",
+}
 
 
 def register(name: str, module: str) -> None:
@@ -40,6 +43,8 @@ def family_of(files: CheckpointFiles) -> Family:
 
     Raises CheckpointError for one that is of none.
     """
+    if files.family is not None:
+        return family(files.family)
     if files.config is None:  # JAX wrote it, which nobody but the default family is read from
         return family(DEFAULT_FAMILY)
     config = _read(files.config)

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from uio2_ros.decoding import free_text
 from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.settings import TaskSettings
-from uio2_ros.tasks.task import UNIFIED_IO_2, Asking, Phrase, Prompt, Session, Task, Use
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Asking,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+    Use,
+)
 
 
 def _writing(longest: Callable[[TaskSettings], int]) -> Callable[[Session], Asking[Answer]]:
@@ -25,10 +34,11 @@ IMAGE = Task(
     name="caption",
     description="What the picture shows.",
     prompts={
+        UNIFIED_IO_1: Prompt("What does the image describe ?"),
         UNIFIED_IO_2: Prompt(
             "Caption this image.",
             ("Describe the picture in one sentence.", "Say what can be seen here."),
-        )
+        ),
     },
     outputs=("text",),
     answer=_writing(lambda settings: settings.caption_tokens),

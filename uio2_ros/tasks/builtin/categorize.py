@@ -5,7 +5,7 @@ from __future__ import annotations
 from uio2_ros.decoding import free_text
 from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.builtin.options import choose
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task
+from uio2_ros.tasks.task import UNIFIED_IO_1, UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -22,10 +22,14 @@ TASK = Task(
     description="The category of the picture or of a region of it, one of the options if there "
     "are any.",
     prompts={
+        UNIFIED_IO_1: Prompt(
+            "What is this in the image ?",
+            with_region='What is the category of region " {box} " ?',
+        ),
         UNIFIED_IO_2: Prompt(
             "What is this? Return a precise but very short answer.",
             with_region="What is the category of the object at {box}?",
-        )
+        ),
     },
     outputs=("text", "options", "scores"),
     answer=answer,

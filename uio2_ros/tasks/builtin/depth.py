@@ -9,7 +9,16 @@ from uio2_ros.tasks import parts
 from uio2_ros.tasks.model_calls import Drawing, Floats
 from uio2_ros.tasks.phrases import SHOW
 from uio2_ros.tasks.targets import TargetPicture, colors, only_picture
-from uio2_ros.tasks.task import UNIFIED_IO_2, Asking, LabelledCall, Phrase, Prompt, Session, Task
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+)
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -43,13 +52,14 @@ TASK = Task(
     description="How far every pixel of the picture is: metres along the optical axis, float32, "
     "H x W of the picture.",
     prompts={
+        UNIFIED_IO_1: Prompt("What is the depth map of the image ?"),
         UNIFIED_IO_2: Prompt(
             "What is the depth map of the image ?",
             (
                 "Show how far away each pixel of this picture is.",
                 "Draw the distance map of the scene.",
             ),
-        )
+        ),
     },
     outputs=("text", "images"),
     answer=answer,

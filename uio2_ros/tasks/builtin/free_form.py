@@ -9,7 +9,17 @@ from uio2_ros.robot.answer import Answer, PointSet
 from uio2_ros.tasks import parts
 from uio2_ros.tasks.builtin.options import choose
 from uio2_ros.tasks.placing import place_boxes, place_points
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Reply, Session, Task, Use
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    Prompt,
+    Reply,
+    Session,
+    Task,
+    Use,
+)
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -46,7 +56,7 @@ def _with_locations(session: Session, reply: Reply) -> Answer:
 TASK = Task(
     name="",
     description="Free form: boxes and points in the text are given as detections and keypoints.",
-    prompts={UNIFIED_IO_2: Prompt("{}")},
+    prompts={UNIFIED_IO_1: Prompt("{}"), UNIFIED_IO_2: Prompt("{}")},
     outputs=("text", "detections", "keypoints", "options", "scores"),
     answer=answer,
     gives=parts.whole,

@@ -10,7 +10,16 @@ from uio2_ros.robot.box import Box
 from uio2_ros.tasks import parts, targets
 from uio2_ros.tasks.builtin.pictures import colors_on_picture, drawn
 from uio2_ros.tasks.model_calls import Drawing
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task, with_text
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    Prompt,
+    Session,
+    Task,
+    with_text,
+)
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -45,10 +54,11 @@ TASK = Task(
     name="inpaint",
     description="The picture with a region drawn anew, the rest untouched.",
     prompts={
+        UNIFIED_IO_1: Prompt('Filling the blank region " {box} {} " ?'),
         UNIFIED_IO_2: Prompt(
             "Filling the blank region {box} {}.",
             ("Paint what belongs into the hidden area {box} {}.",),
-        )
+        ),
     },
     outputs=("text", "images"),
     answer=answer,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from uio2_ros.decoding import COCO_17, named_points, parse_keypoints
+from uio2_ros.decoding.poses import parse_pose, pose
 from uio2_ros.robot.answer import Answer, Detection, PointSet
 from uio2_ros.robot.box import Box
 from uio2_ros.tasks import parts
@@ -12,6 +14,7 @@ from uio2_ros.tasks.builtin.localize import find
 from uio2_ros.tasks.placing import place_points
 from uio2_ros.tasks.targets import TargetError
 from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
     UNIFIED_IO_2,
     Argument,
     Asking,
@@ -24,6 +27,8 @@ from uio2_ros.tasks.task import (
 )
 
 WHO = "person"
+VISIBLE = 2
+"""COCO's visibility of a joint that can be seen."""
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -34,19 +39,35 @@ def answer(session: Session) -> Asking[Answer]:
     else:
         found = yield from find(session, WHO, session.settings.force_people)
         people = [detection.box for detection in found]
-    grammar = session.grammar(named_points, names=COCO_17)
+    if session.family == UNIFIED_IO_1:
+        grammar = session.grammar(pose, count=len(COCO_17))
+    else:
+        grammar = session.grammar(named_points, names=COCO_17)
     replies = yield from session.generate_each(session.prompt, grammar, people)
     sets = tuple(_joints(session, reply, box) for reply, box in zip(replies, people, strict=True))
     return Answer(text=_summary(len(sets)), keypoints=sets)
 
 
 def _joints(session: Session, reply: Reply, box: Box) -> PointSet:
+    if session.family == UNIFIED_IO_1:
+        return _visible_joints(session, reply, box)
     located = parse_keypoints(
         session.symbols.vocabulary, reply.tokens, COCO_17, reply.probabilities
     )
     if len(located) != len(COCO_17):
         raise parse_failed(reply, f"expected {len(COCO_17)} keypoints, got {len(located)}")
     return PointSet(WHO, box, place_points(located, reply))
+
+
+def _visible_joints(session: Session, reply: Reply, box: Box) -> PointSet:
+    """Joints with a visibility each; those that are not labelled are left out."""
+    found = parse_pose(session.symbols.vocabulary, reply.tokens, COCO_17, reply.probabilities)
+    points = place_points([joint.point for joint in found], reply)
+    marked = (
+        replace(point, visible=joint.visibility == VISIBLE)
+        for point, joint in zip(points, found, strict=True)
+    )
+    return PointSet(WHO, box, tuple(marked))
 
 
 def _summary(people: int) -> str:
@@ -81,10 +102,11 @@ TASK = Task(
     name="keypoints",
     description="The 17 COCO joints of a person, or of everybody in the picture, in pixels.",
     prompts={
+        UNIFIED_IO_1: Prompt('Find the human joints in the region " {box} " .'),
         UNIFIED_IO_2: Prompt(
             'Find the visible human joints in the region " {box} ".',
             ("Where are the joints of the person in the box {box}?",),
-        )
+        ),
     },
     outputs=("text", "keypoints"),
     answer=answer,

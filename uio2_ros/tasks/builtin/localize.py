@@ -12,6 +12,7 @@ from uio2_ros.tasks import parts
 from uio2_ros.tasks.phrases import thing
 from uio2_ros.tasks.placing import detections, listed, within_picture
 from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
     UNIFIED_IO_2,
     Argument,
     Asking,
@@ -88,10 +89,11 @@ TASK = Task(
     name="localize",
     description="Every instance of a class, as boxes.",
     prompts={
+        UNIFIED_IO_1: Prompt('Which region does the text " {} " describe ?'),
         UNIFIED_IO_2: Prompt(
             'Return the bounding boxes and categories of region matching "{}"',
             ('Where is every "{}" in this picture?', 'Put a labelled box around each "{}"'),
-        )
+        ),
     },
     outputs=("text", "detections"),
     answer=answer,

@@ -10,7 +10,16 @@ from uio2_ros.tasks.model_calls import Drawing, Floats
 from uio2_ros.tasks.phrases import SHOW
 from uio2_ros.tasks.settings import AXES
 from uio2_ros.tasks.targets import TargetPicture, colors, only_picture
-from uio2_ros.tasks.task import UNIFIED_IO_2, Asking, LabelledCall, Phrase, Prompt, Session, Task
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Asking,
+    LabelledCall,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+)
 
 SHORTEST = 0.25
 """Colours that decode to shorter vectors than this are near gray and say no direction."""
@@ -59,13 +68,14 @@ TASK = Task(
     "optical frame, z negative (facing the camera), float32, H x W x 3; NaN where the model drew "
     "gray or a surface seen from behind.",
     prompts={
+        UNIFIED_IO_1: Prompt("What is the surface normal of the image ?"),
         UNIFIED_IO_2: Prompt(
             "What is the surface normal of the image ?",
             (
                 "Show which way each surface in this picture faces.",
                 "Draw the orientation of the visible surfaces.",
             ),
-        )
+        ),
     },
     outputs=("text", "images"),
     answer=answer,

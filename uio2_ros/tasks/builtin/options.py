@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks import parts
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Prompt, Session, Task, Use
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    Prompt,
+    Session,
+    Task,
+    Use,
+)
 
 
 def choose(session: Session, prompt: str) -> Asking[Answer]:
@@ -24,7 +33,7 @@ TASK = Task(
     name="score",
     description="How well each option answers the instruction: mean log-likelihood per token, "
     "higher is better.",
-    prompts={UNIFIED_IO_2: Prompt("{}")},
+    prompts={UNIFIED_IO_1: Prompt("{}"), UNIFIED_IO_2: Prompt("{}")},
     outputs=("text", "options", "scores"),
     answer=answer,
     gives=parts.scores,

@@ -9,7 +9,17 @@ from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.tasks import parts, targets
 from uio2_ros.tasks.model_calls import Drawing, PictureReply
 from uio2_ros.tasks.phrases import MAKE, PICTURE, rest
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Phrase, Prompt, Session, Task, Use
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+    Use,
+)
 
 
 def generate(session: Session) -> Asking[Answer]:
@@ -44,10 +54,11 @@ GENERATE = Task(
     name="generate_image",
     description="A picture: RGB uint8, 256 x 256. The camera is not used.",
     prompts={
+        UNIFIED_IO_1: Prompt('What is the complete image? Text: " {} " .'),
         UNIFIED_IO_2: Prompt(
             "Generate an image matching this text: {}",
             ("Paint a picture of this: {}", "Make a picture that shows {}"),
-        )
+        ),
     },
     outputs=("text", "images"),
     answer=generate,

@@ -10,6 +10,7 @@ from uio2_ros.tasks import parts
 from uio2_ros.tasks.placing import detections
 from uio2_ros.tasks.targets import TargetError
 from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
     UNIFIED_IO_2,
     Argument,
     Asking,
@@ -44,10 +45,11 @@ TASK = Task(
     description="The region of the picture that a text describes, as one box labelled with the "
     "text.",
     prompts={
+        UNIFIED_IO_1: Prompt('Which region does the text " {} " describe ?'),
         UNIFIED_IO_2: Prompt(
             'Which region does the text "{}" describe?',
             ('Where in the picture is "{}"?', 'Point out what is meant by "{}"'),
-        )
+        ),
     },
     outputs=("text", "detections"),
     answer=answer,

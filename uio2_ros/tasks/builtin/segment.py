@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.decoding.instance_masks import instance_masks
 from uio2_ros.robot.answer import Answer, Detection, Picture
+from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import parts
 from uio2_ros.tasks.builtin import localize
@@ -14,6 +18,7 @@ from uio2_ros.tasks.phrases import SHOW, thing
 from uio2_ros.tasks.placing import listed
 from uio2_ros.tasks.targets import Target, TargetError, TargetPicture, colors
 from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
     UNIFIED_IO_2,
     Argument,
     Asking,
@@ -30,6 +35,8 @@ def answer(session: Session) -> Asking[Answer]:
     """One detection and one mask per object, in the same order; where there is none, one mask of
     nothing with a score of 0."""
     what, region = with_text("{}", session.instruction), session.instruction.region
+    if session.family == UNIFIED_IO_1:
+        return (yield from _painted(session, what))
     if region is not None:
         found: tuple[Detection, ...] = (Detection(region, what),)
     elif what:
@@ -50,6 +57,34 @@ def answer(session: Session) -> Asking[Answer]:
         for reply, one in zip(replies, found, strict=True)
     )
     return Answer(text=listed(found), detections=found, pictures=masks or (_nothing(session),))
+
+
+def _painted(session: Session, what: str) -> Asking[Answer]:
+    """All instances at once, in a picture where each has a colour."""
+    if session.instruction.region is not None or not what:
+        raise InstructionError(
+            ErrorCode.INVALID_REQUEST,
+            "task 'segment' of this model needs the name of a class and takes no region",
+        )
+    reply = yield from session.generate_picture(session.prompt, Drawing.MASK)
+    masks = [mask.astype(np.uint8) * 255 for mask in instance_masks(reply.pixels)]
+    placed = [replace(reply, pixels=mask).on_picture(nearest=True) for mask in masks]
+    found = [(pixels, _extent(pixels)) for pixels in placed]
+    pictures = tuple(
+        Picture("mask", np.where(pixels > 0, np.uint8(255), np.uint8(0)), what)
+        for pixels, box in found
+        if box is not None
+    )
+    boxes = tuple(Detection(box, what) for _, box in found if box is not None)
+    return Answer(text=listed(boxes), detections=boxes, pictures=pictures or (_nothing(session),))
+
+
+def _extent(mask: npt.NDArray[np.float32]) -> Box | None:
+    """The box of what is not 0 in (H, W), in pixels; None for nothing."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return None
+    return Box(float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0)
 
 
 def _nothing(session: Session) -> Picture:
@@ -91,13 +126,14 @@ TASK = Task(
     description="A mask of the object in a region, or of every instance of a class: uint8, 0 or "
     "255, H x W of the picture, and its box. Methods give all masks as one.",
     prompts={
+        UNIFIED_IO_1: Prompt('What is the segmentation of " {} " ?'),
         UNIFIED_IO_2: Prompt(
             "Segment the object in this bounding box: {box} {}",
             (
                 "Which pixels show the object in the box {box} {}",
                 "Draw the outline mask of what is at {box} {}",
             ),
-        )
+        ),
     },
     outputs=("text", "detections", "images"),
     answer=answer,

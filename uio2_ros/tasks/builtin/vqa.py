@@ -5,7 +5,16 @@ from __future__ import annotations
 from uio2_ros.decoding import free_text
 from uio2_ros.robot.answer import Answer
 from uio2_ros.tasks.builtin.options import choose
-from uio2_ros.tasks.task import UNIFIED_IO_2, Argument, Asking, Phrase, Prompt, Session, Task
+from uio2_ros.tasks.task import (
+    UNIFIED_IO_1,
+    UNIFIED_IO_2,
+    Argument,
+    Asking,
+    Phrase,
+    Prompt,
+    Session,
+    Task,
+)
 
 
 def answer(session: Session) -> Asking[Answer]:
@@ -23,10 +32,11 @@ TASK = Task(
     description="A short answer to a question about the picture, one of the options if there are "
     "any.",
     prompts={
+        UNIFIED_IO_1: Prompt("{}", lower_case=True),
         UNIFIED_IO_2: Prompt(
             "{} A short answer to the question is",
             ("{} Reply with a few words.", "Reply to this in short: {}"),
-        )
+        ),
     },
     outputs=("text", "options", "scores"),
     answer=answer,

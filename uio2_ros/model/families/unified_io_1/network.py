@@ -358,11 +358,13 @@ class UnifiedIO1(UnifiedIO1Weights):
     ) -> Tensor:
         """Logits (B, T, V) float32 of every target (B, T) under teacher forcing.
 
-        `mask` (B, T) says which places may be attended to, as an input, by those that follow.
+        Of one input there may be several targets. `mask` (B, T) says which places may be attended
+        to, as an input, by those that follow.
         """
         start = targets.new_full((len(targets), 1), self.start_id(modality))
         inputs = torch.cat([start, targets[:, :-1]], dim=1)
-        state = self._start(memory, targets.shape[1], 1, modality)
+        copies = len(targets) // len(memory.mask)
+        state = self._start(memory, targets.shape[1], copies, modality)
         return self._decode(state, inputs, modality, mask)
 
     def render(self, tokens: Tensor, modality: str) -> Tensor:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config, shipped_configs
 from uio2_ros.model.families.unified_io_1.official_names import UNUSED, layout, official_name
 from uio2_ros.model.pretrained import PretrainedModel
@@ -16,7 +17,7 @@ from uio2_ros.model.skeleton import without_weights
 from uio2_ros.model.synthetic import synthetic_state_dict
 from uio2_ros.model.t5x import read_tensor
 from uio2_ros.model.t5x.flax_file import flax_arrays
-from uio2_ros.model.weights import check_state_dict
+from uio2_ros.model.weights import check_state_dict, read_state_dict
 from uio2_ros.robot.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -51,6 +52,32 @@ class UnifiedIO1Weights(PretrainedModel):
         return model.eval()
 
     @classmethod
+    def from_files(
+        cls,
+        files: CheckpointFiles,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        quantize: str | None = None,
+    ) -> Self:
+        """A released file, or what `save_pretrained` wrote. Raises CheckpointError."""
+        if files.is_jax:
+            return cls.from_flax(
+                files.weights[0],
+                config=files.config,
+                device=device,
+                dtype=dtype,
+                quantize=quantize,
+            )
+        assert files.config is not None
+        with without_weights():
+            model = cls(read_config(files.config))
+        state = read_state_dict(files.weights)
+        check_state_dict(state, model.official_shapes())
+        model.take_over(state, device, dtype, quantize)
+        return model.eval()
+
+    @classmethod
     def from_flax(
         cls,
         path: Path,
@@ -69,7 +96,7 @@ class UnifiedIO1Weights(PretrainedModel):
         for name, array in flax_arrays(path):
             if not UNUSED.fullmatch(name):
                 state[name] = read_tensor(array, layout(name, len(array.shape)))
-        chosen = UnifiedIO1Config.load(config) if config is not None else _config_of(path, state)
+        chosen = _config_of(path, state) if config is None else read_config(config)
         with without_weights():
             model = cls(chosen)
         check_state_dict(state, model.official_shapes())
@@ -80,6 +107,14 @@ class UnifiedIO1Weights(PretrainedModel):
     def dtype_of(name: str, dtype: torch.dtype) -> torch.dtype:
         """The dtype of the parameter `name` in a model cast to `dtype`."""
         return torch.float32 if name.startswith(VQGAN_PART) else dtype
+
+
+def read_config(source: ConfigSource) -> UnifiedIO1Config:
+    """As `UnifiedIO1Config.load`; CheckpointError for an unusable one."""
+    try:
+        return UnifiedIO1Config.load(source)
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{source} is no usable configuration: {error}") from error
 
 
 def _config_of(path: Path, state: Mapping[str, Tensor]) -> UnifiedIO1Config:
