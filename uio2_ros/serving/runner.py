@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from uio2_ros.model.bundle import TrainedFor
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import InstructionError
 from uio2_ros.robot.instruction import Instruction
@@ -62,7 +63,14 @@ def make_runner(spec: ModelSpec) -> LoadedRunner:
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
     runner = TaskRunner(engine, action_spaces, spec.tasks)
-    return LoadedRunner(runner, ModelDescription(engine.name, engine.synthetic_weights))
+    return LoadedRunner(runner, _described(engine))
+
+
+def _described(engine: Engine) -> ModelDescription:
+    trained = engine.trained_for or TrainedFor(())
+    return ModelDescription(
+        engine.name, engine.synthetic_weights, trained.tasks, trained.action_spaces
+    )
 
 
 def _engine(spec: ModelSpec) -> Engine:
