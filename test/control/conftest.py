@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from uio2_ros.control import BridgeSettings, FrameTree, JointStates, Outcome, PlanFollower
+from uio2_ros.control import BridgeSettings, FreshFrames, JointStates, Outcome, PlanFollower
 from uio2_ros.control.commands import Command
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
@@ -32,7 +32,7 @@ class Rig:
     """A follower, and what it said."""
 
     follower: PlanFollower
-    frames: FrameTree
+    frames: FreshFrames
     joints: JointStates
     settings: BridgeSettings
     now_s: float = 100.0
@@ -71,7 +71,7 @@ def make_rig(spaces: dict[str, ActionSpace]) -> Callable[..., Rig]:
 
     def make(**changes: object) -> Rig:
         settings = replace(BridgeSettings(), **changes)  # type: ignore[arg-type]
-        frames = FrameTree(settings.tf_max_age_s)
+        frames = FreshFrames(settings.tf_max_age_s)
         joints = JointStates(settings.joint_state_timeout_s)
         follower = PlanFollower(spaces, settings, frames, joints)
         return Rig(follower, frames, joints, settings)

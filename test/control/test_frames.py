@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uio2_ros.control import Cause, FrameTree, PlanError, Pose3D
+from uio2_ros.control import Cause, FreshFrames, PlanError, Pose3D
 from uio2_ros.robot.poses import (
     Pose2D,
     from_roll_pitch_yaw,
@@ -42,7 +42,7 @@ def test_way_there_and_back_is_none(pose: Pose3D) -> None:
 
 @given(poses, poses, poses)
 def test_transforms_are_found_along_any_branches(up: Pose3D, left: Pose3D, right: Pose3D) -> None:
-    tree = FrameTree(max_age_s=1.0)
+    tree = FreshFrames(max_age_s=1.0)
     tree.hear("map", "base_link", up, None)
     tree.hear("base_link", "arm", left, None)
     tree.hear("base_link", "/camera", right, None)
@@ -52,11 +52,11 @@ def test_transforms_are_found_along_any_branches(up: Pose3D, left: Pose3D, right
 
 
 def test_frame_in_itself_needs_no_transform() -> None:
-    assert FrameTree(1.0).pose_of("base_link", "/base_link", 0.0) == Pose3D()
+    assert FreshFrames(1.0).pose_of("base_link", "/base_link", 0.0) == Pose3D()
 
 
 def test_unknown_frame_is_named_with_those_that_are_known() -> None:
-    tree = FrameTree(1.0)
+    tree = FreshFrames(1.0)
     tree.hear("base_link", "arm", Pose3D(), None)
     with pytest.raises(PlanError, match=r"from 'table' to 'base_link'.*known: arm") as refused:
         tree.pose_of("table", "base_link", 0.0)
@@ -64,7 +64,7 @@ def test_unknown_frame_is_named_with_those_that_are_known() -> None:
 
 
 def test_old_transform_is_refused_where_it_is_needed_only() -> None:
-    tree = FrameTree(max_age_s=1.0)
+    tree = FreshFrames(max_age_s=1.0)
     tree.hear("odom", "base_link", Pose3D(), 10.0)
     tree.hear("base_link", "arm", Pose3D((1, 0, 0)), None)
     tree.pose_of("arm", "odom", 11.0)
@@ -74,7 +74,7 @@ def test_old_transform_is_refused_where_it_is_needed_only() -> None:
 
 
 def test_transform_of_a_time_to_come_is_refused() -> None:
-    tree = FrameTree(max_age_s=1.0)
+    tree = FreshFrames(max_age_s=1.0)
     tree.hear("odom", "base_link", Pose3D(), 100.0)
     tree.pose_of("base_link", "odom", 99.6)  # clocks of two machines
     with pytest.raises(PlanError, match=r"is of 50.0 s from now; did the clock jump back") as error:
@@ -83,7 +83,7 @@ def test_transform_of_a_time_to_come_is_refused() -> None:
 
 
 def test_loop_of_frames_ends() -> None:
-    tree = FrameTree(1.0)
+    tree = FreshFrames(1.0)
     tree.hear("a", "b", Pose3D(), None)
     tree.hear("b", "a", Pose3D(), None)
     with pytest.raises(PlanError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +10,8 @@ import pytest
 
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.viewing.frame_tree import FrameTree
+from uio2_ros.robot.frames import FrameTree
+from uio2_ros.robot.poses import Pose3D
 from uio2_ros.viewing.marker_board import MarkerAction, MarkerBoard, MarkerKind, marker_shapes
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
 from uio2_ros.viewing.shapes import (
@@ -59,15 +59,12 @@ def array(*markers: Any) -> SimpleNamespace:
     return SimpleNamespace(markers=list(markers))
 
 
-def transform(
-    parent: str, child: str, moved: tuple[float, float, float], yaw: float = 0.0
-) -> SimpleNamespace:
-    turned = SimpleNamespace(x=0.0, y=0.0, z=math.sin(yaw / 2), w=math.cos(yaw / 2))
-    return SimpleNamespace(
-        header=SimpleNamespace(frame_id=parent),
-        child_frame_id=child,
-        transform=SimpleNamespace(translation=xyz(*moved), rotation=turned),
-    )
+def tree_of(*links: tuple[str, str, tuple[float, float, float]]) -> FrameTree:
+    """Of parents, children and where they lie, not turned."""
+    tree = FrameTree()
+    for parent, child, place in links:
+        tree.hear(parent, child, Pose3D(place))
+    return tree
 
 
 def labels(scene: Scene) -> dict[str, np.ndarray]:
@@ -165,25 +162,8 @@ def test_depth_is_dots_where_it_is_known() -> None:
 # Frames.
 
 
-def test_transforms_add_up_in_both_directions() -> None:
-    tree = FrameTree()
-    tree.add([transform("map", "base_link", (1, 0, 0), math.pi / 2)])
-    tree.add([transform("base_link", "camera", (0.5, 0, 0))])
-    np.testing.assert_allclose(tree.poses_in("map")["camera"][:3, 3], (1, 0.5, 0), atol=1e-12)
-    np.testing.assert_allclose(tree.poses_in("camera")["map"][:3, 3], (-0.5, 1, 0), atol=1e-12)
-    assert set(tree.poses_in("elsewhere")) == {"elsewhere"}
-
-
-def test_the_newest_transform_counts() -> None:
-    tree = FrameTree()
-    for x in (1.0, 2.0):
-        tree.add([transform("base_link", "camera", (x, 0, 0))])
-    assert tree.poses_in("base_link")["camera"][0, 3] == 2.0
-
-
 def test_connected_frames_are_one_scene_in_base_link() -> None:
-    tree = FrameTree()
-    tree.add([transform("base_link", "camera", (0, 0, 1))])
+    tree = tree_of(("base_link", "camera", (0, 0, 1)))
     ball, text = Dots(np.zeros((1, 3)), np.ones((1, 4)), 0.1), Label(np.zeros((1, 3)), "cup", WHITE)
     (scene,) = scenes_of([("camera", text), ("base_link", ball)], tree, Eye("camera", CAMERA))
     assert scene.title == "base_link"
@@ -192,8 +172,7 @@ def test_connected_frames_are_one_scene_in_base_link() -> None:
 
 
 def test_a_frame_can_be_asked_for() -> None:
-    tree = FrameTree()
-    tree.add([transform("base_link", "camera", (0, 0, 1))])
+    tree = tree_of(("base_link", "camera", (0, 0, 1)))
     text = Label(np.zeros((1, 3)), "cup", WHITE)
     (scene,) = scenes_of([("base_link", text)], tree, Eye("lidar", None), "camera")[:1]
     assert scene.title == "camera"
@@ -209,8 +188,7 @@ def test_without_tf_each_frame_is_a_scene_and_the_cameras_is_upright() -> None:
 
 
 def test_many_frames_show_only_those_in_use() -> None:
-    tree = FrameTree()
-    tree.add([transform("base_link", f"link{n}", (0, 0, n)) for n in range(30)])
+    tree = tree_of(*(("base_link", f"link{n}", (0, 0, n)) for n in range(30)))
     text = Label(np.zeros((1, 3)), "cup", WHITE)
     (scene,) = scenes_of([("link3", text)], tree, None)
     assert set(labels(scene)) == {"cup", "base_link", "link3"}

@@ -8,7 +8,7 @@ from uio2_ros.control.axes import Axes, Drive, drive_of
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, Run
-from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.frames import FreshFrames
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Motion, Progress
@@ -37,7 +37,7 @@ __all__ = [
     "ChunkBlender",
     "ClockWatch",
     "Drive",
-    "FrameTree",
+    "FreshFrames",
     "HandOverSettings",
     "JointStates",
     "Limiter",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
-from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.frames import FreshFrames
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, Progress
@@ -64,7 +64,7 @@ class PlanFollower:
         self,
         spaces: Mapping[str, ActionSpace],
         settings: BridgeSettings,
-        frames: FrameTree,
+        frames: FreshFrames,
         joints: JointStates,
     ) -> None:
         self._spaces = spaces

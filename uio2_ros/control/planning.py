@@ -9,7 +9,7 @@ import numpy as np
 from uio2_ros.control.axes import Array, expect_drivable, expect_value, expect_values
 from uio2_ros.control.chunks import Chunk
 from uio2_ros.control.commands import NavigationGoal, PoseCommand, PoseRole
-from uio2_ros.control.frames import FrameTree
+from uio2_ros.control.frames import FreshFrames
 from uio2_ros.control.goal import GoalMotion
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.motion import Motion
@@ -49,7 +49,7 @@ def space_of(plan: TaskPlan, spaces: Mapping[str, ActionSpace]) -> ActionSpace:
 class Planner:
     """Makes motions. It knows the frames and the settings, and keeps nothing of a plan."""
 
-    def __init__(self, settings: BridgeSettings, frames: FrameTree) -> None:
+    def __init__(self, settings: BridgeSettings, frames: FreshFrames) -> None:
         self._settings = settings
         self._frames = frames
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from transforms3d.affines import compose
 from transforms3d.euler import euler2quat
-from transforms3d.quaternions import qinverse, qmult, qnorm, rotate_vector
+from transforms3d.quaternions import qinverse, qmult, qnorm, quat2mat, rotate_vector
 
 Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -33,6 +34,11 @@ class Pose3D:
 
     position: Vector3 = (0.0, 0.0, 0.0)
     quaternion_wxyz: Quaternion = (1.0, 0.0, 0.0, 0.0)
+
+    @property
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """(4, 4): from coordinates of this pose to those of its frame."""
+        return np.asarray(compose(self.position, quat2mat(self.quaternion_wxyz), np.ones(3)))
 
     def then(self, inner: Pose3D) -> Pose3D:
         """The pose `inner`, given in this pose's own frame, in the frame of this pose."""

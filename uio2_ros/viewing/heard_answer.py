@@ -5,6 +5,8 @@ Messages are anything with the fields of their types.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,11 @@ import numpy.typing as npt
 
 from uio2_ros.messages.camera_info import camera_of
 from uio2_ros.messages.images import image_to_rgb, metres_of
+from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.viewing.frame_tree import FrameTree
+from uio2_ros.robot.frames import FrameTree
 from uio2_ros.viewing.marker_board import MarkerBoard
 from uio2_ros.viewing.panels import depth_colors
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
@@ -42,11 +45,17 @@ class Heard:
     def take(self, topic: str, message: Any) -> None:
         """A message of one of the topics above, by the topic's name there."""
         if topic in GLOBAL_TOPICS:
-            self._tree.add(message.transforms)
+            self._take_transforms(message.transforms)
             return
         self._newest[topic] = message
         if topic == "markers":
             self._board.update(message)
+
+    def _take_transforms(self, transforms: Iterable[Any]) -> None:
+        for stamped in transforms:
+            with suppress(ValueError):  # what is no transform places nothing
+                pose = transform_of(stamped.transform)
+                self._tree.hear(stamped.header.frame_id, stamped.child_frame_id, pose)
 
     @property
     def marked(self) -> int | None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.messages.poses import pose_of
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.viewing.frame_tree import Pose, pose_matrix
+from uio2_ros.robot.poses import Pose3D
 from uio2_ros.viewing.shapes import (
     Faces,
     Label,
@@ -26,6 +27,8 @@ from uio2_ros.viewing.shapes import (
     dots,
     transformed,
 )
+
+Matrix = npt.NDArray[np.float64]
 
 
 class MarkerKind(IntEnum):
@@ -95,7 +98,7 @@ def marker_shapes(marker: Any) -> Iterable[Shape]:
             f"marker {marker.ns}/{marker.id} has type {marker.type}, which is not drawn here; "
             f"expected one of {', '.join(kind.name for kind in MarkerKind)}"
         ) from error
-    pose = pose_matrix(marker.pose.position, marker.pose.orientation)
+    pose = _pose(marker.pose)
     color, size = _color(marker.color), (marker.scale.x, marker.scale.y, marker.scale.z)
     points = transformed(_points(marker.points), pose)
     if kind is MarkerKind.ARROW:
@@ -116,7 +119,18 @@ def marker_shapes(marker: Any) -> Iterable[Shape]:
     return [dots(places, color, marker.scale.x)]
 
 
-def _arrow(marker: Any, pose: Pose, points: Points, color: Rgba) -> list[Shape]:
+def _pose(pose: Any) -> Matrix:
+    """InvalidInputError for one that is none; where no orientation is given it is the identity."""
+    place, turn = pose.position, pose.orientation
+    if not any((turn.w, turn.x, turn.y, turn.z)):
+        return Pose3D((place.x, place.y, place.z)).matrix
+    try:
+        return pose_of(pose).matrix
+    except ValueError as error:
+        raise InvalidInputError(f"a marker's pose cannot be drawn: {error}") from error
+
+
+def _arrow(marker: Any, pose: Matrix, points: Points, color: Rgba) -> list[Shape]:
     """From point to point with diameters x and y; or along x of its pose, `scale.x` long."""
     scale = marker.scale
     if len(points) == 2:
@@ -125,8 +139,8 @@ def _arrow(marker: Any, pose: Pose, points: Points, color: Rgba) -> list[Shape]:
     return arrow(start, start + scale.x * pose[:3, 0], color, scale.y, 2 * scale.y)
 
 
-def _at(pose: Pose, point: npt.NDArray[np.float64]) -> Pose:
-    moved: Pose = pose.copy()
+def _at(pose: Matrix, point: npt.NDArray[np.float64]) -> Matrix:
+    moved: Matrix = pose.copy()
     moved[:3, 3] = point
     return moved
 

@@ -9,9 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.robot.camera_model import CameraModel
-from uio2_ros.viewing.frame_tree import OPTICAL_TO_UPRIGHT, FrameTree, Pose
+from uio2_ros.robot.frames import FrameTree
+from uio2_ros.robot.poses import Pose3D
 from uio2_ros.viewing.shapes import Dots, Points, Shape, axes, frustum, grid
 
+OPTICAL_TO_UPRIGHT = np.array(
+    [[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64
+)
+"""From an optical frame (x right, y down, z forward) to x forward, y left, z up (REP 103)."""
 PREFERRED_FRAMES = ("base_link", "base_footprint", "odom", "map", "world")
 """Where a scene is shown, the first of these that is connected with what it shows."""
 FRUSTUM_M = 1.0
@@ -63,28 +68,28 @@ def scenes_of(
     return scenes
 
 
-def _root(group: dict[str, Pose], first: str, frame: str) -> str:
+def _root(group: dict[str, Pose3D], first: str, frame: str) -> str:
     return next((name for name in (frame, *PREFERRED_FRAMES) if name in group), first)
 
 
 def _scene(
-    root: str, poses: dict[str, Pose], placed: Sequence[tuple[str, Shape]], eye: Eye | None
+    root: str, poses: dict[str, Pose3D], placed: Sequence[tuple[str, Shape]], eye: Eye | None
 ) -> Scene:
     is_optical = eye is not None and root == eye.frame_id
     upright = OPTICAL_TO_UPRIGHT if is_optical else np.eye(4)
     seen = [(name, shape) for name, shape in placed if name in poses]
-    shapes: list[Shape] = [shape.moved(upright @ poses[name]) for name, shape in seen]
+    shapes: list[Shape] = [shape.moved(upright @ poses[name].matrix) for name, shape in seen]
     if eye is not None and eye.frame_id in poses and eye.camera is not None:
-        pose = upright @ poses[eye.frame_id]
+        pose = upright @ poses[eye.frame_id].matrix
         shapes += [shape.moved(pose) for shape in frustum(eye.camera, FRUSTUM_M)]
     for name in _named(root, poses, {name for name, _ in seen}, eye):
-        shapes += axes(upright @ poses[name], name, 0.15)
+        shapes += axes(upright @ poses[name].matrix, name, 0.15)
     title = f"{root}, turned upright" if is_optical else root
     scene = Scene(title, tuple(shapes))
     return Scene(title, (*_floor(scene, is_optical), *shapes))
 
 
-def _named(root: str, poses: dict[str, Pose], used: set[str], eye: Eye | None) -> list[str]:
+def _named(root: str, poses: dict[str, Pose3D], used: set[str], eye: Eye | None) -> list[str]:
     """The frames whose axes are shown."""
     if len(poses) <= MOST_AXES:
         return list(poses)

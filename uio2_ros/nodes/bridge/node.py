@@ -31,7 +31,7 @@ from tf2_msgs.msg import TFMessage
 from uio2_ros.control import (
     Cause,
     ClockWatch,
-    FrameTree,
+    FreshFrames,
     JointStates,
     Outcome,
     PlanError,
@@ -87,7 +87,7 @@ class BridgeNode(Node):
         declare_parameters(self, NodeSettings, Effect.RESTART)
         self._node_settings = read_parameters(self, NodeSettings)
         settings = self._node_settings.control
-        self._frames = FrameTree(settings.tf_max_age_s)
+        self._frames = FreshFrames(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)
         spaces = load_action_spaces(self._node_settings.action_spaces or None)
         self._follower = PlanFollower(spaces, settings, self._frames, self._joints)
