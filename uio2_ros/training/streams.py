@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
 from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
@@ -15,6 +16,7 @@ from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Example
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
+from uio2_ros.training.augmentation import rescaled
 from uio2_ros.training.config import DataSettings, TrainingConfig
 from uio2_ros.training.examples import ExampleError, ExampleMaker
 from uio2_ros.training.mixture import MixtureStream, MixtureTask
@@ -57,12 +59,19 @@ class TaughtStream:
         self.skipped = 0
 
     def draw(self) -> Example:
+        reason: object = "their answers are cut off"
         for _ in range(LONGEST_FRUITLESS):
             drawn = self._mixture.draw()
             paraphrased = drawn.rng.uniform() < drawn.task.paraphrases
             variant = int(drawn.rng.integers(1, 1000)) if paraphrased else 0
+            sample, number = drawn.sample, drawn.number
+            if drawn.task.augmented:
+                changed = rescaled(sample.observation, sample.tasks[number], drawn.rng)
+                if changed is None:
+                    continue
+                sample, number = Sample(sample.key, changed[0], (changed[1],)), 0
             try:
-                examples = self._maker.examples_of(drawn.sample, drawn.number, variant)
+                examples = self._maker.examples_of(sample, number, variant)
             except ExampleError as problem:
                 self.skipped += 1
                 reason = problem
