@@ -21,12 +21,12 @@ def make_process() -> Iterator[Callable[..., ModelProcess]]:
     """Makes started processes, which end with the test."""
     made: list[ModelProcess] = []
 
-    def make(model: str = "synthetic", factory: str = "make", **arguments: Any) -> ModelProcess:
+    def make(model: str = "synthetic", maker: str = "make", **arguments: Any) -> ModelProcess:
         settings = ServingSettings(**{"grace_s": 5.0, "backoff_s": 0.05, **arguments})
         process = ModelProcess(
             ModelSpec(model, warm_up=False),
             settings=settings,
-            runner_factory=f"fake_runner:{factory}",
+            factory=f"fake_runner:{maker}",
             python=sys.executable,
         )
         made.append(process)
@@ -35,7 +35,7 @@ def make_process() -> Iterator[Callable[..., ModelProcess]]:
 
     yield make
     for process in made:
-        process.stop()
+        process.close()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from uio2_ros.robot.answer import Answer, Picture, Stage
 from uio2_ros.robot.errors import CheckpointError, ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.runner import LoadedRunner, OnProgress
+from uio2_ros.serving.runner import LoadedModel, OnStage
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
 
@@ -32,7 +32,7 @@ class FakeRunner:
         self,
         instruction: Instruction,
         observation: Observation,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStage | None = None,
     ) -> Answer:
         verb, _, argument = instruction.instruction.partition(" ")
         answer = Answer(text=verb, task=instruction.task, model="fake")
@@ -43,6 +43,8 @@ class FakeRunner:
         if verb == "echo":
             assert observation.image is not None
             return replace(answer, pictures=(Picture("generated", observation.image.pixels),))
+        if verb == "draw":
+            return replace(answer, pictures=(Picture("generated", np.zeros((2, 2), np.complex64)),))
         if verb == "encoded":
             return replace(answer, text=" ".join(self._encoded))
         if verb == "threads":
@@ -64,7 +66,7 @@ class FakeRunner:
         self._encoded.append(f"{frame.key}:{int(frame.pixels.max())}")
 
 
-def _count(tokens: int, on_progress: OnProgress | None) -> str:
+def _count(tokens: int, on_progress: OnStage | None) -> str:
     words: list[str] = []
     for token in range(tokens):
         time.sleep(TOKEN_S)
@@ -115,7 +117,7 @@ def _misbehave(verb: str) -> None:
         os._exit(3)
 
 
-def make(spec: ModelSpec) -> LoadedRunner:
+def make(spec: ModelSpec) -> LoadedModel:
     if spec.model == "bad-checkpoint":
         raise CheckpointError("missing: text_encoder.wq")
     if spec.model == "dies-loading":
@@ -126,10 +128,10 @@ def make(spec: ModelSpec) -> LoadedRunner:
         threading.Event().wait()
     if spec.model == "too-large":
         raise MemoryError("no room for the weights")
-    return LoadedRunner(FakeRunner(), ModelDescription(f"fake {spec.model}", spec.is_synthetic))
+    return LoadedModel(FakeRunner(), ModelDescription(f"fake {spec.model}", spec.is_synthetic))
 
 
-def greedy(_spec: ModelSpec) -> LoadedRunner:
+def greedy(_spec: ModelSpec) -> LoadedModel:
     """Of a package that is not installed."""
     raise ModuleNotFoundError("No module named 'torch'")
 

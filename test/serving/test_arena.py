@@ -22,7 +22,7 @@ def test_other_side_reads_what_was_written_without_a_copy() -> None:
     pixels = arena.allocate(2 * 3 * 3).reshape(2, 3, 3)
     place = arena.locate(pixels)
     assert place is not None
-    seen = view.array(place)
+    seen = view.array(place, pixels.shape, pixels.dtype)
     pixels[:] = np.arange(18).reshape(2, 3, 3)
     np.testing.assert_array_equal(seen, pixels)
     assert not seen.flags.writeable
@@ -34,6 +34,16 @@ def test_arrays_elsewhere_or_with_strides_are_not_located() -> None:
     assert arena.locate(np.zeros(4)) is None
     assert arena.locate(pixels[:, ::2]) is None
     assert arena.locate(pixels[2:5]) is not None
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape"), [(-1, (4,)), (16 * PAGE - 3, (4,)), (0, (2**40, 2**40)), (2**70, ())]
+)
+def test_places_outside_the_arena_are_refused(offset: int, shape: tuple[int, ...]) -> None:
+    arena = SharedArena(16 * PAGE)
+    view = ArenaView(arena.descriptor, arena.capacity)
+    with pytest.raises(ValueError, match="not in the shared memory"):
+        view.array(offset, shape, np.dtype(np.uint8))
 
 
 def test_full_arena_says_how_full_it_is() -> None:

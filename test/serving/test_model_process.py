@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ import pytest
 from fake_runner import TOKEN_S, picture
 
 from uio2_ros.history import FrameHistory, FrameHistorySettings
-from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
@@ -27,13 +29,15 @@ from uio2_ros.serving import (
     ModelSpec,
     ModelState,
     ModelStatus,
+    PendingAnswer,
     ServingSettings,
     SharedArena,
-    Ticket,
     default_threads,
 )
+from uio2_ros.serving.codec import Codec
 from uio2_ros.serving.faults import fault_of_exit
-from uio2_ros.serving.ticket import Job
+from uio2_ros.serving.job import Job
+from uio2_ros.serving.protocol import FROM_CHILD, PROTOCOL_VERSION
 
 WAIT_S = 30.0
 NOTHING = Observation()
@@ -45,17 +49,17 @@ def ask(process: ModelProcess, text: str, observation: Observation = NOTHING) ->
     return process.submit(Instruction(text), observation, timeout_s=WAIT_S).result(WAIT_S)
 
 
-def begun(process: ModelProcess, text: str, timeout_s: float = WAIT_S) -> Ticket:
-    """A ticket whose instruction generates already."""
+def begun(process: ModelProcess, text: str, timeout_s: float = WAIT_S) -> PendingAnswer:
+    """The answer to come of one that generates already."""
     started = threading.Event()
-    ticket = process.submit(
+    pending = process.submit(
         Instruction(text),
         NOTHING,
         timeout_s=timeout_s,
         on_progress=lambda *_: started.set(),
     )
     assert started.wait(WAIT_S)
-    return ticket
+    return pending
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -86,40 +90,40 @@ def test_instruction_is_answered_with_timings(process: ModelProcess) -> None:
 
 def test_progress_comes_at_every_token_and_before_the_answer(process: ModelProcess) -> None:
     heard: list[object] = []
-    ticket = process.submit(
+    pending = process.submit(
         Instruction("count 4"),
         NOTHING,
         timeout_s=WAIT_S,
-        on_progress=lambda stage, text, tokens: heard.append((stage, text, tokens)),
-        on_done=heard.append,
+        on_progress=heard.append,
         on_released=lambda: heard.append("released"),
     )
-    answer = ticket.result(WAIT_S)
+    pending.add_done_callback(lambda pending: heard.append(pending.result(0)))
+    answer = pending.result(WAIT_S)
     wait_until(lambda: "released" in heard)
-    tokens = [(Stage.GENERATING, " ".join("0123"[:n]), n) for n in range(1, 5)]
+    tokens = [Progress(Stage.GENERATING, " ".join("0123"[:n]), n) for n in range(1, 5)]
     assert heard == [*tokens, answer, "released"]
-    assert ticket.done()
+    assert pending.done()
 
 
 def test_progress_that_nobody_hears_is_not_sent_and_can_still_be_cancelled(
     process: ModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[object] = []
-    monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.number))
-    ticket = process.submit(Instruction("count 100000"), NOTHING, timeout_s=WAIT_S)
+    monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.task))
+    pending = process.submit(Instruction("count 100000"), NOTHING, timeout_s=WAIT_S)
     wait_until(lambda: process._workload.running is not None)
     time.sleep(5 * TOKEN_S)
-    ticket.cancel()
-    assert ticket.result(WAIT_S).error_code is ErrorCode.CANCELED
+    pending.cancel()
+    assert pending.result(WAIT_S).error_code is ErrorCode.CANCELED
     assert ask(process, "count 3").text == "0 1 2", "the model stopped at its next token"
     assert heard == []
 
 
 def test_result_that_is_not_there_yet_is_a_timeout_of_the_caller(process: ModelProcess) -> None:
-    ticket = begun(process, "count 1000")
-    with pytest.raises(TimeoutError, match="no answer after"):
-        ticket.result(0.01)
-    ticket.cancel()
+    pending = begun(process, "count 1000")
+    with pytest.raises(FutureTimeoutError):
+        pending.result(0.01)
+    pending.cancel()
 
 
 def test_pixels_and_samples_reach_the_model(process: ModelProcess) -> None:
@@ -129,7 +133,7 @@ def test_pixels_and_samples_reach_the_model(process: ModelProcess) -> None:
     answer = ask(process, "describe", observation)
     pixels = picture(3).size
     assert answer.text == f"history 2, image (48, 64, 3) {3 * pixels}, audio 5000 5000"
-    wait_until(lambda: process.arena.used == 0)
+    wait_until(lambda: process.memory.used == 0)
 
 
 def test_pictures_come_back(process: ModelProcess) -> None:
@@ -139,40 +143,34 @@ def test_pictures_come_back(process: ModelProcess) -> None:
 
 
 def test_history_in_shared_memory_is_read_in_place(process: ModelProcess) -> None:
-    history = FrameHistory(FrameHistorySettings(period_s=0.0), memory=process.arena)
+    history = FrameHistory(FrameHistorySettings(period_s=0.0), memory=process.memory)
     for second in range(1, 4):
         history.offer(second * 10**9, "camera", lambda second=second: picture(second))
     snapshot = history.snapshot()
-    used = process.arena.used
+    used = process.memory.used
     released = threading.Event()
 
     def release() -> None:
         snapshot.release()
         released.set()
 
-    ticket = process.submit(
+    pending = process.submit(
         Instruction("describe"),
         Observation(snapshot.newest, snapshot.older),
         timeout_s=WAIT_S,
         on_released=release,
     )
-    assert process.arena.used == used, "nothing was copied"
-    assert f"history 2, image (48, 64, 3) {3 * picture(3).size}" in ticket.result(WAIT_S).text
+    assert process.memory.used == used, "nothing was copied"
+    assert f"history 2, image (48, 64, 3) {3 * picture(3).size}" in pending.result(WAIT_S).text
     assert released.wait(WAIT_S)
 
 
 def test_one_instruction_runs_at_a_time_in_order(process: ModelProcess) -> None:
     finished: list[int] = []
-    tickets = [
-        process.submit(
-            Instruction("count 5"),
-            NOTHING,
-            timeout_s=WAIT_S,
-            on_done=lambda _, number=number: finished.append(number),
-        )
-        for number in range(4)
-    ]
-    answers = [ticket.result(WAIT_S) for ticket in tickets]
+    pending = [process.submit(Instruction("count 5"), NOTHING, timeout_s=WAIT_S) for _ in range(4)]
+    for number, one in enumerate(pending):
+        one.add_done_callback(lambda _, number=number: finished.append(number))
+    answers = [one.result(WAIT_S) for one in pending]
     assert finished == [0, 1, 2, 3]
     assert answers[3].timings.queue >= 14 * TOKEN_S
 
@@ -191,7 +189,7 @@ def test_full_queue_is_busy(make_process: MakeProcess) -> None:
     assert "2 instructions wait" in refused.result().error_msg
     assert released == [1]
     running.cancel()
-    assert [ticket.result(WAIT_S).error_code for ticket in waiting] == [ErrorCode.NONE] * 2
+    assert [pending.result(WAIT_S).error_code for pending in waiting] == [ErrorCode.NONE] * 2
     assert process.status().counts == {"answered": 2, "canceled": 1, "busy": 1}
 
 
@@ -208,7 +206,7 @@ def test_queue_of_no_places_still_takes_one_instruction(make_process: MakeProces
 def test_running_instruction_is_cancelled_at_the_next_token(process: ModelProcess) -> None:
     released = threading.Event()
     started = threading.Event()
-    ticket = process.submit(
+    pending = process.submit(
         Instruction("count 100000", task="vqa"),
         NOTHING,
         timeout_s=WAIT_S,
@@ -217,8 +215,8 @@ def test_running_instruction_is_cancelled_at_the_next_token(process: ModelProces
     )
     assert started.wait(WAIT_S)
     pid = process.status().pid
-    ticket.cancel()
-    answer = ticket.result(WAIT_S)
+    pending.cancel()
+    answer = pending.result(WAIT_S)
     assert answer.error_code is ErrorCode.CANCELED
     assert answer.task == "vqa"
     assert released.wait(WAIT_S)
@@ -236,11 +234,11 @@ def test_waiting_instruction_is_cancelled_without_running(process: ModelProcess)
 
 
 def test_cancelling_an_answered_instruction_changes_nothing(process: ModelProcess) -> None:
-    ticket = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
-    answer = ticket.result(WAIT_S)
-    ticket.cancel()
+    pending = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
+    answer = pending.result(WAIT_S)
+    pending.cancel()
     assert ask(process, "count 1").error_code is ErrorCode.NONE
-    assert ticket.result() is answer
+    assert pending.result() is answer
 
 
 def test_deadline_counts_from_submission(process: ModelProcess) -> None:
@@ -270,8 +268,8 @@ def test_model_that_does_not_stop_is_killed_after_the_grace_period(
     process = make_process(grace_s=0.2)
     pid = process.wait_ready(WAIT_S).pid
     released = threading.Event()
-    ticket = process.submit(Instruction(text), NOTHING, timeout_s=0.2, on_released=released.set)
-    assert ticket.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    pending = process.submit(Instruction(text), NOTHING, timeout_s=0.2, on_released=released.set)
+    assert pending.result(WAIT_S).error_code is ErrorCode.TIMEOUT
     assert not released.is_set(), "the memory is the model's until it has stopped"
     assert released.wait(WAIT_S)
     wait_until(lambda: process.status().state is ModelState.READY)
@@ -329,11 +327,11 @@ def test_death_of_the_process_fails_the_instruction_and_restarts(
 def test_process_killed_from_outside_is_restarted(make_process: MakeProcess) -> None:
     process = make_process(backoff_s=0.5)
     pid = process.wait_ready(WAIT_S).pid
-    ticket = begun(process, "count 100000")
+    pending = begun(process, "count 100000")
     waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert ticket.result(WAIT_S).error_code is ErrorCode.INFERENCE_FAILED
+    assert pending.result(WAIT_S).error_code is ErrorCode.INFERENCE_FAILED
     wait_until(lambda: process.status().state is ModelState.RESTARTING)
     refused = ask(process, "count 1")
     assert refused.error_code is ErrorCode.MODEL_NOT_READY
@@ -386,22 +384,23 @@ def test_child_passes_no_descriptor_on(process: ModelProcess) -> None:
 
 
 def test_signals_that_end_the_client_are_the_clients_to_handle(process: ModelProcess) -> None:
-    ticket = begun(process, "count 20")
+    pending = begun(process, "count 20")
     pid = process.status().pid
     assert pid is not None
     assert os.getpgid(pid) != os.getpgrp(), "signals to the client's group do not reach it"
     os.kill(pid, signal.SIGINT)
-    assert ticket.result(WAIT_S).error_code is ErrorCode.NONE
+    assert pending.result(WAIT_S).error_code is ErrorCode.NONE
     assert process.status().pid == pid
 
 
 def test_other_protocol_version_fails_with_both_versions(
     make_process: MakeProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("uio2_ros.serving.supervisor.PROTOCOL_VERSION", 999)
+    newer = Codec(PROTOCOL_VERSION + 1, FROM_CHILD)
+    monkeypatch.setattr("uio2_ros.serving.child_link._received", newer)
     status = make_process().wait_ready(WAIT_S)
     assert status.state is ModelState.FAILED
-    assert "protocol 2, this one speaks 999" in status.reason
+    assert f"speaks protocol {PROTOCOL_VERSION}, this {PROTOCOL_VERSION + 1}" in status.reason
 
 
 def test_out_of_memory_kill_of_the_kernel_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,18 +418,85 @@ def test_any_signal_that_ends_the_process_is_told() -> None:
     assert f"ended by signal {nameless}" in fault_of_exit(-nameless, 0).message
 
 
+def fail_with_a_bug(*_: object) -> None:
+    raise RuntimeError("a bug")
+
+
+@pytest.mark.parametrize("step", ["_take", "_watch"])
+def test_a_bug_in_supervising_one_job_fails_that_job_only(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    pid = process.status().pid
+    running = begun(process, "count 100000")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"uio2_ros.serving.supervisor.ChildLifecycle.{step}", fail_with_a_bug)
+        answer = running.result(WAIT_S)
+    assert answer.error_code is ErrorCode.UNKNOWN
+    assert "a bug" in answer.error_msg
+    assert ask(process, "count 3").text == "0 1 2"
+    assert (process.status().state, process.status().pid) == (ModelState.READY, pid)
+    assert process.status().counts["supervision_failed"] >= 1
+
+
+def test_a_bug_in_supervising_a_job_that_waits_fails_it_and_nobody_else(
+    process: ModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("uio2_ros.serving.supervisor.ChildLifecycle._dispatch", fail_with_a_bug)
+        assert ask(process, "count 1").error_code is ErrorCode.UNKNOWN
+    assert ask(process, "count 1").text == "0"
+
+
 def test_supervisor_that_fails_leaves_nobody_waiting(
     process: ModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise RuntimeError("a bug")
-
     running = begun(process, "count 100000")
-    monkeypatch.setattr("uio2_ros.serving.supervisor.Life._hear", fail)
+    monkeypatch.setattr("uio2_ros.serving.supervisor.ChildLifecycle._turn", fail_with_a_bug)
     answer = running.result(WAIT_S)
     assert answer.error_code is ErrorCode.UNKNOWN
     assert "a bug" in answer.error_msg
     assert process.status().state is ModelState.FAILED
+
+
+@pytest.mark.parametrize("timeout_s", [2_147_484.0, 1e12, 3.4e38, math.inf])
+def test_timeouts_beyond_what_a_system_call_takes_harm_nobody(
+    process: ModelProcess, timeout_s: float
+) -> None:
+    pid = process.status().pid
+    pending = process.submit(Instruction("count 20"), NOTHING, timeout_s=timeout_s)
+    assert ask(process, "count 1").text == "0"
+    assert pending.result(WAIT_S).error_code is ErrorCode.NONE
+    assert process.status().pid == pid
+
+
+def test_timings_and_deadline_count_from_when_it_was_asked(process: ModelProcess) -> None:
+    before = time.monotonic() - 5
+    late = process.submit(Instruction("count 1"), NOTHING, timeout_s=2.0, since=before)
+    assert late.result(WAIT_S).error_code is ErrorCode.TIMEOUT
+    assert "no answer within 2 s" in late.result(0).error_msg
+    answer = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S, since=before).result(
+        WAIT_S
+    )
+    assert answer.timings.total > answer.timings.queue > 5
+
+
+def test_instruction_that_cannot_be_sent_is_an_invalid_request(process: ModelProcess) -> None:
+    for instruction in (Instruction("\udcff"), Instruction("count 1", seed=2**64)):
+        answer = process.submit(instruction, NOTHING, timeout_s=WAIT_S).result(WAIT_S)
+        assert answer.error_code is ErrorCode.INVALID_REQUEST
+        assert "cannot be sent" in answer.error_msg
+    assert ask(process, "count 1").text == "0"
+
+
+def test_answer_that_no_message_holds_fails_and_the_process_goes_on(
+    process: ModelProcess,
+) -> None:
+    pid = process.status().pid
+    answer = ask(process, "draw")
+    assert answer.error_code is ErrorCode.INFERENCE_FAILED
+    assert "complex64" in answer.error_msg
+    assert ask(process, "count 1").text == "0"
+    assert process.status().pid == pid
 
 
 def test_bad_checkpoint_fails_with_its_message_and_is_not_tried_again(
@@ -453,7 +519,7 @@ def test_missing_library_and_missing_factory_fail_with_the_interpreter(
     make_process: MakeProcess,
 ) -> None:
     for factory, message in (("greedy", "No module named 'torch'"), ("none", "'none'")):
-        status = make_process(factory=factory).wait_ready(WAIT_S)
+        status = make_process(maker=factory).wait_ready(WAIT_S)
         assert status.state is ModelState.FAILED
         assert message in status.reason
         assert sys.executable in status.reason
@@ -503,7 +569,7 @@ def test_modules_in_the_working_directory_are_not_the_childs(
     (tmp_path / "queue.py").write_text("raise ImportError('a script of somebody')")
     monkeypatch.chdir(tmp_path)
     spec = ModelSpec(warm_up=False)
-    with ModelProcess(spec, runner_factory="fake_runner:make") as process:
+    with ModelProcess(spec, factory="fake_runner:make") as process:
         assert process.wait_ready(WAIT_S).state is ModelState.READY
 
 
@@ -518,14 +584,14 @@ def test_instruction_before_the_model_is_ready_is_refused(make_process: MakeProc
 def test_every_change_of_state_is_told() -> None:
     heard: list[ModelStatus] = []
     process = ModelProcess(
-        ModelSpec(warm_up=False), on_status=heard.append, runner_factory="fake_runner:make"
+        ModelSpec(warm_up=False), on_status=heard.append, factory="fake_runner:make"
     )
     with process:
         process.start()
         process.wait_ready(WAIT_S)
     states = [ModelState.LOADING, ModelState.READY, ModelState.STOPPED]
     assert [status.state for status in heard] == states
-    process.stop()
+    process.close()
 
 
 def test_stop_cancels_what_runs_and_what_waits_and_start_begins_anew(
@@ -535,7 +601,7 @@ def test_stop_cancels_what_runs_and_what_waits_and_start_begins_anew(
     running = begun(process, "count 100000")
     waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
     start = time.monotonic()
-    process.stop()
+    process.close()
     assert time.monotonic() - start < 1.5
     assert running.result(0).error_code is ErrorCode.CANCELED
     assert waiting.result(0).error_code is ErrorCode.CANCELED
@@ -551,12 +617,12 @@ def test_stop_cancels_what_runs_and_what_waits_and_start_begins_anew(
 def test_stop_does_not_wait_for_a_model_that_holds_on(make_process: MakeProcess) -> None:
     process = make_process(stop_s=0.2)
     process.wait_ready(WAIT_S)
-    ticket = process.submit(Instruction("hold 1000"), NOTHING, timeout_s=WAIT_S)
+    pending = process.submit(Instruction("hold 1000"), NOTHING, timeout_s=WAIT_S)
     wait_until(lambda: process._workload.running)
     start = time.monotonic()
-    process.stop()
+    process.close()
     assert time.monotonic() - start < 1.0
-    assert ticket.result(0).error_code is ErrorCode.CANCELED
+    assert pending.result(0).error_code is ErrorCode.CANCELED
 
 
 def test_callback_that_raises_is_logged_and_harms_nobody(
@@ -565,15 +631,15 @@ def test_callback_that_raises_is_logged_and_harms_nobody(
     def fail(*_: object) -> None:
         raise KeyError("mine")
 
-    ticket = process.submit(
+    pending = process.submit(
         Instruction("count 2"),
         NOTHING,
         timeout_s=WAIT_S,
         on_progress=fail,
-        on_done=fail,
         on_released=fail,
     )
-    assert ticket.result(WAIT_S).text == "0 1"
+    pending.add_done_callback(fail)
+    assert pending.result(WAIT_S).text == "0 1"
     assert ask(process, "count 1").text == "0"
     assert "mine" in caplog.text
 
@@ -581,31 +647,31 @@ def test_callback_that_raises_is_logged_and_harms_nobody(
 def test_idle_model_encodes_history_frames(process: ModelProcess) -> None:
     released = threading.Event()
     frame = Frame(picture(7), stamp_ns=1, key=42)
-    assert process.offer_history_frame(frame, on_released=released.set)
+    assert process.offer_frame(frame, on_released=released.set)
     assert released.wait(WAIT_S)
     assert ask(process, "encoded").text == "42:7"
     assert process.status().counts["frames_encoded"] == 1
 
 
 def test_busy_model_drops_history_frames(process: ModelProcess) -> None:
-    ticket = begun(process, "count 100000")
+    pending = begun(process, "count 100000")
     released = []
     frame = Frame(picture(7), stamp_ns=1, key=42)
-    assert not process.offer_history_frame(frame, on_released=lambda: released.append(1))
+    assert not process.offer_frame(frame, on_released=lambda: released.append(1))
     assert released == [1]
     assert process.status().counts["frames_dropped"] == 1
-    ticket.cancel()
+    pending.cancel()
 
 
 def test_history_frame_needs_a_key(process: ModelProcess) -> None:
     with pytest.raises(ValueError, match="key"):
-        process.offer_history_frame(Frame(picture(7), stamp_ns=1))
+        process.offer_frame(Frame(picture(7), stamp_ns=1))
 
 
 def test_frame_that_cannot_be_encoded_is_counted_and_released(process: ModelProcess) -> None:
     released = threading.Event()
     frame = Frame(picture(7), stamp_ns=1, frame_id="bad", key=1)
-    assert process.offer_history_frame(frame, on_released=released.set)
+    assert process.offer_frame(frame, on_released=released.set)
     assert released.wait(WAIT_S)
     assert process.status().counts == {"frames_failed": 1}
     assert ask(process, "count 1").text == "0"
@@ -615,7 +681,7 @@ def test_frame_that_never_ends_does_not_stop_the_service(make_process: MakeProce
     process = make_process(grace_s=0.1)
     process.wait_ready(WAIT_S)
     frame = Frame(picture(7), stamp_ns=1, frame_id="endless", key=1)
-    assert process.offer_history_frame(frame)
+    assert process.offer_frame(frame)
     wait_until(lambda: process._workload.frame_is_sent)
     late = process.submit(Instruction("count 1"), NOTHING, timeout_s=0.2)
     assert late.result(WAIT_S).error_code is ErrorCode.TIMEOUT
@@ -626,14 +692,14 @@ def test_frame_that_never_ends_does_not_stop_the_service(make_process: MakeProce
 
 def test_observation_that_does_not_fit_the_arena_is_out_of_memory() -> None:
     process = ModelProcess(
-        ModelSpec(warm_up=False), arena=SharedArena(8192), runner_factory="fake_runner:make"
+        ModelSpec(warm_up=False), arena=SharedArena(8192), factory="fake_runner:make"
     )
     with process:
         process.wait_ready(WAIT_S)
         answer = ask(process, "describe", Observation(Frame(picture(1), stamp_ns=1)))
         assert answer.error_code is ErrorCode.OUT_OF_MEMORY
         assert "larger capacity" in answer.error_msg
-        assert process.arena.used == 0
+        assert process.memory.used == 0
         assert ask(process, "describe").text == "history 0"
 
 
@@ -648,7 +714,7 @@ def test_threads_of_torch_are_those_of_the_child() -> None:
 
 
 def test_threads_of_the_child_are_those_of_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = ModelProcess(ModelSpec(threads=3, warm_up=False), runner_factory="fake_runner:make")
+    process = ModelProcess(ModelSpec(threads=3, warm_up=False), factory="fake_runner:make")
     with process:
         process.wait_ready(WAIT_S)
         assert ask(process, "threads").text == "3"
@@ -667,9 +733,9 @@ from uio2_ros.serving import ModelProcess, ModelSpec
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 model, text = sys.argv[1:]
-process = ModelProcess(ModelSpec(model, warm_up=False), runner_factory="fake_runner:make")
+process = ModelProcess(ModelSpec(model, warm_up=False), factory="fake_runner:make")
 process.start()
-process.arena.allocate(1 << 20)[:] = 1
+process.memory.allocate(1 << 20)[:] = 1
 while process.status().pid is None:
     time.sleep(0.001)
 if model != "endless":

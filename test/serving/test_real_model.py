@@ -35,7 +35,7 @@ def test_synthetic_model_says_what_it_is(real: ModelProcess) -> None:
 
 
 def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) -> None:
-    frames = FrameHistory(FrameHistorySettings(count=2, period_s=1.0), memory=real.arena)
+    frames = FrameHistory(FrameHistorySettings(count=2, period_s=1.0), memory=real.memory)
     sound = AudioHistory()
     rng = np.random.default_rng(0)
     for second in range(1, 5):
@@ -44,19 +44,19 @@ def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) ->
         sound.push(second * S, rng.uniform(-0.1, 0.1, 16_000).astype(np.float32), 16_000)
     kept = frames.snapshot(newest=False, older=1)
     encoded = threading.Event()
-    real.offer_history_frame(kept.older[0], on_released=encoded.set)
+    real.offer_frame(kept.older[0], on_released=encoded.set)
     assert encoded.wait(WAIT_S)
     kept.release()
     assert real.status().counts["frames_encoded"] == 1
     tokens: list[int] = []
     with frames.snapshot() as snapshot:
-        ticket = real.submit(
+        pending = real.submit(
             Instruction("find the cup", task="refexp"),
             Observation(snapshot.newest, snapshot.older, sound.window(None, 4.0)),
             timeout_s=WAIT_S,
-            on_progress=lambda _stage, _text, count: tokens.append(count),
+            on_progress=lambda progress: tokens.append(progress.tokens),
         )
-        answer = ticket.result(WAIT_S)
+        answer = pending.result(WAIT_S)
     assert answer.error_code is ErrorCode.NONE, answer.error_msg
     assert answer.synthetic_weights
     assert len(answer.detections) == 1
@@ -67,26 +67,26 @@ def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) ->
 def test_free_form_answer_can_be_cancelled(real: ModelProcess) -> None:
     grey = Frame(np.full((48, 64, 3), 127, np.uint8), stamp_ns=S)
     generating = threading.Event()
-    ticket = real.submit(
+    pending = real.submit(
         Instruction("Tell a long story."),
         Observation(grey),
         timeout_s=WAIT_S,
-        on_progress=lambda _stage, _text, count: generating.set() if count else None,
+        on_progress=lambda progress: generating.set() if progress.tokens else None,
     )
     assert generating.wait(WAIT_S)
-    ticket.cancel()
-    assert ticket.result(WAIT_S).error_code is ErrorCode.CANCELED
+    pending.cancel()
+    assert pending.result(WAIT_S).error_code is ErrorCode.CANCELED
 
 
 def test_bounds_of_the_tasks_are_those_of_the_spec(real: ModelProcess) -> None:
     grey = Frame(np.full((48, 64, 3), 127, np.uint8), stamp_ns=S)
-    ticket = real.submit(Instruction("", "caption"), Observation(grey), timeout_s=WAIT_S)
-    assert 1 <= ticket.result(WAIT_S).timings.tokens <= 3
+    pending = real.submit(Instruction("", "caption"), Observation(grey), timeout_s=WAIT_S)
+    assert 1 <= pending.result(WAIT_S).timings.tokens <= 3
 
 
 def test_unknown_task_is_named(real: ModelProcess) -> None:
-    ticket = real.submit(Instruction("x", task="juggle"), Observation(), timeout_s=WAIT_S)
-    answer = ticket.result(WAIT_S)
+    pending = real.submit(Instruction("x", task="juggle"), Observation(), timeout_s=WAIT_S)
+    answer = pending.result(WAIT_S)
     assert answer.error_code is ErrorCode.UNKNOWN_TASK
     assert "juggle" in answer.error_msg
 

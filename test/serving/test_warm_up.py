@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.runner import WARM_UP_TOKENS, OnProgress, warm_up
+from uio2_ros.serving.runner import WARM_UP_TOKENS, OnStage, warm_up
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Watched:
         self,
         instruction: Instruction,
         observation: Observation,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStage | None = None,
     ) -> Answer:
         assert instruction.instruction
         assert on_progress is not None

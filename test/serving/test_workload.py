@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import SharedArena
-from uio2_ros.serving.ticket import Job
+from uio2_ros.serving.job import Job
 from uio2_ros.serving.workload import Workload
 
 FRAME, FRAME2, FRAME3 = (
@@ -27,15 +25,20 @@ def workload() -> Workload:
 
 
 def put(workload: Workload) -> Job:
-    job = Job(1, "", time.monotonic() + 9, 9.0, None, None, None)
-    assert workload.put(job, Instruction("find the cup"), Observation()) is None
+    job = Job("", 9.0)
+    assert workload.put(job, Instruction("find the cup"), Observation())
     return job
+
+
+def begun(workload: Workload) -> Job | None:
+    packed = workload.begin_next()
+    return None if packed is None else packed.job
 
 
 def test_an_instruction_goes_before_a_frame_that_is_not_sent_yet(workload: Workload) -> None:
     assert workload.put_frame(FRAME, None)
     job = put(workload)
-    assert workload.begin_next() is job
+    assert begun(workload) is job
     assert workload.begin_frame() is None
     workload.end_running()
     assert workload.begin_frame() is not None
@@ -47,16 +50,15 @@ def test_an_instruction_waits_for_a_frame_that_is_sent(workload: Workload) -> No
     job = put(workload)
     assert workload.begin_next() is None
     workload.end_frame()
-    assert workload.begin_next() is job
+    assert begun(workload) is job
 
 
 def test_an_observation_of_which_a_part_has_no_room_leaves_nothing_behind() -> None:
     workload = Workload(SharedArena(2 * FRAME.pixels.nbytes), queue_size=2)
     workload.accept()
-    job = Job(1, "", time.monotonic() + 9, 9.0, None, None, None)
-    refusal = workload.put(job, Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)))
-    assert refusal is not None
-    assert refusal.code is ErrorCode.OUT_OF_MEMORY
+    job = Job("", 9.0)
+    assert not workload.put(job, Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)))
+    assert job.result(0).error_code is ErrorCode.OUT_OF_MEMORY
     assert workload.arena.used == 0
 
 

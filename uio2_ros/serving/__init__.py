@@ -1,15 +1,16 @@
-"""The model in a process of its own. The half imported here needs neither torch nor rclpy."""
+"""Asking a model, in this process or in one of its own. Importing it needs no torch and no ROS."""
 
 from uio2_ros.serving.answerer import Answerer, OnProgress, PendingAnswer
 from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.in_process import InProcess
 from uio2_ros.serving.model_process import ModelProcess
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec, default_threads
 from uio2_ros.serving.status import ModelDescription, ModelState, ModelStatus
-from uio2_ros.serving.ticket import Ticket
 
 __all__ = [
     "Answerer",
+    "InProcess",
     "ModelDescription",
     "ModelProcess",
     "ModelSpec",
@@ -19,6 +20,5 @@ __all__ = [
     "PendingAnswer",
     "ServingSettings",
     "SharedArena",
-    "Ticket",
     "default_threads",
 ]

@@ -50,9 +50,8 @@ class Answerer(Protocol):
     be short and must not call `close`. What they raise is logged and harms no one.
     """
 
-    @property
-    def memory(self) -> PixelMemory:
-        """Where pictures are best kept: what lies there reaches the model without a copy."""
+    memory: PixelMemory
+    """Where pictures are best kept: what lies there reaches the model without a copy."""
 
     def status(self) -> ModelStatus:
         """Whether there are answers now or why not, which model gives them, and counts."""

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import bisect
+import math
 import mmap
 import os
 import threading
 import weakref
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.history.memory import Bytes
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an array lies in an arena."""
-
-    offset: int  # bytes
-    shape: tuple[int, ...]
-    dtype: str
 
 
 class SharedArena:
@@ -79,13 +70,13 @@ class SharedArena:
             self._map.madvise(mmap.MADV_REMOVE, offset, size)
             self._insert_free(offset, size)
 
-    def locate(self, array: npt.NDArray[Any]) -> Place | None:
-        """Where the array lies if all of it is in the arena, in C order; None otherwise."""
+    def locate(self, array: npt.NDArray[Any]) -> int | None:
+        """The offset of the array if all of it is in the arena, in C order; None otherwise."""
         offset = self._offset(array)
         inside = offset >= 0 and offset + array.nbytes <= self.capacity
         if not inside or not array.flags.c_contiguous:
             return None
-        return Place(offset, array.shape, array.dtype.str)
+        return offset
 
     @property
     def used(self) -> int:
@@ -119,11 +110,14 @@ class ArenaView:
         memory = mmap.mmap(descriptor, capacity, prot=mmap.PROT_READ)
         self._bytes = np.frombuffer(memory, dtype=np.uint8)
 
-    def array(self, place: Place) -> npt.NDArray[Any]:
-        """The array at a place, without a copy."""
-        dtype = np.dtype(place.dtype)
-        size = int(np.prod(place.shape)) * dtype.itemsize
-        return self._bytes[place.offset : place.offset + size].view(dtype).reshape(place.shape)
+    def array(self, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        """The array at an offset, without a copy; ValueError if the arena has no such place."""
+        end = offset + math.prod(shape) * dtype.itemsize
+        if not 0 <= offset <= end <= len(self._bytes):
+            raise ValueError(
+                f"bytes {offset} to {end} are not in the shared memory of {len(self._bytes)} bytes"
+            )
+        return self._bytes[offset:end].view(dtype).reshape(shape)
 
 
 def _whole_pages(size: int) -> int:

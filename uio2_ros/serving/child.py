@@ -17,31 +17,35 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from uio2_ros.processes.lifeline import die_with_parent
 from uio2_ros.robot.action_space import ActionSpaceError
-from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import CheckpointError, ErrorCode, TokenizerError
 from uio2_ros.serving.arena import ArenaView
-from uio2_ros.serving.faults import InstructionCanceled, fault_of, is_out_of_memory
+from uio2_ros.serving.codec import Codec, ProtocolError
+from uio2_ros.serving.faults import InstructionCanceled, is_out_of_memory
 from uio2_ros.serving.protocol import (
+    FROM_CHILD,
     PROTOCOL_VERSION,
+    TO_CHILD,
+    Answered,
     Cancel,
-    Done,
-    Encode,
-    Encoded,
+    FrameTaken,
     FromChild,
     Hello,
     Load,
     Loaded,
     LoadFailed,
-    Progress,
+    OfferFrame,
     Quit,
-    Run,
-    unpack,
+    Reported,
+    Submit,
+    receive,
 )
-from uio2_ros.serving.runner import LoadedRunner, Runner, warm_up
+from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, warm_up
 from uio2_ros.serving.spec import ModelSpec
 
 logger = logging.getLogger(__name__)
@@ -54,19 +58,21 @@ class Inbox:
     """Work for the main thread, and the number of the last instruction that was cancelled."""
 
     def __init__(self, connection: Connection, arena: ArenaView) -> None:
-        self.work: queue.SimpleQueue[Load | Run | Encode] = queue.SimpleQueue()
+        self.work: queue.SimpleQueue[Load | Submit | OfferFrame] = queue.SimpleQueue()
         self.canceled = 0
         self._connection = connection
-        self._arena = arena
+        self._codec = Codec(PROTOCOL_VERSION, TO_CHILD, arena.array)
 
     def read_for_ever(self) -> None:
-        """Runs in the reader thread; ends the process when the client is gone or says so."""
+        """Runs in the reader thread; ends the process when the client is gone, says so, or says
+        what is not understood."""
         while True:
             try:
-                message = unpack(self._connection.recv_bytes(), self._arena)
-            except (EOFError, ConnectionError):
-                os._exit(0)
-            if isinstance(message, Quit):
+                message = receive(self._connection, self._codec)
+            except ProtocolError:
+                logger.exception("the client cannot be understood")
+                os._exit(1)
+            if message is None or isinstance(message, Quit):
                 os._exit(0)
             elif isinstance(message, Cancel):
                 self.canceled = message.number
@@ -80,29 +86,30 @@ class Child:
     def __init__(self, connection: Connection, inbox: Inbox) -> None:
         self._connection = connection
         self._inbox = inbox
+        self._codec = Codec(PROTOCOL_VERSION, FROM_CHILD)
 
     def serve(self) -> int:
         """Loads and serves; the exit code if it cannot go on."""
-        self._send(Hello(PROTOCOL_VERSION))
+        self._send(Hello())
         load = self._inbox.work.get()
-        assert isinstance(load, Load), "the client loads before it runs"
+        assert isinstance(load, Load), "the client loads before it asks"
         loaded = self._load(load)
         if loaded is None:
             return 1
-        self._send(Loaded(loaded.model))
+        self._send(Loaded(loaded.description))
         while True:
             work = self._inbox.work.get()
-            if isinstance(work, Run):
-                done = self._run(loaded.runner, work)
-                self._send(done)
-                if done.broken:
+            if isinstance(work, Submit):
+                answered = self._answer(loaded.runner, work)
+                self._send_answer(answered)
+                if answered.broken:
                     return 1
-            elif isinstance(work, Encode):
-                self._send(_encode(loaded.runner, work))
+            elif isinstance(work, OfferFrame):
+                self._send(FrameTaken(encode_frame(loaded.runner, work.frame)))
 
-    def _load(self, load: Load) -> LoadedRunner | None:
+    def _load(self, load: Load) -> LoadedModel | None:
         try:
-            loaded = _factory(load.runner_factory)(load.spec)
+            loaded = _factory(load.factory)(load.spec)
             if load.spec.warm_up:
                 warm_up(loaded.runner)
         except Exception as error:  # of any library: it is reported and the process ends
@@ -114,40 +121,34 @@ class Child:
             return None
         return loaded
 
-    def _run(self, runner: Runner, run: Run) -> Done:
+    def _answer(self, runner: Runner, work: Submit) -> Answered:
         def on_progress(stage: Stage, text: str, tokens: int) -> None:
-            if self._inbox.canceled == run.number:
+            if self._inbox.canceled == work.number:
                 raise InstructionCanceled
-            if run.reports:
-                self._send(Progress(run.number, stage, text, tokens))
+            if work.reports:
+                self._send(Reported(work.number, Progress(stage, text, tokens)))
 
         try:
-            return Done(run.number, runner.run(run.instruction, run.observation, on_progress))
+            answer = runner.run(work.instruction, work.observation, on_progress)
         except Exception as error:  # of any library: it becomes the answer
-            fault = fault_of(error)
-            if fault.code in (ErrorCode.INFERENCE_FAILED, ErrorCode.OUT_OF_MEMORY):
-                logger.exception("instruction %d failed", run.number)
-            answer = Answer.failed(fault.code, fault.message, run.instruction.task)
-            return Done(run.number, answer, fault.broken)
+            fault = explained(error)
+            return Answered(work.number, fault.answer(work.instruction.task), fault.broken)
+        return Answered(work.number, answer)
+
+    def _send_answer(self, answered: Answered) -> None:
+        try:
+            self._send(answered)
+        except ProtocolError as error:  # of a task that gives what an answer cannot hold
+            failed = Answer.failed(ErrorCode.INFERENCE_FAILED, str(error), answered.answer.task)
+            self._send(replace(answered, answer=failed))
 
     def _send(self, message: FromChild) -> None:
-        self._connection.send(message)
+        self._connection.send_bytes(self._codec.pack(message))
 
 
-def _encode(runner: Runner, work: Encode) -> Encoded:
-    try:
-        runner.precompute(work.frame)
-    except Exception as error:  # of any library: it is reported, the frame is encoded when needed
-        logger.exception("a history frame cannot be encoded")
-        return Encoded(f"{type(error).__name__}: {error}")
-    return Encoded()
-
-
-def _factory(path: str) -> Callable[[ModelSpec], LoadedRunner]:
+def _factory(path: str) -> Callable[[ModelSpec], LoadedModel]:
     module, _, function = path.partition(":")
-    factory: Callable[[ModelSpec], LoadedRunner] = getattr(
-        importlib.import_module(module), function
-    )
+    factory: Callable[[ModelSpec], LoadedModel] = getattr(importlib.import_module(module), function)
     return factory
 
 

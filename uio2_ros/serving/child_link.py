@@ -10,11 +10,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.codec import Codec
 from uio2_ros.serving.faults import Fault, fault_of_exit, out_of_memory_kills
-from uio2_ros.serving.protocol import FromChild, ToChild, pack
+from uio2_ros.serving.protocol import (
+    FROM_CHILD,
+    PROTOCOL_VERSION,
+    FromChild,
+    ToChild,
+    pack,
+    receive,
+)
 from uio2_ros.serving.spec import ModelSpec
 
 PACKAGE_ROOT = Path(__file__).absolute().parents[2]
+
+_received = Codec(PROTOCOL_VERSION, FROM_CHILD)
 
 
 class ChildLink:
@@ -65,11 +75,9 @@ class ChildLink:
             return
 
     def receive(self) -> FromChild | None:
-        """The next message, waiting for it; None if the process is gone."""
-        try:
-            message: FromChild = self.connection.recv()
-        except (EOFError, ConnectionError):
-            return None
+        """The next message, waiting for it; None if the process is gone. ProtocolError for one
+        that is not understood."""
+        message: FromChild | None = receive(self.connection, _received)
         return message
 
     def kill(self) -> None:

@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 
 
@@ -17,9 +18,13 @@ class Fault:
     message: str
     broken: bool = False
 
+    def answer(self, task: str = "") -> Answer:
+        """The answer to an instruction that met it."""
+        return Answer.failed(self.code, self.message, task)
+
 
 class InstructionCanceled(Exception):
-    """Raised out of a run that was cancelled."""
+    """Raised out of a run that was cancelled or is late."""
 
 
 def fault_of(error: Exception) -> Fault:

@@ -1,34 +1,34 @@
-"""What the two halves say to each other: pickled dataclasses over a socket pair.
+"""What the two halves say to each other over a socket pair.
 
-The child speaks first (`Hello`); the client compares versions and answers `Load`; the child loads
-and says `Loaded` or `LoadFailed`. Then the client sends one `Run` or `Encode` at a time, and
-`Cancel` at any time; the child sends `Progress`, if it is wanted, and ends each `Run` with `Done`,
-each `Encode` with `Encoded`. `Quit`, or the end of the stream, ends the child. Arrays in client
-messages travel as places in the shared arena. Both ends are this package's own: nothing else can
-reach the socket.
+The child speaks first (`Hello`); the client answers `Load`, and the child loads and says `Loaded`
+or `LoadFailed`. Then the client sends one `Submit` or `OfferFrame` at a time, and `Cancel` at any
+time; the child sends `Reported`, if it is wanted, and ends each `Submit` with `Answered`, each
+`OfferFrame` with `FrameTaken`. `Quit`, or the end of the stream, ends the child. Every message
+bears the version; what a side does not know it refuses. Arrays of the client travel as places in
+the shared arena.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from uio2_ros.history.memory import Bytes
-from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.arena import ArenaView, Place, SharedArena
+from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.codec import Array, Codec, ProtocolError
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 INLINE_BYTES = 1024
 """Smaller arrays travel in the message; a page of shared memory each would be waste."""
+MOST_BYTES = 2**28
+"""Of one message; an answer of 8 masks, depth and normals of a 4K picture has 200 MB."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Load:
     """Load this model with this factory ("module:function")."""
 
     spec: ModelSpec
-    runner_factory: str
+    factory: str
 
 
 @dataclass(frozen=True)
-class Run:
+class Submit:
     """Answer an instruction."""
 
     number: int
@@ -52,13 +52,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Stop at the next token, if `number` is still running."""
+    """Stop as soon as possible, if `number` is still under way."""
 
     number: int
 
 
 @dataclass(frozen=True)
-class Encode:
+class OfferFrame:
     """Encode a history frame in advance."""
 
     frame: Frame
@@ -72,8 +72,6 @@ class Quit:
 @dataclass(frozen=True)
 class Hello:
     """The child runs."""
-
-    version: int
 
 
 @dataclass(frozen=True)
@@ -92,18 +90,16 @@ class LoadFailed:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Reported:
     """A stage was reached or a token generated."""
 
     number: int
-    stage: Stage
-    text: str
-    tokens: int
+    progress: Progress
 
 
 @dataclass(frozen=True)
-class Done:
-    """The end of a `Run`; with `broken` the child cannot go on and ends."""
+class Answered:
+    """The end of a `Submit`; with `broken` the child cannot go on and ends."""
 
     number: int
     answer: Answer
@@ -111,67 +107,54 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """The end of an `Encode`; error is "" if it went well."""
+class FrameTaken:
+    """The end of an `OfferFrame`; error is "" if it went well."""
 
     error: str = ""
 
 
-ToChild: TypeAlias = Load | Run | Cancel | Encode | Quit
-FromChild: TypeAlias = Hello | Loaded | LoadFailed | Progress | Done | Encoded
+ToChild: TypeAlias = Load | Submit | Cancel | OfferFrame | Quit
+FromChild: TypeAlias = Hello | Loaded | LoadFailed | Reported | Answered | FrameTaken
+TO_CHILD = (Load, Submit, Cancel, OfferFrame, Quit)
+FROM_CHILD = (Hello, Loaded, LoadFailed, Reported, Answered, FrameTaken)
 
-
-class _Packer(pickle.Pickler):
-    """Replaces arrays by their places; what is not in the arena yet is copied there."""
-
-    def __init__(self, file: io.BytesIO, arena: SharedArena) -> None:
-        super().__init__(file, protocol=5)
-        self._arena = arena
-        self.borrowed: list[Bytes] = []
-
-    def persistent_id(self, value: Any) -> Place | None:
-        if type(value) is not np.ndarray or value.dtype.hasobject or value.nbytes < INLINE_BYTES:
-            return None
-        return self._arena.locate(value) or self._copied(value)
-
-    def _copied(self, value: np.ndarray[Any, np.dtype[Any]]) -> Place:
-        buffer = self._arena.allocate(value.nbytes)
-        self.borrowed.append(buffer)
-        np.copyto(buffer.view(value.dtype).reshape(value.shape), value)
-        return Place(self._offset_of(buffer), value.shape, value.dtype.str)
-
-    def _offset_of(self, buffer: Bytes) -> int:
-        place = self._arena.locate(buffer)
-        assert place is not None
-        return place.offset
-
-
-class _Unpacker(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, arena: ArenaView) -> None:
-        super().__init__(file)
-        self._arena = arena
-
-    def persistent_load(self, place: Place) -> np.ndarray[Any, np.dtype[Any]]:
-        return self._arena.array(place)
+_sending = Codec(PROTOCOL_VERSION, TO_CHILD)
 
 
 def pack(message: ToChild, arena: SharedArena) -> tuple[bytes, list[Bytes]]:
     """The message as bytes, and the arena buffers to free once the child has no use for it.
 
-    Raises MemoryError, with nothing borrowed, if the arena has no room for its arrays.
+    MemoryError, with nothing borrowed, if the arena has no room for its arrays; ProtocolError if it
+    cannot be sent.
     """
-    file = io.BytesIO()
-    packer = _Packer(file, arena)
+    borrowed: list[Bytes] = []
+
+    def place(array: Array) -> int | None:
+        if array.nbytes < INLINE_BYTES:
+            return None
+        where = arena.locate(array)
+        if where is None:
+            buffer = arena.allocate(array.nbytes)
+            borrowed.append(buffer)
+            buffer.view(array.dtype).reshape(array.shape)[...] = array
+            where = arena.locate(buffer)
+        return where
+
     try:
-        packer.dump(message)
+        return _sending.pack(message, place), borrowed
     except BaseException:
-        for buffer in packer.borrowed:
+        for buffer in borrowed:
             arena.free(buffer)
         raise
-    return file.getvalue(), packer.borrowed
 
 
-def unpack(data: bytes, arena: ArenaView) -> ToChild:
-    """The message; its arrays are read-only views of the arena."""
-    message: ToChild = _Unpacker(io.BytesIO(data), arena).load()
-    return message
+def receive(connection: Connection, codec: Codec) -> Any:
+    """The next message, waiting for it; None if the other side is gone. ProtocolError for one that
+    is not understood or too large."""
+    try:
+        data = connection.recv_bytes(MOST_BYTES)
+    except (EOFError, ConnectionError):
+        return None
+    except OSError as error:
+        raise ProtocolError(f"a message has more than {MOST_BYTES} bytes: {error}") from error
+    return codec.unpack(data)

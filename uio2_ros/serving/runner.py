@@ -1,26 +1,27 @@
-"""What runs in the child: the tasks on an engine. torch is imported by `make_runner` only."""
+"""What an answerer runs: the tasks on an engine. torch is imported by `load_model` only."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from uio2_ros.model.bundle import TrainedFor
 from uio2_ros.robot.answer import Answer, Stage
-from uio2_ros.robot.errors import InstructionError
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.serving.faults import Fault, fault_of
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine
 
-OnProgress = Callable[[Stage, str, int], None]
+OnStage = Callable[[Stage, str, int], None]
+OnStageOfOne = Callable[[int, Stage, str, int], None]
 
 WARM_UP_TOKENS = 2
 WARM_UP_SIZE = (480, 640)  # height, width of a common camera
@@ -36,40 +37,50 @@ class Runner(Protocol):
         self,
         instruction: Instruction,
         observation: Observation,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStage | None = None,
     ) -> Answer:
         """The answer, or InstructionError. What on_progress raises ends the run and comes out."""
+
+    def run_batch(
+        self,
+        requests: Sequence[tuple[Instruction, Observation]],
+        on_progress: OnStageOfOne | None = None,
+    ) -> tuple[Answer, ...]:
+        """The answers in order; those that failed have an error code."""
 
     def precompute(self, frame: Frame) -> object:
         """Encodes a history frame for instructions to come; `frame.key` names it."""
 
 
 @dataclass(frozen=True)
-class LoadedRunner:
-    """A runner and what there is to know about its model: what a runner factory returns."""
+class LoadedModel:
+    """A runner and what there is to know about its model."""
 
     runner: Runner
-    model: ModelDescription
+    description: ModelDescription
 
 
 class _WarmEnough(Exception):
     """Raised out of the warm-up once the first tokens are there."""
 
 
-def make_runner(spec: ModelSpec) -> LoadedRunner:
+def load_model(spec: ModelSpec) -> LoadedModel:
     """The tasks on the model of the spec. Raises what the loading of engine or tokenizer raises."""
     from uio2_ros.tasks import TaskRunner, load_action_spaces
 
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
     runner = TaskRunner(engine, action_spaces, spec.tasks)
-    return LoadedRunner(runner, _described(engine))
+    return LoadedModel(runner, _described(engine))
 
 
 def _described(engine: Engine) -> ModelDescription:
-    trained = engine.trained_for or TrainedFor(())
+    trained = engine.trained_for
     return ModelDescription(
-        engine.name, engine.synthetic_weights, trained.tasks, trained.action_spaces
+        engine.name,
+        engine.synthetic_weights,
+        tasks=() if trained is None else trained.tasks,
+        action_spaces=() if trained is None else trained.action_spaces,
     )
 
 
@@ -87,6 +98,24 @@ def _engine(spec: ModelSpec) -> Engine:
         dtype=spec.dtype,
         quantize=spec.quantize or None,
     )
+
+
+def explained(error: Exception) -> Fault:
+    """The fault that an exception of a run stands for; what nobody expects is logged."""
+    fault = fault_of(error)
+    if fault.code in (ErrorCode.INFERENCE_FAILED, ErrorCode.OUT_OF_MEMORY):
+        logger.error("an instruction failed", exc_info=error)
+    return fault
+
+
+def encode_frame(runner: Runner, frame: Frame) -> str:
+    """Encodes a history frame in advance; why it could not, else ""."""
+    try:
+        runner.precompute(frame)
+    except Exception as error:  # of any library: the frame is encoded when it is needed
+        logger.exception("a history frame cannot be encoded")
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def warm_up(runner: Runner) -> None:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from uio2_ros.serving.job import call
 from uio2_ros.serving.status import ModelState, ModelStatus
-from uio2_ros.serving.ticket import call
 
 OnStatus = Callable[[ModelStatus], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -10,19 +11,19 @@ from multiprocessing.connection import Connection, wait
 
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.serving.child_link import ChildLink
+from uio2_ros.serving.codec import ProtocolError
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.protocol import (
-    PROTOCOL_VERSION,
+    Answered,
     Cancel,
-    Done,
-    Encoded,
+    FrameTaken,
     FromChild,
     Hello,
     Load,
     Loaded,
     LoadFailed,
-    Progress,
     Quit,
+    Reported,
 )
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
@@ -30,6 +31,9 @@ from uio2_ros.serving.status import ModelDescription, ModelState
 from uio2_ros.serving.status_board import StatusBoard
 from uio2_ros.serving.wakeup import Wakeup
 from uio2_ros.serving.workload import Workload
+
+MOST_WAIT_S = 60.0
+"""Deadlines may lie further away than a system call can wait: time is looked at anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +44,14 @@ class Launch:
 
     spec: ModelSpec
     python: str
-    runner_factory: str
+    factory: str
 
 
 class Supervisor(threading.Thread):
     """Starts the child, restarts it when it dies, and gives it its work, until `stop`.
 
     One thread starts every child and lives as long as each, as `die_with_parent` requires; all
-    callbacks of accepted work run on it.
+    callbacks of accepted work run on it. What goes wrong with one job fails that job.
     """
 
     def __init__(
@@ -93,15 +97,15 @@ class Supervisor(threading.Thread):
         crashes = 0
         backoff = Backoff(self.settings.backoff_s, self.settings.max_backoff_s)
         while not self.is_stopping():
-            life = Life(self)
-            fault = life.live()
+            child = ChildLifecycle(self)
+            fault = child.run()
             if self.is_stopping():
                 break
-            crashes = 0 if life.loaded else crashes + 1
-            if life.hopeless or crashes >= self.settings.max_load_crashes:
+            crashes = 0 if child.loaded else crashes + 1
+            if child.hopeless or crashes >= self.settings.max_load_crashes:
                 self._give_up(fault)
                 return
-            if life.answered:
+            if child.answered:
                 backoff.reset()
             self._restart_after(fault, backoff.next_s())
         self._enter(ModelState.STOPPED, "")
@@ -109,11 +113,14 @@ class Supervisor(threading.Thread):
         self.workload.abandon_waiting(Fault(ErrorCode.CANCELED, "the model was stopped"))
 
     def await_something(self, connection: Connection | None, until: float | None) -> bool:
-        """Waits for a message (True), a wake-up, the next deadline or `until`."""
+        """Waits for a message (True), a wake-up, the next deadline or `until`; not for ever."""
         times = [t for t in (until, self.workload.next_deadline()) if t is not None]
-        timeout = max(0.0, min(times) - time.monotonic()) if times else None
+        left_s = min(times, default=math.inf) - time.monotonic()
         woken = self.wakeup.fileno()
-        ready = wait([woken] if connection is None else [woken, connection], timeout)
+        ready = wait(
+            [woken] if connection is None else [woken, connection],
+            min(max(0.0, left_s), MOST_WAIT_S),
+        )
         if woken in ready:
             self.wakeup.clear()
         return connection in ready
@@ -176,8 +183,8 @@ class Backoff:
         self._next_s = self._first_s
 
 
-class Life:
-    """One life of the child, from its start to its end, on the supervisor's thread."""
+class ChildLifecycle:
+    """One child from its start to its end, on the supervisor's thread."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self.loaded = False
@@ -191,7 +198,7 @@ class Life:
         self._kill_at: float | None = None
         self._fault: Fault | None = None  # what is known better than from the exit code
 
-    def live(self) -> Fault:
+    def run(self) -> Fault:
         """Serves until the process is gone or the supervisor stops; how it ended.
 
         The running instruction and the frame in hand are the supervisor's to fail.
@@ -214,31 +221,68 @@ class Life:
 
     def _turn(self, link: ChildLink) -> bool:
         """One message, wake-up or deadline; False if the process is gone."""
-        if self._supervisor.await_something(link.connection, self._kill_at):
-            message = link.receive()
-            if message is None:
-                return False
-            self._hear(link, message)
-        self._watch(link)
-        if self.loaded:
-            self._dispatch(link)
+        try:
+            if self._supervisor.await_something(link.connection, self._kill_at):
+                message = link.receive()
+                if message is None:
+                    return False
+                self._take(link, message)
+            self._watch(link)
+            if self.loaded:
+                self._dispatch(link)
+        except ProtocolError as error:
+            message_text = f"the inference process said what cannot be understood: {error}"
+            self._replace(link, Fault(ErrorCode.MODEL_NOT_READY, message_text))
+        except Exception as error:  # a bug of ours must not end the model for everybody
+            logger.exception("supervising the model failed")
+            self._blame(link, Fault(ErrorCode.UNKNOWN, f"its supervision failed: {error!r}"))
         return True
 
-    def _hear(self, link: ChildLink, message: FromChild) -> None:
+    def _replace(self, link: ChildLink, fault: Fault) -> None:
+        """Ends the child because of a fault."""
+        self.hopeless = not self._greeted
+        self._kill_at = None
+        self._fault = fault
+        link.kill()
+
+    def _blame(self, link: ChildLink, fault: Fault) -> None:
+        """Fails the job under way or, without one, those that wait; a child that has none is
+        replaced."""
+        self._workload.count("supervision_failed")
         running = self._workload.running
-        if isinstance(message, Progress) and running is not None:
-            running.progress(message.stage, message.text, message.tokens)
-        elif isinstance(message, Done) and running is not None:
+        if running is not None:
+            self._workload.fail_running(fault)
+            self._stop_soon(link, running.number)
+        elif self.loaded:
+            self._workload.abandon_waiting(fault)
+        else:
+            self._replace(link, fault)
+
+    def _stop_soon(self, link: ChildLink, number: int) -> None:
+        """Asks the child to leave a job; it is killed if it does not."""
+        link.tell(Cancel(number))
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._grace_s
+
+    def _take(self, link: ChildLink, message: FromChild) -> None:
+        running = self._workload.running
+        if isinstance(message, Reported) and running is not None:
+            running.job.progress(message.progress)
+        elif isinstance(message, Answered) and running is not None:
             self._kill_at = None
-            self._workload.finish(running, message.answer)
-            self._workload.end_running()
+            try:
+                self._workload.finish(running.job, message.answer)
+            finally:
+                self._workload.end_running()
             self.answered = self.answered or message.answer.error_code is ErrorCode.NONE
-        elif isinstance(message, Encoded):
+        elif isinstance(message, FrameTaken):
             self._kill_at = None
             self._workload.count("frames_failed" if message.error else "frames_encoded")
             self._workload.end_frame()
         elif isinstance(message, Hello):
-            self._greet(link, message)
+            self._greeted = True
+            launch = self._supervisor.launch
+            link.tell(Load(launch.spec, launch.factory))
         elif isinstance(message, Loaded):
             self.loaded = True
             self._supervisor.ready(message.model)
@@ -246,35 +290,18 @@ class Life:
             self.hopeless = not message.again
             self._fault = Fault(ErrorCode.MODEL_NOT_READY, message.message)
 
-    def _greet(self, link: ChildLink, hello: Hello) -> None:
-        self._greeted = True
-        launch = self._supervisor.launch
-        if hello.version == PROTOCOL_VERSION:
-            link.tell(Load(launch.spec, launch.runner_factory))
-            return
-        self.hopeless = True
-        message = (
-            f"{launch.python} has a uio2_ros that speaks protocol {hello.version}, this one "
-            f"speaks {PROTOCOL_VERSION}; install the same version for both"
-        )
-        self._fault = Fault(ErrorCode.MODEL_NOT_READY, message)
-        link.kill()
-
     def _watch(self, link: ChildLink) -> None:
         """Answers what is over, and kills a child that does not stop for it."""
         late = self._workload.reap_waiting()
         running = self._workload.running
-        if running is not None and running.answer is None and running.is_over():
-            self._workload.finish(running, running.verdict())
-            link.tell(Cancel(running.number))
-            self._kill_at = time.monotonic() + self._grace_s
+        if running is not None and not running.job.done() and running.job.is_over():
+            self._workload.finish(running.job, running.job.verdict())
+            self._stop_soon(link, running.number)
         if late and self._workload.frame_is_sent and self._kill_at is None:
             self._kill_at = time.monotonic() + self._grace_s
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._kill_at = None
             message = f"the model did not stop within {self._grace_s:g} s and was killed"
-            self._fault = Fault(ErrorCode.INFERENCE_FAILED, message)
-            link.kill()
+            self._replace(link, Fault(ErrorCode.INFERENCE_FAILED, message))
 
     def _dispatch(self, link: ChildLink) -> None:
         job = self._workload.begin_next()

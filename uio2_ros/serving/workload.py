@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter, deque
@@ -12,10 +13,12 @@ from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.arena import SharedArena
+from uio2_ros.serving.codec import ProtocolError
 from uio2_ros.serving.faults import Fault
-from uio2_ros.serving.protocol import Encode, Run, pack
-from uio2_ros.serving.ticket import Job, OnReleased, call
+from uio2_ros.serving.job import Job, call
+from uio2_ros.serving.protocol import OfferFrame, Submit, pack
 
 OUTCOMES = {
     ErrorCode.NONE: "answered",
@@ -27,8 +30,18 @@ OUTCOMES = {
 
 
 @dataclass(eq=False)
-class FrameInHand:
-    """A history frame to encode in advance, packed for the child."""
+class Packed:
+    """A job as the child gets it."""
+
+    number: int
+    job: Job
+    data: bytes
+    borrowed: list[Bytes]
+
+
+@dataclass(eq=False)
+class OfferedFrame:
+    """A history frame to encode in advance, as the child gets it."""
 
     data: bytes
     borrowed: list[Bytes]
@@ -44,19 +57,29 @@ class Workload:
 
     def __init__(self, arena: SharedArena, queue_size: int) -> None:
         self.arena = arena
-        self.running: Job | None = None
+        self.running: Packed | None = None
         """The instruction the child has, answered or not. Supervisor's thread."""
         self._queue_size = queue_size
+        self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # guards what follows
         self._refusal = "it was not started"
-        self._waiting: deque[Job] = deque()
-        self._frame: FrameInHand | None = None
+        self._waiting: deque[Packed] = deque()
+        self._frame: OfferedFrame | None = None
         self._counts: Counter[str] = Counter()
 
     # Any thread.
 
-    def put(self, job: Job, instruction: Instruction, observation: Observation) -> Fault | None:
-        """Lets the job wait for its turn, or says why not."""
+    def put(self, job: Job, instruction: Instruction, observation: Observation) -> bool:
+        """Lets the job wait for its turn, or answers it with why not."""
+        fault = self._try_put(job, instruction, observation)
+        if fault is not None:
+            self.finish(job, fault.answer(job.task))
+            job.release()
+        return fault is None
+
+    def _try_put(
+        self, job: Job, instruction: Instruction, observation: Observation
+    ) -> Fault | None:
         with self._lock:
             if self._refusal:
                 message = f"the model is not ready: {self._refusal}; ask again when it is"
@@ -67,26 +90,29 @@ class Workload:
                     "again later or raise queue_size"
                 )
                 return Fault(ErrorCode.BUSY, message)
+            number = next(self._numbers)
             try:
-                run = Run(job.number, instruction, observation, job.on_progress is not None)
-                job.data, job.borrowed = pack(run, self.arena)
+                submit = Submit(number, instruction, observation, job.on_progress is not None)
+                packed = Packed(number, job, *pack(submit, self.arena))
             except MemoryError as error:
                 return Fault(ErrorCode.OUT_OF_MEMORY, str(error))
-            self._waiting.append(job)
+            except ProtocolError as error:
+                return Fault(ErrorCode.INVALID_REQUEST, str(error))
+            self._waiting.append(packed)
         return None
 
     def put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
-        """Takes a frame in hand if there is nothing else to do."""
+        """Takes a frame if there is nothing else to do."""
         with self._lock:
             busy = self._refusal or self.running or self._waiting or self._frame
             try:
-                packed = None if busy else pack(Encode(frame), self.arena)
+                packed = None if busy else pack(OfferFrame(frame), self.arena)
             except MemoryError:
                 packed = None
             if packed is None:
                 self._counts["frames_dropped"] += 1
                 return False
-            self._frame = FrameInHand(*packed, on_released)
+            self._frame = OfferedFrame(*packed, on_released)
         return True
 
     def counts(self) -> dict[str, int]:
@@ -104,11 +130,6 @@ class Workload:
         if job.finish(answer):
             self.count(OUTCOMES.get(answer.error_code, "failed"))
 
-    def give_back(self, job: Job) -> None:
-        """Frees the memory of a job that the child does not read (any more)."""
-        self._free(job.borrowed)
-        job.release()
-
     # The supervisor's thread.
 
     def accept(self) -> None:
@@ -124,21 +145,21 @@ class Workload:
     def next_deadline(self) -> float | None:
         """When the next unanswered job is late, in time.monotonic()."""
         with self._lock:
-            jobs = [*self._waiting, self.running]
-            times = [job.deadline for job in jobs if job is not None and job.answer is None]
+            packed = [*self._waiting, self.running]
+            times = [one.job.deadline for one in packed if one is not None and not one.job.done()]
             return min(times, default=None)
 
-    def begin_next(self) -> Job | None:
-        """Makes the first waiting job the running one, if none runs and no frame is in hand."""
+    def begin_next(self) -> Packed | None:
+        """Makes the first waiting job the running one, if none runs and the child has no frame."""
         with self._lock:
             if self.running is not None or self.frame_is_sent or not self._waiting:
                 return None
             self.running = self._waiting.popleft()
-            self.running.sent = time.monotonic()
+            self.running.job.sent = time.monotonic()
             return self.running
 
-    def begin_frame(self) -> FrameInHand | None:
-        """The frame in hand, if it is to be sent now."""
+    def begin_frame(self) -> OfferedFrame | None:
+        """The frame that was offered, if it is to be sent now."""
         with self._lock:
             if self._frame is None or self._frame.sent or self.running is not None:
                 return None
@@ -152,12 +173,12 @@ class Workload:
 
     def end_running(self) -> None:
         """The child is done with the running job."""
-        job, self.running = self.running, None
-        if job is not None:
-            self.give_back(job)
+        packed, self.running = self.running, None
+        if packed is not None:
+            self._give_back(packed)
 
     def end_frame(self) -> None:
-        """The child is done with the frame in hand."""
+        """The child is done with the frame."""
         with self._lock:
             frame, self._frame = self._frame, None
         if frame is not None:
@@ -168,30 +189,38 @@ class Workload:
     def reap_waiting(self) -> int:
         """Answers the waiting jobs that were cancelled or are late; how many."""
         with self._lock:
-            over = [job for job in self._waiting if job.is_over()]
-            for job in over:
-                self._waiting.remove(job)
-        for job in over:
-            self.finish(job, job.verdict())
-            self.give_back(job)
+            over = [packed for packed in self._waiting if packed.job.is_over()]
+            for packed in over:
+                self._waiting.remove(packed)
+        for packed in over:
+            self.finish(packed.job, packed.job.verdict())
+            self._give_back(packed)
         return len(over)
 
     def abandon_running(self, fault: Fault) -> None:
-        """The child is gone: fails the running job, if unanswered, and drops the frame in hand."""
-        if self.running is not None:
-            failed = Answer.failed(fault.code, fault.message, self.running.task)
-            self.finish(self.running, failed)
+        """The child is gone: fails the running job, if unanswered, and drops the frame."""
+        self.fail_running(fault)
         self.end_running()
         self.end_frame()
 
+    def fail_running(self, fault: Fault) -> None:
+        """Answers the running job, if there is one, which the child has yet."""
+        if self.running is not None:
+            self.finish(self.running.job, fault.answer(self.running.job.task))
+
     def abandon_waiting(self, fault: Fault) -> None:
-        """Fails all that waits; `refuse` first."""
+        """Fails all that waits."""
         with self._lock:
-            jobs = tuple(self._waiting)
+            waiting = tuple(self._waiting)
             self._waiting.clear()
-        for job in jobs:
-            self.finish(job, Answer.failed(fault.code, fault.message, job.task))
-            self.give_back(job)
+        for packed in waiting:
+            self.finish(packed.job, fault.answer(packed.job.task))
+            self._give_back(packed)
+
+    def _give_back(self, packed: Packed) -> None:
+        """Frees the memory of a job that the child does not read (any more)."""
+        self._free(packed.borrowed)
+        packed.job.release()
 
     def _free(self, borrowed: list[Bytes]) -> None:
         while borrowed:
