@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from uio2_ros.evaluation.episodes import Played, play
+from uio2_ros.evaluation.episodes import Played, Question, play
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
@@ -14,6 +14,7 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.plan import Step, TaskPlan
+from uio2_ros.serving import Answerer, PendingAnswer
 from uio2_ros.sim import Split, World, sample_episode
 
 SMALL = {"width": 64, "height": 48, "seed": 7}
@@ -44,39 +45,40 @@ def refused() -> Answer:
 
 
 @dataclass
-class Scripted:
-    """A runner that gives one answer after the other, the last again and again."""
+class Scripted(Answerer):
+    """Gives one answer after the other, the last again and again."""
 
     answers: Sequence[Answer] | Callable[[Instruction], Answer]
     asked: list[tuple[Instruction, Observation]] = field(default_factory=list)
 
-    def run_batch(self, requests: Sequence[tuple[Instruction, Observation]]) -> tuple[Answer, ...]:
-        return tuple(map(self._answer, requests))
-
-    def _answer(self, request: tuple[Instruction, Observation]) -> Answer:
-        self.asked.append(request)
+    def submit(
+        self, instruction: Instruction, observation: Observation, **_: object
+    ) -> PendingAnswer:
+        self.asked.append((instruction, observation))
+        pending = PendingAnswer()
         if callable(self.answers):
-            return self.answers(request[0])
-        return self.answers[min(len(self.asked), len(self.answers)) - 1]
+            pending.set_result(self.answers(instruction))
+        else:
+            pending.set_result(self.answers[min(len(self.asked), len(self.answers)) - 1])
+        return pending
+
+    def all_of(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
+        asked = [(one.instruction, one.observation) for one in questions]
+        return tuple(one.result(0) for one in self.submit_together(asked, timeout_s=1.0))
 
 
-def played(task: str, runner: Scripted, seed: int = 7, **changes: object) -> Played:
+def played(task: str, model: Scripted, seed: int = 7, **changes: object) -> Played:
     """One episode with a scripted model."""
     run = settings(**changes)
     episode = sample_episode(task, seed, Split.HELD_OUT, run.size)
     side = SideBySide()
     try:
-        (done,) = side.play(
-            [play(episode, "model", run)],
-            lambda questions: runner.run_batch(
-                [(one.instruction, one.observation) for one in questions]
-            ),
-        )
+        (done,) = side.play([play(episode, "model", run)], model.all_of)
     finally:
         side.close()
     return done
 
 
-def record(task: str, runner: Scripted, **changes: object) -> EpisodeRecord:
+def record(task: str, model: Scripted, **changes: object) -> EpisodeRecord:
     """Its record."""
-    return played(task, runner, **changes).record
+    return played(task, model, **changes).record

@@ -13,7 +13,7 @@ from evaluation.scripted import settings
 from uio2_ros.bringup import config_folder
 from uio2_ros.cli import eval as command
 from uio2_ros.evaluation import jobs
-from uio2_ros.evaluation.jobs import Done, Job, Worker, load_runner
+from uio2_ros.evaluation.jobs import Done, Job, Worker, load_answerer
 from uio2_ros.evaluation.records import same
 from uio2_ros.evaluation.run_folder import JOURNAL
 from uio2_ros.evaluation.run_settings import RunSettings
@@ -150,7 +150,7 @@ def test_over_ros_episodes_go_as_without(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def _done(todo: list[Job], run_settings: RunSettings) -> Iterator[Done]:
-    worker = Worker(run_settings, load_runner)
+    worker = Worker(run_settings, load_answerer)
     for job in todo:
         yield from worker.do(job)
     worker.close()

@@ -15,7 +15,7 @@ from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.runner import LoadedRunner, OnProgress, Runner, make_runner
+from uio2_ros.serving.runner import LoadedModel, OnStage, Runner, load_model
 from uio2_ros.serving.spec import ModelSpec
 
 
@@ -29,7 +29,7 @@ class FailingRunner:
         self,
         instruction: Instruction,
         observation: Observation,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStage | None = None,
     ) -> Answer:
         if instruction.instruction == "out of memory":
             raise MemoryError("no room for 9 GiB")
@@ -39,23 +39,23 @@ class FailingRunner:
             raise InstructionError(ErrorCode.PARSE_FAILED, "the model wrote 'nonsense'; reword it")
         answer = self._runner.run(instruction, observation, on_progress)
         if instruction.instruction == "draw what no message holds":
-            pixels = np.zeros((2, 2), np.complex64)
-            return replace(answer, pictures=(Picture("generated", pixels),))  # type: ignore[arg-type]
+            pixels = np.zeros((2, 2, 5), np.uint8)
+            return replace(answer, pictures=(Picture("generated", pixels),))
         return answer
 
     def precompute(self, frame: Frame) -> object:
         return self._runner.precompute(frame)
 
 
-def make(spec: ModelSpec) -> LoadedRunner:
-    loaded = make_runner(spec)
+def make(spec: ModelSpec) -> LoadedModel:
+    loaded = load_model(spec)
     return replace(loaded, runner=FailingRunner(loaded.runner))
 
 
 if __name__ == "__main__":
-    from uio2_ros.nodes.agent.node import node as agent
+    from uio2_ros.nodes.agent import answerer, node
 
-    agent.ModelProcess = functools.partial(  # type: ignore[assignment,misc]
-        agent.ModelProcess, runner_factory="nodes.failing_model:make"
+    answerer.ModelProcess = functools.partial(  # type: ignore[assignment,misc]
+        answerer.ModelProcess, factory="nodes.failing_model:make"
     )
-    sys.exit(agent.main())
+    sys.exit(node.main())

@@ -806,3 +806,11 @@ def test_senseless_spec_is_refused() -> None:
     assert ModelSpec("synthetic:tiny_cosine").synthetic_config == "tiny_cosine"
     assert ModelSpec().synthetic_config == "tiny"
     assert not ModelSpec("synthetics/model").is_synthetic
+
+
+def test_home_folder_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/robot")
+    spec = ModelSpec("~/model", "~/tokenizer.model", action_spaces="~/spaces")
+    assert (spec.model, spec.tokenizer) == ("/home/robot/model", "/home/robot/tokenizer.model")
+    assert spec.action_spaces == "/home/robot/spaces"
+    assert ModelSpec("synthetic").model == "synthetic"

@@ -111,3 +111,22 @@ def test_directory_that_is_no_checkpoint_fails(
         status = process.wait_ready(WAIT_S)
     assert status.state is ModelState.FAILED
     assert message in status.reason
+
+
+def test_scoring_many_options_can_be_cancelled_and_the_model_goes_on(real: ModelProcess) -> None:
+    pid = real.status().pid
+    grey = Frame(np.full((48, 64, 3), 127, np.uint8), stamp_ns=S)
+    options = tuple(f"a thing of some length that has the number {n}" for n in range(4000))
+    scoring = threading.Event()
+    pending = real.submit(
+        Instruction("What is it?", task="score", options=options),
+        Observation(grey),
+        timeout_s=WAIT_S,
+        on_progress=lambda progress: scoring.set() if "of 4000 options" in progress.text else None,
+    )
+    assert scoring.wait(WAIT_S)
+    pending.cancel()
+    assert pending.result(WAIT_S).error_code is ErrorCode.CANCELED
+    next_one = real.submit(Instruction("", "caption"), Observation(grey), timeout_s=WAIT_S)
+    assert next_one.result(WAIT_S).error_code is ErrorCode.NONE
+    assert real.status().pid == pid

@@ -83,11 +83,11 @@ def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Name
 
 
 def _work(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> Any:
-    from uio2_ros.evaluation.jobs import done_by, load_runner
+    from uio2_ros.evaluation.jobs import done_by, load_answerer
 
     def work(jobs: list[Job]) -> Iterator[Done]:
         if not arguments.ros:
-            return done_by(jobs, settings, load_runner, arguments.workers)
+            return done_by(jobs, settings, load_answerer, arguments.workers)
         from uio2_ros.cli.eval_ros import do_over_ros
 
         return do_over_ros(jobs, settings, folder.path)

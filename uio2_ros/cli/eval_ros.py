@@ -23,7 +23,7 @@ import yaml
 from uio2_ros import bringup
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.episodes import Attempt, Played, question_task
-from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_runner
+from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_answerer
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
@@ -53,7 +53,7 @@ class RosRunError(RuntimeError):
 
 def do_over_ros(jobs: Sequence[Job], settings: RunSettings, folder: Path) -> Iterator[Done]:
     """Does the jobs, the model's episodes over ROS; logs go to `folder`."""
-    worker = Worker(settings, load_runner)
+    worker = Worker(settings, load_answerer)
     try:
         for job in jobs:
             if not _is_over_ros(job):

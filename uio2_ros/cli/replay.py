@@ -65,19 +65,20 @@ def _play(recording: Recording, arguments: argparse.Namespace, stop: threading.E
 
 
 def _verify(recording: Recording, arguments: argparse.Namespace) -> int:
-    from uio2_ros.recording.verification import Verdict, verify  # they load torch
-    from uio2_ros.serving.runner import make_runner
+    from uio2_ros.recording.verification import Verdict, verify
+    from uio2_ros.serving import InProcess
 
     chosen = {name: getattr(arguments, name) for name in CHOICES}
     spec = spec_of(recording.notes.get(NOTE, {}), chosen)
     print(f"asking {spec.model} again", file=sys.stderr)
     counts = dict.fromkeys(Verdict, 0)
-    for comparison in verify(recording, make_runner(spec).runner):
-        counts[comparison.verdict] += 1
-        asked = comparison.asked
-        reason = f" ({comparison.reason})" if comparison.reason else ""
-        task = asked.task or "free form"
-        print(f"{comparison.verdict.value}{reason}: {task}: {asked.instruction!r}")
+    with InProcess.of(spec) as answerer:
+        for comparison in verify(recording, answerer):
+            counts[comparison.verdict] += 1
+            asked = comparison.asked
+            reason = f" ({comparison.reason})" if comparison.reason else ""
+            task = asked.task or "free form"
+            print(f"{comparison.verdict.value}{reason}: {task}: {asked.instruction!r}")
     print(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
     failed = counts[Verdict.DIFFERENT] or not sum(counts.values()) - counts[Verdict.SKIPPED]
     return EXIT_FAILED if failed else EXIT_DONE

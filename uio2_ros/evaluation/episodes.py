@@ -18,7 +18,7 @@ from transforms3d.quaternions import quat2mat
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.records import EpisodeRecord, digest
 from uio2_ros.evaluation.run_settings import RunSettings
-from uio2_ros.evaluation.world_senses import WorldSenses
+from uio2_ros.evaluation.world_observations import WorldObservations
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
@@ -141,21 +141,21 @@ def play(
     task = task_named(question_task(episode, settings))
     attempt = Attempt(episode, policy)
     with World(episode.scene) as world:
-        senses = None if acts else WorldSenses(world, settings.senses)
+        observations = None if acts else WorldObservations(world, settings.senses)
         episode.begin(world)
         camera = world.scene.cameras[0].name
         start, ground = world.colour(camera), Ground.of(world, camera)
         began_s = world.time_s
         while not attempt.over:
             asked_s = time.perf_counter()
-            if senses is None:
+            if observations is None:
                 answer = _ask_reference(acts, world, episode)
             else:
                 instruction = Instruction(episode.instruction, task.name)
-                seen = senses.observe(task)
+                seen = observations.observe(task)
                 attempt.looked(_stamps_ns(seen))
                 answer = yield Question(instruction, seen)
-                senses.remember(answer)
+                observations.remember(answer)
             attempt.answer_s += time.perf_counter() - asked_s
             steps = attempt.take(answer)
             _carry_out(attempt, steps if acts else tuple(map(as_sent, steps)), world)
@@ -170,7 +170,7 @@ def _stamps_ns(seen: Observation) -> tuple[int, ...]:
 
 
 def _ask_reference(policy: Policy | None, world: World, episode: Episode) -> Answer:
-    assert policy is not None, "a world without senses is a reference policy's"
+    assert policy is not None, "a world that nobody observes is a reference policy's"
     try:
         return Answer(plan=policy.plan(world, episode))
     except NoRoomError as error:

@@ -6,12 +6,12 @@ model is loaded.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from uio2_ros.evaluation.episodes import Played, Question, play
 from uio2_ros.evaluation.perception import Look, looks_of, scene_names
@@ -20,23 +20,14 @@ from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Observation
-from uio2_ros.serving.spec import ModelSpec
+from uio2_ros.serving import Answerer, InProcess, ModelSpec, ModelState
 from uio2_ros.sim import Split, sample_episode
 
 MODEL = "model"
 Key = tuple[str, str, str]
 
 
-class BatchRunner(Protocol):
-    """Answers instructions; `uio2_ros.tasks.TaskRunner` is one."""
-
-    def run_batch(self, requests: Sequence[tuple[Instruction, Observation]]) -> tuple[Answer, ...]:
-        """The answers in order; those that failed have an error code."""
-
-
-RunnerMaker = Callable[[RunSettings], BatchRunner]
+AnswererMaker = Callable[[RunSettings], Answerer]
 
 
 @dataclass(frozen=True)
@@ -80,15 +71,15 @@ def jobs_of(settings: RunSettings, folder: RunFolder, batch: int) -> list[Job]:
 
 
 def done_by(
-    jobs: Sequence[Job], settings: RunSettings, make_runner: RunnerMaker, workers: int
+    jobs: Sequence[Job], settings: RunSettings, make_answerer: AnswererMaker, workers: int
 ) -> Iterator[Done]:
     """Does the jobs and gives what comes of them, in any order if there are several workers.
 
-    make_runner is called once by each worker, the first time that somebody asks a model; with
+    make_answerer is called once by each worker, the first time that somebody asks a model; with
     several workers it must be a function of a module.
     """
     if workers == 1:
-        worker = Worker(settings, make_runner)
+        worker = Worker(settings, make_answerer)
         try:
             for job in jobs:
                 yield from worker.do(job)
@@ -96,7 +87,7 @@ def done_by(
             worker.close()
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, _begin, (settings, make_runner, workers)) as pool:
+    with context.Pool(workers, _begin, (settings, make_answerer, workers)) as pool:
         for done in pool.imap_unordered(_do, jobs):
             yield from done
 
@@ -104,10 +95,10 @@ def done_by(
 class Worker:
     """Does jobs, one at a time. The model is loaded when it is first asked."""
 
-    def __init__(self, settings: RunSettings, make_runner: RunnerMaker) -> None:
+    def __init__(self, settings: RunSettings, make_answerer: AnswererMaker) -> None:
         self._settings = settings
-        self._make_runner = make_runner
-        self._runner: BatchRunner | None = None
+        self._make_answerer = make_answerer
+        self._answerer: Answerer | None = None
         self._side_by_side = SideBySide()
 
     def do(self, job: Job) -> Iterator[Done]:
@@ -115,8 +106,10 @@ class Worker:
         return self._look(job) if isinstance(job, SceneJob) else self._play(job)
 
     def close(self) -> None:
-        """Ends its threads."""
+        """Ends its threads and its model."""
         self._side_by_side.close()
+        if self._answerer is not None:
+            self._answerer.close()
 
     def _play(self, job: EpisodeJob) -> Iterator[Done]:
         settings, split = self._settings, Split(self._settings.split)
@@ -134,20 +127,27 @@ class Worker:
             yield look.score(answer)
 
     def _answers(self, asked: Sequence[Question] | Sequence[Look]) -> tuple[Answer, ...]:
-        if self._runner is None:
-            self._runner = self._make_runner(self._settings)
-        return self._runner.run_batch([(one.instruction, one.observation) for one in asked])
+        """In the order of what is asked; RuntimeError if the model cannot go on."""
+        if self._answerer is None:
+            self._answerer = self._make_answerer(self._settings)
+        questions = [(one.instruction, one.observation) for one in asked]
+        pending = self._answerer.submit_together(questions, timeout_s=math.inf)
+        answers = tuple(one.result() for one in pending)
+        status = self._answerer.status()
+        if status.state is not ModelState.READY:
+            raise RuntimeError(f"the model is {status.state.value}: {status.reason}")
+        return answers
 
 
 _of_process: list[Worker] = []
 
 
-def _begin(settings: RunSettings, make_runner: RunnerMaker, workers: int) -> None:
+def _begin(settings: RunSettings, make_answerer: AnswererMaker, workers: int) -> None:
     """Of a worker process. Ctrl-C is the business of the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cores = len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // workers)))
-    _of_process.append(Worker(settings, make_runner))
+    _of_process.append(Worker(settings, make_answerer))
 
 
 def _do(job: Job) -> list[Done]:
@@ -155,21 +155,14 @@ def _do(job: Job) -> list[Done]:
     return list(worker.do(job))
 
 
-def load_runner(settings: RunSettings) -> BatchRunner:
-    """The model of a run. Raises what loading it raises."""
-    import torch
-
-    from uio2_ros.serving.runner import make_runner
-    from uio2_ros.tasks.runner import TaskRunner
-
-    spec = ModelSpec(
-        model=settings.model,
-        tokenizer=settings.tokenizer,
-        device=settings.device,
-        dtype=settings.dtype,
-        tasks=settings.task_bounds,
+def load_answerer(settings: RunSettings) -> Answerer:
+    """The model of a run, in this process. Raises what loading it raises."""
+    return InProcess.of(
+        ModelSpec(
+            model=settings.model,
+            tokenizer=settings.tokenizer,
+            device=settings.device,
+            dtype=settings.dtype,
+            tasks=settings.task_bounds,
+        )
     )
-    torch.set_num_threads(spec.cpu_threads)  # as the agent's: sums come out the same
-    runner = make_runner(spec).runner
-    assert isinstance(runner, TaskRunner)
-    return runner

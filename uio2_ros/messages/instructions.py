@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from uio2_ros.action import Instruct
@@ -10,6 +9,7 @@ from uio2_ros.messages.detections import box_message, box_of
 from uio2_ros.robot.answer import Progress, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.settings import HIGHEST
 
 SEEDS = range(-(2**63), 2**63)
 REQUEST_FIELDS = (
@@ -73,8 +73,10 @@ def instruction_of(request: Any) -> Instruction:
 
 def _check_seconds(**times: float) -> None:
     for name, seconds in times.items():
-        if not (math.isfinite(seconds) and seconds >= 0):
-            raise _invalid(f"{name} is {seconds} s; give 0 (the agent's default) or more")
+        if not 0 <= seconds <= HIGHEST:  # also for NaN
+            raise _invalid(
+                f"{name} is {seconds} s; give 0 (the agent's default) to {HIGHEST:.0f} s"
+            )
 
 
 def progress_of(feedback: Instruct.Feedback) -> Progress:

@@ -6,6 +6,7 @@ saw, decoded as the agent decodes them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,7 +32,7 @@ from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import NS_PER_S, to_s
-from uio2_ros.serving.runner import Runner
+from uio2_ros.serving import Answerer
 
 KEPT_S = 120.0
 """Older pictures than this, counted from the newest, no agent has in its history."""
@@ -59,7 +60,7 @@ class Comparison:
     """Which fields differ, or why it was not asked."""
 
 
-def verify(recording: Recording, runner: Runner) -> Iterator[Comparison]:
+def verify(recording: Recording, answerer: Answerer) -> Iterator[Comparison]:
     """Every recorded instruction, in order. RecordingError if there is none."""
     pictures: dict[int, Recorded] = {}
     count = 0
@@ -68,7 +69,7 @@ def verify(recording: Recording, runner: Runner) -> Iterator[Comparison]:
             _remember(pictures, message)
         elif message.topic.type_name == ASKED:
             count += 1
-            yield _ask_again(deserialize_message(message.data, Asked), pictures, runner)
+            yield _ask_again(deserialize_message(message.data, Asked), pictures, answerer)
     if not count:
         raise RecordingError(
             f"there is no {ASKED} in {recording.path}; record the agent's ~/asked too, while "
@@ -83,7 +84,7 @@ def _remember(pictures: dict[int, Recorded], message: Recorded) -> None:
         del pictures[old_ns]
 
 
-def _ask_again(asked: Any, pictures: Mapping[int, Recorded], runner: Runner) -> Comparison:
+def _ask_again(asked: Any, pictures: Mapping[int, Recorded], answerer: Answerer) -> Comparison:
     if asked.result.error_code in UNREPEATABLE:
         code = ErrorCode(asked.result.error_code).name
         return Comparison(asked, Verdict.SKIPPED, f"it ended with {code}")
@@ -91,7 +92,7 @@ def _ask_again(asked: Any, pictures: Mapping[int, Recorded], runner: Runner) -> 
         observation = _observation(asked, pictures)
     except LookupError as error:
         return Comparison(asked, Verdict.SKIPPED, str(error))
-    answer = _answer(asked, observation, runner)
+    answer = _answer(asked, observation, answerer)
     again = result_message(answer, asked.instruction, asked.result.header)
     return _compare(asked, again)
 
@@ -114,11 +115,12 @@ def _frame(stamp_ns: int, pictures: Mapping[int, Recorded]) -> Frame:
     return Frame(pixels, stamp_ns, peek_header(message.data).frame_id, key=stamp_ns)
 
 
-def _answer(asked: Any, observation: Observation, runner: Runner) -> Answer:
+def _answer(asked: Any, observation: Observation, answerer: Answerer) -> Answer:
     try:
-        return runner.run(instruction_of(asked), observation)
+        instruction = instruction_of(asked)
     except InstructionError as error:
         return Answer.failed(error.code, error.message, asked.task)
+    return answerer.submit(instruction, observation, timeout_s=math.inf).result()
 
 
 def _compare(asked: Any, again: InstructionResult) -> Comparison:

@@ -53,6 +53,9 @@ class Codec:
         self._version = version
         self._kinds = {kind.__name__: kind for kind in kinds}
         self._converter = _converter(find)
+        for kind in self._kinds.values():  # compiled now rather than with the first message
+            self._converter.get_unstructure_hook(kind)
+            self._converter.get_structure_hook(kind)
 
     def pack(self, message: object, place: Placer = nowhere) -> bytes:
         """The message as bytes; ProtocolError for values that have none. What `place` raises comes
@@ -126,15 +129,16 @@ def _exactly(accepted: tuple[type[Any], ...], value: object, asked: type[Any]) -
 def _row_of(converter: cattrs.Converter, kinds: tuple[Any, ...]) -> Callable[..., tuple[Any, ...]]:
     """Makes tuples, whose elements are of these types (the last may be `...`), of lists."""
 
+    endless = kinds[-1:] == (...,)
+    made = [(converter.get_structure_hook(kind), kind) for kind in kinds if kind is not ...]
+
     def row(value: object, _: object) -> tuple[Any, ...]:
         if type(value) is not list:
             raise TypeError(f"{type(value).__name__} is not list")
-        wanted = (kinds[0],) * len(value) if kinds[-1:] == (...,) else kinds
+        wanted = made * len(value) if endless else made
         if len(value) != len(wanted):
             raise ValueError(f"{len(value)} values are not {len(wanted)}")
-        return tuple(
-            converter.structure(one, kind) for one, kind in zip(value, wanted, strict=True)
-        )
+        return tuple(make(one, kind) for one, (make, kind) in zip(value, wanted, strict=True))
 
     return row
 

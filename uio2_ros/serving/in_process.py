@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -17,13 +18,21 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased, PendingAnswer
 from uio2_ros.serving.faults import Fault, InstructionCanceled
 from uio2_ros.serving.job import Job, call
-from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained
+from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, load_model
+from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
 from uio2_ros.serving.status_board import StatusBoard
 from uio2_ros.serving.workload import OUTCOMES
 
 CLOSE_S = 10.0
 """How long `close` waits for a model that heeds no cancellation."""
+
+
+def _load_here(spec: ModelSpec) -> LoadedModel:
+    import torch
+
+    torch.set_num_threads(spec.cpu_threads)  # as in the agent's: sums come out the same
+    return load_model(spec)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,15 @@ class InProcess(Answerer):
         self._counts: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> InProcess:
+        """One that is ready, with the model of a specification; raises what its loading raises."""
+        answerer = cls(partial(_load_here, spec))
+        answerer.wait_ready(math.inf)
+        if answerer.load_error is not None:
+            raise answerer.load_error
+        return answerer
 
     def status(self) -> ModelStatus:
         """See `Answerer`."""

@@ -22,7 +22,10 @@ def default_threads() -> int:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model and the way to run it; ValueError for values that make no sense."""
+    """A model and the way to run it; ValueError for values that make no sense.
+
+    `~` at the beginning of a path is the home folder.
+    """
 
     model: str = setting("synthetic", "synthetic[:configuration], a hub id or a directory")
     tokenizer: str = setting("", "SentencePiece file; empty: the synthetic one of the package")
@@ -45,6 +48,8 @@ class ModelSpec:
         if not self.model:
             raise ValueError('model is empty; give "synthetic", a hub id or a directory')
         check(self)
+        for name in ("model", "tokenizer", "action_spaces"):
+            object.__setattr__(self, name, os.path.expanduser(getattr(self, name)))
 
     @property
     def is_synthetic(self) -> bool:

@@ -51,5 +51,7 @@ class StatusBoard:
         """Waits for READY or FAILED; the status then, or after the time."""
         settled = (ModelState.READY, ModelState.FAILED)
         with self._changed:
-            self._changed.wait_for(lambda: self._status.state in settled, timeout_s)
+            self._changed.wait_for(
+                lambda: self._status.state in settled, min(timeout_s, threading.TIMEOUT_MAX)
+            )
             return self._status

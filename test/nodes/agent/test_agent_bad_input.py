@@ -52,7 +52,7 @@ def test_empty_instruction_of_a_task_that_needs_one(robot: Robot) -> None:
 
 
 @pytest.mark.parametrize("field", ["timeout", "max_age"])
-@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf, 2_147_484.0, 3.4e38])
 def test_seconds_that_are_none(robot: Robot, field: str, seconds: float) -> None:
     expect(robot.ask(**{field: seconds}), ErrorCode.INVALID_REQUEST, field, "give 0")
 

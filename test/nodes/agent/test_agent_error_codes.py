@@ -79,7 +79,7 @@ def cancel(robot: Robot) -> InstructionResult:
 PROVOKED: dict[ErrorCode, tuple[Callable[[Robot], InstructionResult], str]] = {
     ErrorCode.UNKNOWN: (
         lambda robot: robot.ask("draw what no message holds"),
-        "type complex64; expected (H, W)",
+        "shape (2, 2, 5) and type uint8; expected (H, W)",
     ),
     ErrorCode.INVALID_REQUEST: (lambda robot: robot.ask(""), "say what to do, or name a task"),
     ErrorCode.UNKNOWN_TASK: (lambda robot: robot.ask(task="fly"), "'fly'"),

@@ -37,6 +37,14 @@ def test_box_lies_on_the_rays_of_its_corners() -> None:
     assert (label.text, label.type) == ("cup", Marker.TEXT_VIEW_FACING)
 
 
+@pytest.mark.parametrize("label", ["", " "])
+def test_a_label_without_words_is_no_text(label: str) -> None:
+    answer = Answer(detections=(Detection(Box(0, 0, 9, 9), label),))
+    markers = marker_array(answer, HEADER, CAMERA).markers
+    assert [one.type for one in markers[1:]] == [Marker.LINE_STRIP]
+    assert [one.id for one in markers] == [0, 1]
+
+
 def test_without_intrinsics_a_box_has_no_place() -> None:
     answer = Answer(detections=(Detection(Box(0, 0, 9, 9), "cup"),))
     assert len(marker_array(answer, HEADER, None).markers) == 1

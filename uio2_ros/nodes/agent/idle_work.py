@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from uio2_ros.serving.ticket import call
+from uio2_ros.serving.job import call
 
 PAUSE_S = 0.05
 """Who has just been answered may ask again within this time."""

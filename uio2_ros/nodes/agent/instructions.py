@@ -23,19 +23,19 @@ from rclpy.node import Node
 from std_msgs.msg import Header
 
 from uio2_ros.action import Instruct as InstructAction
-from uio2_ros.messages.answers import result_message
+from uio2_ros.messages.answers import result_message, timings_message
 from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import InstructionResult
 from uio2_ros.nodes.agent.idle_work import IdleWork
+from uio2_ros.nodes.agent.observations import Observations, PinnedObservation
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
-from uio2_ros.nodes.agent.senses import Senses, Sight
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import Stopwatch
-from uio2_ros.robot.answer import Answer, Stage
+from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
-from uio2_ros.serving import ModelProcess, Ticket
+from uio2_ros.serving import Answerer, OnProgress, PendingAnswer
 from uio2_ros.srv import Instruct as InstructService
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.task import Task
@@ -43,15 +43,13 @@ from uio2_ros.tasks.task import Task
 THREADS = 2
 """One prepares while the other finishes."""
 
-OnProgress = Callable[[Stage, str, int], None]
-
 
 @dataclass(frozen=True)
 class Ready:
     """What answering needs; the agent has it while it is active."""
 
-    model: ModelProcess
-    senses: Senses
+    answerer: Answerer
+    observations: Observations
     max_age_s: float
     timeout_s: float
     picture_timeout_s: float
@@ -63,40 +61,49 @@ class Ready:
 
 
 @dataclass(eq=False)
-class _Asked:
+class _Call:
     """A request on its way to its result."""
 
     request: Any
+    """The service's request or the action's goal."""
     on_progress: OnProgress | None = None
-    arrived: float = field(default_factory=time.perf_counter)
+    arrived: float = field(default_factory=time.monotonic)
     result: Future[InstructionResult] = field(default_factory=Future)
     afterwards: Callable[[], None] | None = None
     """What is left to do once the caller has the result; set before the result is."""
+    canceled_because: str = ""
+    """Why the agent cancelled it; "" if it did not."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _ticket: Ticket | None = None
+    _pending: PendingAnswer | None = None
     _canceled: bool = False
 
-    def cancel(self) -> None:
+    def cancel(self, because: str = "") -> None:
         """Asks for an end, now or once the model has the instruction. Any thread."""
         with self._lock:
             self._canceled = True
-            if self._ticket is not None:
-                self._ticket.cancel()
+            self.canceled_because = self.canceled_because or because
+            pending = self._pending
+        if pending is not None:
+            pending.cancel()
 
-    def is_with_model(self, ticket: Ticket) -> None:
+    def is_with_model(self, pending: PendingAnswer) -> None:
         """The model has it."""
         with self._lock:
-            self._ticket = ticket
-            if self._canceled:
-                ticket.cancel()
+            self._pending = pending
+            canceled = self._canceled
+        if canceled:
+            pending.cancel()
 
-    @property
-    def age_s(self) -> float:
-        return time.perf_counter() - self.arrived
+    def timed(self, answer: Answer) -> Answer:
+        """The answer with the time until now; what the model did not take is postprocessing."""
+        total_s = time.monotonic() - self.arrived
+        timings = answer.timings
+        before_s = timings.total or total_s
+        return answer.timed(total=total_s, postprocess=timings.postprocess + total_s - before_s)
 
 
 class Instructions:
-    """Answers instructions; create one with the node, `close` it at the end."""
+    """Answers instructions; create call with the node, `close` it at the end."""
 
     def __init__(
         self, node: Node, ready: Callable[[], Ready], publishers: AnswerPublishers
@@ -108,8 +115,9 @@ class Instructions:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="instructions")
         self._drawings = IdleWork()
         self._lock = threading.Lock()  # guards `_open`
-        self._open: set[_Asked] = set()
-        self._of_goal: dict[bytes, _Asked] = {}  # the spinning thread's
+        self._open: set[_Call] = set()
+        self._replying = 0  # the spinning thread's
+        self._of_goal: dict[bytes, _Call] = {}  # the spinning thread's
         self.latency = Stopwatch()
         """Of answers, from the request's arrival."""
         self.overhead = Stopwatch()
@@ -125,15 +133,21 @@ class Instructions:
             callback_group=group,
         )
 
-    def cancel_all(self) -> None:
-        """Cancels whatever is on its way. Any thread."""
+    def cancel_all(self, because: str) -> None:
+        """Cancels whatever is on its way, and says why. Any thread."""
         with self._lock:
-            for asked in self._open:
-                asked.cancel()
+            under_way = tuple(self._open)
+        for call in under_way:
+            call.cancel(because)
+
+    @property
+    def replying(self) -> bool:
+        """Whether a caller has no reply yet. The thread that spins the node."""
+        return self._replying > 0
 
     def close(self) -> None:
         """Cancels everything and ends the threads; the model must be stopped already."""
-        self.cancel_all()
+        self.cancel_all("the agent is shutting down")
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._drawings.close()
 
@@ -142,181 +156,191 @@ class Instructions:
     async def _on_request(
         self, request: InstructService.Request, response: InstructService.Response
     ) -> InstructService.Response:
-        asked = _Asked(request)
-        response.result = await result_of(self._ask(asked), self._node)
-        self._go_on(asked)
+        call = _Call(request)
+        response.result = await self._reply(call)
+        self._go_on(call)
         return response
 
     async def _on_goal(self, goal: ServerGoalHandle) -> InstructAction.Result:
-        asked = _Asked(goal.request)
-        asked.on_progress = functools.partial(_send_feedback, goal, asked)
+        call = _Call(goal.request)
+        call.on_progress = functools.partial(_send_feedback, goal, call)
         key = bytes(goal.goal_id.uuid)
-        self._of_goal[key] = asked
+        self._of_goal[key] = call
         if goal.is_cancel_requested:
-            asked.cancel()
-        result = await result_of(self._ask(asked), self._node)
+            call.cancel()
+        result = await self._reply(call)
         del self._of_goal[key]
-        self._go_on(asked)
+        self._go_on(call)
         _conclude(goal, result.error_code)
         return InstructAction.Result(result=result)
 
     def _on_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
-        asked = self._of_goal.get(bytes(goal.goal_id.uuid))
-        if asked is not None:
-            asked.cancel()
+        call = self._of_goal.get(bytes(goal.goal_id.uuid))
+        if call is not None:
+            call.cancel()
         return CancelResponse.ACCEPT
 
-    def _go_on(self, asked: _Asked) -> None:
+    async def _reply(self, call: _Call) -> InstructionResult:
+        self._replying += 1
+        try:
+            return await result_of(self._ask(call), self._node)
+        finally:
+            self._replying -= 1
+
+    def _go_on(self, call: _Call) -> None:
         """Starts what comes after the reply: the reply does not wait for topics and drawing.
 
         The executor takes this task up when it has sent what the coroutine is about to return;
         started at once, the work would compete with the sending for the interpreter.
         """
         executor = self._node.executor
-        if asked.afterwards is not None and executor is not None:
-            executor.create_task(self._pool.submit, asked.afterwards)
+        if call.afterwards is not None and executor is not None:
+            executor.create_task(self._pool.submit, call.afterwards)
 
-    def _ask(self, asked: _Asked) -> Future[InstructionResult]:
+    def _ask(self, call: _Call) -> Future[InstructionResult]:
         with self._lock:
-            self._open.add(asked)
-        asked.result.add_done_callback(lambda _: self._forget(asked))
-        self._pool.submit(self._prepare, asked)
-        return asked.result
+            self._open.add(call)
+        call.result.add_done_callback(lambda _: self._forget(call))
+        self._pool.submit(self._prepare, call)
+        return call.result
 
-    def _forget(self, asked: _Asked) -> None:
+    def _forget(self, call: _Call) -> None:
         with self._lock:
-            self._open.discard(asked)
+            self._open.discard(call)
 
     # On the threads of the pool.
 
-    def _prepare(self, asked: _Asked) -> None:
+    def _prepare(self, call: _Call) -> None:
         """Checks the request, takes the pictures and hands both to the model."""
         try:
             with self._drawings.undisturbed():
-                self._submit(asked)
+                self._submit(call)
         except InstructionError as error:
-            self._refuse(asked, error.code, error.message)
+            self._refuse(call, error.code, error.message)
         except Exception as error:  # whatever it is, the caller gets an answer
             self._node.get_logger().error(traceback.format_exc())
-            self._refuse(asked, ErrorCode.UNKNOWN, f"{type(error).__name__}: {error}; see the log")
+            self._refuse(call, ErrorCode.UNKNOWN, f"{type(error).__name__}: {error}; see the log")
 
-    def _refuse(self, asked: _Asked, code: ErrorCode, message: str) -> None:
-        answer = Answer.failed(code, message, asked.request.task).timed(total=asked.age_s)
-        result = result_message(answer, asked.request.instruction, Header())
-        asked.afterwards = functools.partial(self._publish, asked, answer, result)
-        asked.result.set_result(result)
+    def _refuse(self, call: _Call, code: ErrorCode, message: str) -> None:
+        answer = call.timed(Answer.failed(code, message, call.request.task))
+        result = result_message(answer, call.request.instruction, Header())
+        call.afterwards = functools.partial(self._publish, call, answer, result)
+        call.result.set_result(result)
 
-    def _submit(self, asked: _Asked) -> None:
-        instruction = instruction_of(asked.request)
+    def _submit(self, call: _Call) -> None:
+        instruction = instruction_of(call.request)
         task = task_named(instruction.task)
         ready = self._ready()
-        timeout_s = asked.request.timeout or ready.time_for(task)
-        sight = ready.senses.observe(task, asked.request.max_age or ready.max_age_s)
-        release = _Countdown(2, sight.snapshot.release)
-
-        def on_done(answer: Answer) -> None:
-            self._pool.submit(self._finish, asked, answer, ready, sight, release)
-
-        left_s = timeout_s - asked.age_s
+        timeout_s = call.request.timeout or ready.time_for(task)
+        seen = ready.observations.observe(task, call.request.max_age or ready.max_age_s)
+        release = _Countdown(2, seen.snapshot.release)
         try:
-            _expect_frame(task, sight)
-            _expect_time(left_s, timeout_s)
+            _expect_frame(task, seen)
         except InstructionError:
-            sight.snapshot.release()
+            seen.snapshot.release()
             raise
-        ticket = ready.model.submit(
+        pending = ready.answerer.submit(
             instruction,
-            sight.observation,
-            timeout_s=left_s,
-            on_progress=asked.on_progress,
-            on_done=on_done,
+            seen.observation,
+            timeout_s=timeout_s,
+            since=call.arrived,
+            on_progress=call.on_progress,
             on_released=release,
         )
-        asked.is_with_model(ticket)
+        pending.add_done_callback(
+            lambda done: self._pool.submit(self._finish, call, done.result(0), ready, seen, release)
+        )
+        call.is_with_model(pending)
 
     def _finish(
-        self, asked: _Asked, answer: Answer, ready: Ready, sight: Sight, release: _Countdown
+        self,
+        call: _Call,
+        answer: Answer,
+        ready: Ready,
+        seen: PinnedObservation,
+        release: _Countdown,
     ) -> None:
         """Makes the result; what goes to topics and the drawing come after the reply."""
         try:
-            answer = self._complete(asked, answer, ready)
-            message = result_message(answer, asked.request.instruction, _header(sight))
-            ready.senses.remember(sight, answer)
-            self._stop_clock(asked, message)
+            answer = self._complete(call, answer, ready)
+            message = result_message(answer, call.request.instruction, _header(seen))
+            ready.observations.remember(seen, answer)
+            answer = call.timed(answer)
+            message.timings = timings_message(answer.timings)
+            self._count(answer)
         except Exception as error:  # whatever it is, the caller gets an answer
             release()
             self._node.get_logger().error(traceback.format_exc())
             problem = f"{type(error).__name__}: {error}; see the log"
-            self._refuse(asked, ErrorCode.UNKNOWN, problem)
+            self._refuse(call, ErrorCode.UNKNOWN, problem)
             return
-        draws = ready.draws and sight.observation.image is not None and not answer.error_code
-        asked.afterwards = functools.partial(
-            self._follow_up, asked, answer, message, sight, release, draws=draws
+        draws = ready.draws and seen.observation.image is not None and not answer.error_code
+        call.afterwards = functools.partial(
+            self._follow_up, call, answer, message, seen, release, draws=draws
         )
-        asked.result.set_result(message)
+        call.result.set_result(message)
 
-    def _complete(self, asked: _Asked, answer: Answer, ready: Ready) -> Answer:
-        """With the model's name also where the model had no say, as in a failed answer."""
-        status = ready.model.status()
+    def _complete(self, call: _Call, answer: Answer, ready: Ready) -> Answer:
+        """With the model's name, and why it was cancelled, also where the model had no say."""
+        model = ready.answerer.status().model
+        canceled = answer.error_code is ErrorCode.CANCELED
         return replace(
             answer,
-            task=answer.task or asked.request.task,
-            model=answer.model or status.model.name,
-            synthetic_weights=answer.synthetic_weights or status.model.synthetic_weights,
-        ).timed(total=asked.age_s)
+            error_msg=(canceled and call.canceled_because) or answer.error_msg,
+            task=answer.task or call.request.task,
+            model=answer.model or model.name,
+            synthetic_weights=answer.synthetic_weights or model.synthetic_weights,
+        )
 
-    def _stop_clock(self, asked: _Asked, message: InstructionResult) -> None:
-        timings = message.timings
-        before_s, timings.total = timings.total, asked.age_s
-        timings.postprocess += timings.total - before_s
-        if not message.error_code:
+    def _count(self, answer: Answer) -> None:
+        if answer.error_code is ErrorCode.NONE:
+            timings = answer.timings
             inside_s = timings.queue + timings.preprocess + timings.encode + timings.decode
             self.latency.add(timings.total)
             self.overhead.add(max(0.0, timings.total - inside_s))
 
     def _follow_up(
         self,
-        asked: _Asked,
+        call: _Call,
         answer: Answer,
         message: InstructionResult,
-        sight: Sight,
+        seen: PinnedObservation,
         release: _Countdown,
         *,
         draws: bool,
     ) -> None:
         """Topics now, the drawing when nobody is disturbed by it."""
-        answer = answer.timed(total=message.timings.total)
-        self._publish(asked, answer, message, sight.observation)
+        self._publish(call, answer, message, seen.observation)
         if draws:
-            draw = functools.partial(self._draw, asked, answer, message, sight)
+            draw = functools.partial(self._draw, call, answer, message, seen)
             self._drawings.give(draw, release)
         else:
             release()
 
     def _publish(
         self,
-        asked: _Asked,
+        call: _Call,
         answer: Answer,
         message: InstructionResult,
         observation: Observation | None = None,
     ) -> None:
         camera = None if observation is None else observation.camera
         try:
-            outputs = () if answer.error_code else task_named(asked.request.task).outputs
+            outputs = () if answer.error_code else task_named(call.request.task).outputs
             self._publishers.publish(answer, message, outputs, camera)
             if observation is not None:
-                self._publishers.publish_asked(asked.request, observation, message)
+                self._publishers.publish_asked(call.request, observation, message)
         except Exception:  # of any message: the caller has the answer already
             self._node.get_logger().error(traceback.format_exc())
 
     def _draw(
-        self, asked: _Asked, answer: Answer, message: InstructionResult, sight: Sight
+        self, call: _Call, answer: Answer, message: InstructionResult, seen: PinnedObservation
     ) -> None:
-        frame, camera = sight.observation.image, sight.observation.camera
+        frame, camera = seen.observation.image, seen.observation.camera
         assert frame is not None, "answers without a picture are not drawn"
         try:
             self._publishers.publish_drawing(
-                frame, asked.request.instruction, answer, message.header, camera
+                frame, call.request.instruction, answer, message.header, camera
             )
         except Exception:  # of any drawing: the caller has the answer already
             self._node.get_logger().error(traceback.format_exc())
@@ -338,9 +362,9 @@ class _Countdown:
             self._last()
 
 
-def _expect_frame(task: Task, sight: Sight) -> None:
+def _expect_frame(task: Task, seen: PinnedObservation) -> None:
     """InstructionError TF_ERROR if nobody could tell where what the task gives lies."""
-    image = sight.observation.image
+    image = seen.observation.image
     if "detections_3d" in task.outputs and image is not None and not image.frame_id:
         raise InstructionError(
             ErrorCode.TF_ERROR,
@@ -349,27 +373,22 @@ def _expect_frame(task: Task, sight: Sight) -> None:
         )
 
 
-def _expect_time(left_s: float, timeout_s: float) -> None:
-    if left_s <= 0:
-        raise InstructionError(
-            ErrorCode.TIMEOUT,
-            f"the timeout of {timeout_s:g} s was over before the model was asked; give more",
-        )
-
-
-def _header(sight: Sight) -> Header:
-    """That of the picture; empty without one."""
-    frame = sight.observation.image
+def _header(seen: PinnedObservation) -> Header:
+    """That of the picture; empty without call."""
+    frame = seen.observation.image
     if frame is None:
         return Header()
     return Header(stamp=time_message(frame.stamp_ns), frame_id=frame.frame_id)
 
 
-def _send_feedback(
-    goal: ServerGoalHandle, asked: _Asked, stage: Stage, text: str, tokens: int
-) -> None:
+def _send_feedback(goal: ServerGoalHandle, call: _Call, progress: Progress) -> None:
     goal.publish_feedback(
-        InstructAction.Feedback(stage=stage.value, text=text, tokens=tokens, elapsed=asked.age_s)
+        InstructAction.Feedback(
+            stage=progress.stage.value,
+            text=progress.text,
+            tokens=progress.tokens,
+            elapsed=time.monotonic() - call.arrived,
+        )
     )
 
 

@@ -51,7 +51,7 @@ Spots = npt.NDArray[np.float64]
 def marker_array(
     answer: Answer, header: Header, camera: CameraModel | None, space: ActionSpace | None = None
 ) -> MarkerArray:
-    """The markers of an answer about the picture of `header`.
+    """The markers of an answer about the picture of `header`, texts without words left out.
 
     2D boxes and keypoints need the camera's intrinsics, paths the plan's action space; without them
     they are left out.
@@ -65,6 +65,7 @@ def marker_array(
         markers += _cuboid(cuboid, header)
     if answer.plan is not None:
         markers += _plan(answer.plan, plan_message(answer.plan, "", header).header, space)
+    markers = [one for one in markers if one.type != Marker.TEXT_VIEW_FACING or one.text.strip()]
     for number, marker in enumerate(markers):
         marker.id = number
     return MarkerArray(markers=markers)

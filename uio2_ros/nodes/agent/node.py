@@ -35,12 +35,14 @@ from std_srvs.srv import SetBool, Trigger
 
 from uio2_ros.messages.cv_bridge import installed_cv_bridge
 from uio2_ros.msg import HistoryState
+from uio2_ros.nodes.agent.answerer import start_answerer
 from uio2_ros.nodes.agent.instructions import Instructions, Ready
+from uio2_ros.nodes.agent.observations import Observations
 from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
-from uio2_ros.nodes.agent.senses import Senses
 from uio2_ros.nodes.agent.state_messages import (
+    clock_status,
     history_state_message,
     model_status,
     odometry_status,
@@ -55,7 +57,7 @@ from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.errors import ErrorCode, InstructionError
-from uio2_ros.serving import ModelProcess, ModelState, ModelStatus, SharedArena
+from uio2_ros.serving import Answerer, ModelState, ModelStatus
 from uio2_ros.settings import Effect, settings_of
 from uio2_ros.srv import ListTasks
 from uio2_ros.tasks.registry import describe_tasks
@@ -67,8 +69,11 @@ FOLLOW_PERIOD_S = 0.5
 SWITCH_INTERVAL_S = 0.0002
 """A thread that waits for the interpreter, while another runs, waits this long: picture callbacks,
 and an instruction at each of its half dozen steps from thread to thread."""
-ARENA_SPARE_BYTES = 64 * 2**20
-"""Shared memory beyond the history's, for sound and for pictures not kept in it."""
+REPLY_S = 1.0
+"""How long an agent that ends waits until all that it was asked has a reply."""
+DELIVERY_S = 0.15
+"""How long it stays for the last replies to arrive, and to be fetched by who asked just now."""
+SHUTTING_DOWN = "the agent is shutting down"
 
 
 TransitionCallback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
@@ -100,12 +105,13 @@ class AgentNode(LifecycleNodeMixin, Node):
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
         declare_parameters(self, AgentSettings, Effect.CONFIGURE)
         self.add_on_set_parameters_callback(self._judge_parameters)
-        self._model: ModelProcess | None = None
-        self._senses: Senses | None = None
+        self._answerer: Answerer | None = None
+        self._observations: Observations | None = None
         self._answers = AnswerPublishers(self)
         self._active = False
         self._enabled = True
         self._loading = False
+        self._changing = 0  # calls of change_state under way; the spinning thread's
         self._stopping = threading.Event()
         self._failure = ""
         """Why the last transition failed."""
@@ -121,13 +127,23 @@ class AgentNode(LifecycleNodeMixin, Node):
         if self.get_parameter("autostart").value:
             self._transitions.submit(self._autostart)
 
+    def refuse(self) -> None:
+        """Cancels what is under way and takes nothing more; returns at once. Spin the node while
+        it is `replying`, so that callers hear of it."""
+        self._stopping.set()
+        self._instructions.cancel_all(SHUTTING_DOWN)
+
+    @property
+    def replying(self) -> bool:
+        """Whether somebody waits for a reply. The thread that spins the node."""
+        return self._instructions.replying or self._changing > 0
+
     def stop(self) -> None:
         """Ends the inference process and every thread, within about a second."""
-        self._stopping.set()
-        self._instructions.cancel_all()
-        model = self._model
-        if model is not None:
-            model.stop()
+        self.refuse()
+        answerer = self._answerer
+        if answerer is not None:
+            answerer.close()
         self._transitions.shutdown(wait=True, cancel_futures=True)
         self._instructions.close()
 
@@ -136,14 +152,27 @@ class AgentNode(LifecycleNodeMixin, Node):
     def _run_transitions_aside(self) -> None:
         """Makes change_state wait on another thread: loading a model takes seconds to minutes.
 
-        rclpy calls the transitions inside that service's callback and has no hook for this.
+        rclpy calls the transitions inside that service's callback and has no hook for this. What
+        it raises there would end the node: in Jazzy for a transition that is not one of the state.
         """
         service = self._service_change_state
         change_state = service.callback
 
         async def aside(request: Any, response: Any) -> Any:
-            done = self._transitions.submit(change_state, request, response)
-            return await result_of(done, self)
+            self._changing += 1
+            try:
+                done = self._transitions.submit(change_state, request, response)
+                return await result_of(done, self)
+            except Exception as error:  # RCLError, whose place differs between distributions
+                transition = request.transition
+                self.get_logger().error(
+                    f"no transition {transition.label or transition.id} from "
+                    f"{self._state_machine.current_state[1]}: {error}"
+                )
+                response.success = False
+                return response
+            finally:
+                self._changing -= 1
 
         service.callback = aside
 
@@ -191,8 +220,8 @@ class AgentNode(LifecycleNodeMixin, Node):
     @_logs_faults
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begins to listen and to answer."""
-        assert self._senses is not None
-        self._senses.open()
+        assert self._observations is not None
+        self._observations.open()
         verdict = super().on_activate(state)
         self._active = verdict is TransitionCallbackReturn.SUCCESS
         if self._active:
@@ -232,19 +261,13 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _load(self) -> None:
         settings = read_parameters(self, AgentSettings)
-        capacity = settings.frames.max_bytes + ARENA_SPARE_BYTES
-        self._model = ModelProcess(
-            settings.spec,
-            settings=settings.serving,
-            arena=SharedArena(capacity),
-            on_status=self._on_model_status,
-            python=settings.python or sys.executable,
+        answerer = self._answerer = start_answerer(settings, self._on_model_status)
+        self._observations = Observations(
+            self, settings, answerer.memory, self._encode_kept_picture
         )
-        self._senses = Senses(self, settings, self._model.arena, self._encode_kept_picture)
-        self._senses.listening = self._enabled
-        self._model.start()
+        self._observations.listening = self._enabled
         installed_cv_bridge()  # tried while the model loads
-        status = self._wait_for_model(self._model, settings.load_timeout_s)
+        status = self._wait_for_model(answerer, settings.load_timeout_s)
         if status.state is not ModelState.READY:
             raise RuntimeError(status.reason)
         if status.model.synthetic_weights:
@@ -253,10 +276,10 @@ class AgentNode(LifecycleNodeMixin, Node):
                 "nothing; give model:=<hub id or directory> tokenizer:=<file> for a real one"
             )
 
-    def _wait_for_model(self, model: ModelProcess, timeout_s: float) -> ModelStatus:
+    def _wait_for_model(self, answerer: Answerer, timeout_s: float) -> ModelStatus:
         end_s = time.monotonic() + timeout_s
         while not self._stopping.is_set() and time.monotonic() < end_s:
-            status = model.wait_ready(STOP_CHECK_PERIOD_S)
+            status = answerer.wait_ready(STOP_CHECK_PERIOD_S)
             if status.state in (ModelState.READY, ModelState.FAILED):
                 return status
         if self._stopping.is_set():
@@ -268,16 +291,18 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _deactivate(self) -> None:
         self._active = False
-        self._instructions.cancel_all()
-        if self._senses is not None:
-            self._senses.close()
+        self._instructions.cancel_all("the agent was deactivated")
+        if self._observations is not None:
+            self._observations.close()
 
     def _unload(self) -> None:
-        model, self._model = self._model, None
-        self._senses = None
-        if model is not None:
-            model.stop()
-            del model
+        answerer, self._answerer = self._answerer, None
+        observations, self._observations = self._observations, None
+        if observations is not None:
+            observations.forget_clock()
+        if answerer is not None:
+            answerer.close()
+            del answerer, observations
             gc.collect()  # subscriptions and their owner hold each other, and the shared memory
 
     # Any thread.
@@ -295,25 +320,27 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _ready(self) -> Ready:
         """What answering needs, or InstructionError MODEL_NOT_READY with the reason."""
-        model, senses = self._model, self._senses
-        if model is None or senses is None or not self._active:
-            raise InstructionError(ErrorCode.MODEL_NOT_READY, self._why_not_ready(model))
+        answerer, observations = self._answerer, self._observations
+        if self._stopping.is_set():
+            raise InstructionError(ErrorCode.MODEL_NOT_READY, SHUTTING_DOWN)
+        if answerer is None or observations is None or not self._active:
+            raise InstructionError(ErrorCode.MODEL_NOT_READY, self._why_not_ready(answerer))
         if not self._enabled:
             raise InstructionError(
                 ErrorCode.MODEL_NOT_READY, "the agent was disabled; call ~/enable with true"
             )
         return Ready(
-            model=model,
-            senses=senses,
+            answerer=answerer,
+            observations=observations,
             max_age_s=self.get_parameter("max_age").value,
             timeout_s=self.get_parameter("timeout").value,
             picture_timeout_s=self.get_parameter("picture_timeout").value,
             draws=self.get_parameter("debug_image").value,
         )
 
-    def _why_not_ready(self, model: ModelProcess | None) -> str:
+    def _why_not_ready(self, answerer: Answerer | None) -> str:
         _, label = self._state_machine.current_state
-        status = model.status() if model is not None else None
+        status = answerer.status() if answerer is not None else None
         if status is not None and status.state is not ModelState.READY:
             return f"the agent is {label}, its model {status.state.value}: {status.reason}"
         if self._failure:
@@ -340,34 +367,34 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _encode_kept_picture(self) -> None:
         """Lets an idle model encode the last picture kept in the history, once."""
-        model, senses = self._model, self._senses
-        if model is None or senses is None:
+        answerer, observations = self._answerer, self._observations
+        if answerer is None or observations is None:
             return
-        snapshot = senses.frames.snapshot(newest=False, older=1)
+        snapshot = observations.frames.snapshot(newest=False, older=1)
         kept = snapshot.older[-1] if snapshot.older else None
         if kept is None or kept.key == self._encoded_key:
             snapshot.release()
-        elif model.offer_history_frame(kept, on_released=snapshot.release):
+        elif answerer.offer_frame(kept, on_released=snapshot.release):
             self._encoded_key = kept.key
 
     def _on_clear_history(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         del request
-        if self._senses is None:
+        if self._observations is None:
             response.message = "there is no history: the agent is not configured"
             return response
-        self._senses.clear()
+        self._observations.clear()
         self._publish_history_state()
         response.success, response.message = True, "pictures, sound and moves are forgotten"
         return response
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
-        if self._senses is not None:
-            self._senses.listening = request.data
+        if self._observations is not None:
+            self._observations.listening = request.data
         if not request.data:
-            self._instructions.cancel_all()
+            self._instructions.cancel_all("the agent was disabled")
         response.success = True
         response.message = "enabled" if request.data else "disabled: nothing is taken or answered"
         return response
@@ -385,8 +412,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         return response
 
     def _follow(self) -> None:
-        if self._senses is not None and self._active:
-            self._senses.follow()
+        if self._observations is not None and self._active:
+            self._observations.follow()
 
     def _report(self) -> None:
         self._publish_history_state()
@@ -398,23 +425,26 @@ class AgentNode(LifecycleNodeMixin, Node):
         name = self.get_fully_qualified_name().lstrip("/")
         now_ns = self.get_clock().now().nanoseconds
         _, label = self._state_machine.current_state
-        model = self._model
-        status = None if model is None else model.status()
-        problem = self._failure if model is None else ""
+        answerer = self._answerer
+        status = None if answerer is None else answerer.status()
+        problem = self._failure if answerer is None else ""
         statuses = [model_status(f"{name}: model", label, problem, status, self._instructions)]
-        if self._senses is not None and self._active:
+        if self._observations is not None and self._active:
             statuses += [
-                picture_status(f"{name}: pictures", self._senses, now_ns),
-                sound_status(f"{name}: sound", self._senses, now_ns),
+                picture_status(f"{name}: pictures", self._observations, now_ns),
+                sound_status(f"{name}: sound", self._observations, now_ns),
             ]
-            if "odometry" in self._senses.subscriptions:
-                statuses.append(odometry_status(f"{name}: odometry", self._senses, now_ns))
+            if "odometry" in self._observations.subscriptions:
+                statuses.append(odometry_status(f"{name}: odometry", self._observations, now_ns))
+            if self.get_clock().ros_time_is_active:
+                problem = self._observations.clock_problem()
+                statuses.append(clock_status(f"{name}: clock", problem, now_ns))
         return statuses
 
     def _publish_history_state(self) -> None:
-        if self._senses is not None:
+        if self._observations is not None:
             stamp = self.get_clock().now().to_msg()
-            self._history_state.publish(history_state_message(self._senses, stamp))
+            self._history_state.publish(history_state_message(self._observations, stamp))
 
 
 def main(args: list[str] | None = None) -> int:
@@ -449,9 +479,23 @@ def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
             while not over():
                 executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
         finally:
+            node.refuse()
+            _reply_to_all(node, executor)
             node.stop()
             executor.shutdown(timeout_sec=0)
             node.destroy_node()
+
+
+def _reply_to_all(node: AgentNode, executor: TolerantExecutor) -> None:
+    """Spins until nobody waits for a reply, and a little longer if somebody did; not for ever."""
+    if not node.replying:
+        return
+    end_s = time.monotonic() + REPLY_S
+    while node.replying and time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S / 10)
+    end_s = time.monotonic() + DELIVERY_S
+    while time.monotonic() < end_s:
+        executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S / 10)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from std_msgs.msg import Header
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import HistoryState, TaskDescription
 from uio2_ros.nodes.agent.instructions import Instructions
-from uio2_ros.nodes.agent.senses import Senses
+from uio2_ros.nodes.agent.observations import Observations
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.robot.time import to_s
 from uio2_ros.serving import ModelState, ModelStatus
@@ -34,9 +34,9 @@ def task_message(task: TaskInfo) -> TaskDescription:
     )
 
 
-def history_state_message(senses: Senses, stamp: Time) -> HistoryState:
+def history_state_message(observations: Observations, stamp: Time) -> HistoryState:
     """What the histories hold and dropped."""
-    frames, audio = senses.frames.state(), senses.audio.state()
+    frames, audio = observations.frames.state(), observations.audio.state()
     drops = {f"picture {cause}": count for cause, count in frames.drops.items()}
     drops |= {f"sound {cause}": count for cause, count in audio.drops.items()}
     return HistoryState(
@@ -81,60 +81,65 @@ def model_status(
     return status_message(name, problem, readings, severe=status.state is ModelState.FAILED)
 
 
-def picture_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+def picture_status(name: str, observations: Observations, now_ns: int) -> DiagnosticStatus:
     """Rate, age, drops and QoS of the pictures."""
-    subscription, state = senses.subscriptions["picture"], senses.frames.state()
-    camera, camera_problem = senses.camera(None)
+    subscription, state = observations.subscriptions["picture"], observations.frames.state()
+    camera, camera_problem = observations.camera(None)
     newest_ns = state.stamps_ns[-1] if state.stamps_ns else None
     readings = {
         "topic": subscription.topic,
         "qos": subscription.qos,
-        "rate (Hz)": f"{senses.picture_watch.rate_hz(time.monotonic()):.1f}",
+        "rate (Hz)": f"{observations.picture_watch.rate_hz(time.monotonic()):.1f}",
         "age (s)": _age(newest_ns, now_ns),
-        "received": str(senses.picture_watch.count),
+        "received": str(observations.picture_watch.count),
         "held": str(state.frames),
         "held (bytes)": str(state.bytes),
-        **senses.picture_watch.readings(),
+        **observations.picture_watch.readings(),
         **{f"dropped: {cause}": str(count) for cause, count in state.drops.items()},
         **{f"event: {cause}": str(count) for cause, count in state.events.items()},
-        "last error": senses.picture_problem or state.last_error or camera_problem,
+        "last error": observations.picture_problem or state.last_error or camera_problem,
         "camera calibrated": str(camera is not None),
     }
     return status_message(name, _problem(subscription.problems, newest_ns, "picture"), readings)
 
 
-def sound_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+def sound_status(name: str, observations: Observations, now_ns: int) -> DiagnosticStatus:
     """Rate, age, drops and QoS of the sound. A robot without a microphone is no problem."""
-    subscription, state = senses.subscriptions["sound"], senses.audio.state()
+    subscription, state = observations.subscriptions["sound"], observations.audio.state()
     readings = {
         "topic": subscription.topic,
         "qos": subscription.qos,
-        "rate (Hz)": f"{senses.sound_watch.rate_hz(time.monotonic()):.1f}",
+        "rate (Hz)": f"{observations.sound_watch.rate_hz(time.monotonic()):.1f}",
         "age (s)": _age(state.end_ns, now_ns),
-        "received": str(senses.sound_watch.count),
+        "received": str(observations.sound_watch.count),
         "held (s)": f"{state.span_s:.2f}",
-        **senses.sound_watch.readings(),
+        **observations.sound_watch.readings(),
         **{f"dropped: {cause}": str(count) for cause, count in state.drops.items()},
         **{f"event: {cause}": str(count) for cause, count in state.events.items()},
-        "last error": senses.sound_problem or state.last_error,
+        "last error": observations.sound_problem or state.last_error,
     }
-    problem = "; ".join(subscription.problems) or senses.sound_problem
+    problem = "; ".join(subscription.problems) or observations.sound_problem
     return status_message(name, problem, readings)
 
 
-def odometry_status(name: str, senses: Senses, now_ns: int) -> DiagnosticStatus:
+def odometry_status(name: str, observations: Observations, now_ns: int) -> DiagnosticStatus:
     """Where the robot is and how many moves are remembered."""
-    subscription = senses.subscriptions["odometry"]
-    position = senses.moves.position(now_ns, math.inf)
+    subscription = observations.subscriptions["odometry"]
+    position = observations.moves.position(now_ns, math.inf)
     readings = {
         "topic": subscription.topic,
         "qos": subscription.qos,
         "position (m)": " ".join(f"{number:.2f}" for number in position or ()),
-        "moves": str(len(senses.moves.texts())),
-        "last error": senses.odometry_problem,
+        "moves": str(len(observations.moves.texts())),
+        "last error": observations.odometry_problem,
     }
-    problem = "; ".join(subscription.problems) or senses.odometry_problem
+    problem = "; ".join(subscription.problems) or observations.odometry_problem
     return status_message(name, problem or ("" if position else "no position yet"), readings)
+
+
+def clock_status(name: str, problem: str, now_ns: int) -> DiagnosticStatus:
+    """Whether simulated time goes on."""
+    return status_message(name, problem, {"time (s)": f"{to_s(now_ns):.3f}"})
 
 
 def _problem(problems: list[str], newest_ns: int | None, what: str) -> str:

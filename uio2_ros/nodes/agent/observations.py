@@ -1,4 +1,4 @@
-"""What the agent sees and hears: its subscriptions, its histories, and an instruction's moment.
+"""What the agent observes: its subscriptions, its histories, and an instruction's moment.
 
 The picture callback looks at the message's header only; pixels are deserialised and converted when
 an instruction or the history needs them. On two cores a picture of 640 x 480 that is not due
@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
@@ -38,12 +40,14 @@ from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.time import NS_PER_S, to_s
 from uio2_ros.tasks.task import Task, Use
 
+JUMP_S = 0.1
+"""Time that goes back by less is jitter between sources of the clock."""
 SOUND_DEPTH = 20
 """Sound messages the middleware keeps: a second of short ones."""
 
 
 @dataclass(frozen=True)
-class Sight:
+class PinnedObservation:
     """What an instruction is about. `snapshot` pins the pictures until it is released."""
 
     observation: Observation
@@ -52,7 +56,7 @@ class Sight:
     """Where the robot was; None where nobody told, or nobody asks."""
 
 
-class Senses:
+class Observations:
     """Pictures, sound and the camera's intrinsics. `open` to `close` they are listened to."""
 
     def __init__(
@@ -79,6 +83,14 @@ class Senses:
         self.odometry_problem = ""
         """Why the newest position could not be used."""
         self._node = node
+        self._jumps = node.get_clock().create_jump_callback(
+            JumpThreshold(
+                min_forward=None,
+                min_backward=Duration(seconds=-JUMP_S),
+                on_clock_change=True,
+            ),
+            post_callback=self._time_jumped,
+        )
         self._settings = settings
         self._on_picture = on_picture
         self._sound_reader = SoundReader(settings.audio_format)
@@ -133,7 +145,30 @@ class Senses:
         self.moves.clear()
         self.picture_problem = self.sound_problem = self.odometry_problem = ""
 
+    def forget_clock(self) -> None:
+        """No longer hears of jumps of time; the last thing to call."""
+        self._jumps.unregister()
+
+    def clock_problem(self) -> str:
+        """Why ages cannot be told; "" while time goes on."""
+        clock = self._node.get_clock()
+        if not clock.ros_time_is_active:
+            return ""
+        topic = self._node.resolve_topic_name("/clock")
+        now_ns = clock.now().nanoseconds
+        if now_ns and self._node.count_publishers(topic):
+            return ""
+        stands = f"time stands at {to_s(now_ns):g} s" if now_ns else "there is no time yet"
+        return (
+            f"use_sim_time is set and nothing comes on {topic}, so that {stands}; start the "
+            "simulator or player with a clock, or set use_sim_time to false"
+        )
+
     # Callbacks, on the thread that spins the node.
+
+    def _time_jumped(self, _: object) -> None:
+        """What is from before a jump back, or of another clock, would be of the future."""
+        self.clear()
 
     def _take_picture(self, type_name: str, serialised: bytes) -> None:
         if not self.listening:
@@ -200,12 +235,14 @@ class Senses:
         except InvalidInputError as problem:
             return None, str(problem)
 
-    def observe(self, task: Task, max_age_s: float) -> Sight:
+    def observe(self, task: Task, max_age_s: float) -> PinnedObservation:
         """What the task shall see and hear, none of it older than `max_age_s`.
 
         InstructionError NO_INPUT, STALE_INPUT or INVALID_INPUT.
         """
         now_ns = self._now_ns()
+        if not task.image is task.history is task.audio is Use.NONE:
+            self._expect_clock(now_ns)
         sound = self._sound(task.audio, now_ns, max_age_s)
         shows = self._is_shown(task.image, now_ns, max_age_s, alternative=sound is not None)
         try:
@@ -225,13 +262,13 @@ class Senses:
             robot_history=self.moves.texts() if moves else (),
         )
         position = self.moves.position(now_ns, max_age_s) if moves else None
-        return Sight(observation, snapshot, position)
+        return PinnedObservation(observation, snapshot, position)
 
-    def remember(self, sight: Sight, answer: Answer) -> None:
+    def remember(self, seen: PinnedObservation, answer: Answer) -> None:
         """Remembers the move that was told, for the next one."""
         steps = () if answer.plan is None else answer.plan.steps
-        if sight.position is not None and steps and steps[0].kind is ActionKind.DISCRETE:
-            self.moves.add(sight.position, steps[0].name)
+        if seen.position is not None and steps and steps[0].kind is ActionKind.DISCRETE:
+            self.moves.add(seen.position, steps[0].name)
 
     def _is_shown(self, use: Use, now_ns: int, max_age_s: float, *, alternative: bool) -> bool:
         """Whether there is a picture to show; raises if there should be one and is not."""
@@ -262,10 +299,16 @@ class Senses:
             if end_ns is None:
                 raise self._nothing_came("sound")
             self._check_age("sound", end_ns, now_ns, max_age_s)
-        if end_ns is None or now_ns - end_ns > max_age_s * NS_PER_S:
+        if end_ns is None or abs(now_ns - end_ns) > max_age_s * NS_PER_S:
             return None
         samples = self.audio.window(now_ns, self._settings.audio.seconds)
         return samples if samples.size else None
+
+    def _expect_clock(self, now_ns: int) -> None:
+        """InstructionError STALE_INPUT where time stands, NO_INPUT where there is none."""
+        problem = self.clock_problem()
+        if problem:
+            raise InstructionError(ErrorCode.STALE_INPUT if now_ns else ErrorCode.NO_INPUT, problem)
 
     def _check_age(self, what: str, stamp_ns: int, now_ns: int, max_age_s: float) -> None:
         age_s = to_s(now_ns - stamp_ns)

@@ -28,7 +28,7 @@ AUDIO_RATE_HZ = 16000
 Pixels = npt.NDArray[np.uint8]
 
 
-class WorldSenses:
+class WorldObservations:
     """The histories of one world's agent, from the moment this is made; one camera."""
 
     def __init__(self, world: World, settings: SensesSettings) -> None:

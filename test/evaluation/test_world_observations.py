@@ -7,7 +7,7 @@ import pytest
 from evaluation.scripted import settings
 
 from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
-from uio2_ros.evaluation.world_senses import WorldSenses
+from uio2_ros.evaluation.world_observations import WorldObservations
 from uio2_ros.history import FrameHistory
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.time import NS_PER_S
@@ -20,7 +20,7 @@ SENSES = SensesSettings(history_count=3, history_period_s=0.7)
 def observed(task: str, sim_task: str = "moved", senses: SensesSettings = SENSES) -> Observation:
     episode = sample_episode(sim_task, 7, Split.HELD_OUT, settings().size)
     with World(episode.scene) as world:
-        found = WorldSenses(world, senses)
+        found = WorldObservations(world, senses)
         episode.begin(world)
         return found.observe(task_named(task))
 
@@ -35,7 +35,7 @@ def test_pictures_are_those_of_an_agent_that_saw_every_one() -> None:
 
     with World(episode.scene) as world:
         world.watch(show, 1 / SENSES.picture_rate_hz)
-        senses = WorldSenses(world, SENSES)
+        senses = WorldObservations(world, SENSES)
         episode.begin(world)
         show()
         seen = senses.observe(task_named("plan"))
@@ -64,7 +64,7 @@ def test_a_task_is_shown_what_it_makes_use_of() -> None:
 def test_looking_twice_changes_nothing() -> None:
     episode = sample_episode("moved", 7, Split.HELD_OUT, settings().size)
     with World(episode.scene) as world:
-        senses = WorldSenses(world, SENSES)
+        senses = WorldObservations(world, SENSES)
         episode.begin(world)
         first, second = (senses.observe(task_named("plan")) for _ in range(2))
     assert first.image.stamp_ns == second.image.stamp_ns
