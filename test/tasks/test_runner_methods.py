@@ -118,11 +118,11 @@ def test_the_first_of_several_boxes_is_the_one():
 @pytest.fixture
 def other_family(monkeypatch):
     """A family of models that has captions, in its own words, and nothing else."""
-    own = {"unified_io_1": Prompt("What does the image describe ?")}
+    own = {"toy": Prompt("What does the image describe ?")}
     caption = replace(TASKS["caption"], prompts={**TASKS["caption"].prompts, **own})
     tasks = {**TASKS, "caption": caption}
     monkeypatch.setattr("uio2_ros.tasks.registry._installed", lambda: Registry(tasks, {}))
-    return "unified_io_1"
+    return "toy"
 
 
 def test_a_family_is_asked_in_its_own_words(runner, engine, observation, other_family):
@@ -139,7 +139,7 @@ def test_tasks_and_models_mean_the_same_family_where_none_is_named():
 
 def test_a_task_that_a_family_lacks_is_unknown_to_it(runner, engine, observation, other_family):
     engine.family = other_family
-    with pytest.raises(InstructionError, match="'unified_io_1' do not have task 'depth'") as lacks:
+    with pytest.raises(InstructionError, match="'toy' do not have task 'depth'") as lacks:
         runner.run(Instruction("", "depth"), observation)
     assert lacks.value.code is ErrorCode.UNKNOWN_TASK
     assert lacks.value.message.endswith("expected one of caption")

@@ -23,6 +23,8 @@ from uio2_ros.tasks import (
     TaskRunner,
     TaskSettings,
 )
+from uio2_ros.tasks.registry import tasks_of
+from uio2_ros.tasks.task import DEFAULT_FAMILY
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 REGION = Box(120, 40, 360, 400)
@@ -73,7 +75,7 @@ def plain(task: Task) -> Instruction:
 
 GIVEN = {"instruction": "mug", "options": ("mug", "plate"), "region": REGION, "action_space": ""}
 TRIED = {request.task for request in (*REQUESTS, *DRAWN)}
-REQUESTS += [plain(task) for name, task in TASKS.items() if name not in TRIED]
+REQUESTS += [plain(task) for name, task in tasks_of(DEFAULT_FAMILY).items() if name not in TRIED]
 
 
 @pytest.fixture(scope="module")

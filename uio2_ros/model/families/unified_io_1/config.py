@@ -42,8 +42,8 @@ class TransformerConfig:
     encoder_max_text_length: int
     decoder_max_image_length: int
     decoder_max_text_length: int
-    visual_backbone_type: None
-    visual_backbone_feature: None
+    visual_backbone_type: str | None
+    visual_backbone_feature: str | None
     default_image_size: Size
     num_seg_emb: int
     relative_buckets: int = field(default=32, metadata=UNLESS_DEFAULT)
@@ -56,6 +56,8 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         if self.mlp_activations != ("gelu", "linear"):
             raise ValueError(f"mlp_activations {self.mlp_activations}: only gelu, linear")
+        if self.visual_backbone_type or self.visual_backbone_feature:
+            raise ValueError("a visual backbone is not supported: patches are projected")
         if self.dropout_rate:
             raise ValueError(f"a dropout_rate of {self.dropout_rate} is not supported, only 0")
         rows, columns = self.default_image_size
