@@ -135,7 +135,7 @@ class TrainingConfig:
     save_every: int = 200
     log_every: int = 10
     sheet_every: int = 0
-    """Steps between pictures of what is learnt; 0: none."""
+    """Steps between tables of what the model writes beside what it should; 0: none."""
     wandb: str = ""
     """Project of Weights & Biases to log to as well."""
 

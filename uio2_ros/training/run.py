@@ -1,7 +1,7 @@
 """A training run from its configuration to a bundle, in one process or under torchrun.
 
 What it leaves in its folder: `checkpoints/`, from which the same command goes on; `log.jsonl` and
-TensorBoard's files; `sheets/`, pictures of what is learnt; and at the end `bundle/`.
+TensorBoard's files; `sheets/`, what the model writes meanwhile; and at the end `bundle/`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from uio2_ros.model.checkpoint import locate
 from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
+from uio2_ros.processing.example import Batch
+from uio2_ros.training.answer_sheet import answer_sheet
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.initialization import initialize
 from uio2_ros.training.objectives import AnswerObjective, DenseObjective, Objective
 from uio2_ros.training.readers import StepReader, step_loader
 from uio2_ros.training.trainer import Step, StepReport, Trainer, run
 
-CHECKPOINTS, LOG, BUNDLE = "checkpoints", "log.jsonl", "bundle"
+CHECKPOINTS, LOG, SHEETS, BUNDLE = "checkpoints", "log.jsonl", "sheets", "bundle"
 OnStep = Callable[[StepReport, int], None]
 """Told of every step, and of how many there are."""
 
@@ -71,27 +73,50 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     if rank:
         run(trainer, steps, folder, lambda _: None)
     else:
-        _run_first(trainer, steps, folder, on_step)
+        _run_first(trainer, steps, folder, on_step, Tokenizer(tokenizer))
     finished = trainer.finished()
     if not rank:
         write_bundle(config, finished, tokenizer)
     return config.output.expanduser() / BUNDLE
 
 
-def _run_first(trainer: Trainer, steps: Iterator[Step], folder: Path, on_step: OnStep) -> None:
+def _run_first(
+    trainer: Trainer, steps: Iterator[Step], folder: Path, on_step: OnStep, tokenizer: Tokenizer
+) -> None:
     """The loop of the rank that logs."""
     config = trainer.config
     log = Log(config)
 
+    shown: list[Step] = []
+
+    def watched() -> Iterator[Step]:
+        for step in steps:
+            shown[:] = [step]
+            yield step
+
     def report(done: StepReport) -> None:
+        if config.sheet_every and done.step % config.sheet_every == 0:
+            write_sheet(trainer, shown[0], tokenizer, done.step)
         if done.step % config.log_every == 0 or done.step == config.steps:
             log.write(done)
         on_step(done, config.steps)
 
     try:
-        run(trainer, steps, folder, report)
+        run(trainer, watched(), folder, report)
     finally:
         log.close()
+
+
+def write_sheet(trainer: Trainer, step: Step, tokenizer: Tokenizer, number: int) -> None:
+    """Write `sheets/step-NUMBER.md` for the examples of a step that are answers."""
+    batch = step.batches[0]
+    if not isinstance(batch, Batch):
+        return
+    folder = trainer.config.output.expanduser() / SHEETS
+    folder.mkdir(parents=True, exist_ok=True)
+    model = trainer.objective.model
+    text = answer_sheet(model, batch.to(model.device), tokenizer)
+    (folder / f"step-{number}.md").write_text(text, encoding="utf-8")
 
 
 class Log:

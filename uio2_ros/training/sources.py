@@ -137,7 +137,7 @@ class CocoFolder:
             for one in record["annotations"]:
                 of_picture[one["image_id"]].append(one)
             return record, classes, of_picture
-        except (OSError, ValueError, KeyError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
             raise DataSetError(f"{self.annotations} is no COCO annotation file: {problem!r}") from (
                 problem
             )
