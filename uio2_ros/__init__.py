@@ -5,12 +5,7 @@ lets `uio2_ros.msg`, `uio2_ros.srv` and `uio2_ros.action` and these sources coex
 each is installed. This file imports nothing else, so that numpy-only parts stay light.
 """
 
-import os
 from pkgutil import extend_path
-
-LARGEST_PICTURE = 2**27
-"""Pixels. OpenCV believes the size that a picture's header claims, and reads this limit once."""
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(LARGEST_PICTURE))
 
 __path__ = extend_path(__path__, __name__)
 __version__ = "0.1.0"

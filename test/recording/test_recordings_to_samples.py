@@ -306,7 +306,9 @@ def test_sound_whose_rate_changes_is_told(path: Path) -> None:
 def test_a_broken_picture_is_told(path: Path) -> None:
     at_s, topic, kind, content = picture(0.0)
     broken = (at_s, topic, kind, {**content, "data": b"short"})
-    with pytest.raises(DataSetError, match="camera/image_raw: the data is truncated"):
+    with pytest.raises(
+        DataSetError, match=r"camera/image_raw is no sensor_msgs/msg/Image: the data is truncated"
+    ):
         samples(write(path, [broken, *(joints(at_s) for at_s in tenths(3))]))
 
 

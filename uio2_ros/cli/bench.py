@@ -11,6 +11,7 @@ SUITES = {
     "load": "uio2_ros.cli.bench_load",
     "decoding": "uio2_ros.cli.bench_decoding",
     "sim": "uio2_ros.cli.bench_sim",
+    "fuzz": "uio2_ros.cli.bench_fuzz",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -19,6 +20,7 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   load      a checkpoint: loading time against reading the file, memory against its weights
   decoding  every grammar's cost per token against one step of the decoder
   sim       the simulator's node: pictures in real time while the arm works
+  fuzz      everything that reads bytes from elsewhere, with bytes that are nearly right
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

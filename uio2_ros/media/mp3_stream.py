@@ -14,6 +14,8 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _VERSION_1 = 3
+MOST_BAD_FRAMES = 3
+"""A first frame may be a tag, or the rest of one."""
 
 
 def looks_like_mp3(data: bytes) -> bool:
@@ -51,11 +53,12 @@ class Mp3Stream:
         self._silent = 0
 
     def decode(self, data: bytes) -> tuple[npt.NDArray[np.float32], int]:
-        """The samples (n, channels) that are complete now, n may be 0, and their rate.
+        """The samples (n, 1), mono, that are complete now, n may be 0, and their rate.
 
         InvalidInputError where nothing of what came since the last sound could be decoded.
         """
-        parts, rate_hz = [], 0
+        parts: list[npt.NDArray[np.float32]] = []
+        rate_hz = 0
         for packet in self._codec.parse(data):
             try:
                 frames = self._codec.decode(packet)
@@ -63,18 +66,15 @@ class Mp3Stream:
                 self._expect_some(problem)
                 continue
             for frame in frames:
-                parts.append(frame.to_ndarray().T)
-                rate_hz = int(frame.sample_rate)
+                if frame.sample_rate != rate_hz:  # another stream begins
+                    parts, rate_hz = [], int(frame.sample_rate)
+                parts.append(frame.to_ndarray().mean(axis=0))
         if not parts:
             return np.zeros((0, 1), np.float32), 0
         self._silent = 0
-        return np.concatenate(parts).astype(np.float32, copy=False), rate_hz
+        return np.concatenate(parts).astype(np.float32, copy=False)[:, np.newaxis], rate_hz
 
     def _expect_some(self, problem: Exception) -> None:
-        """The first frame may be a tag or the rest of one; more than a few are none."""
         self._silent += 1
         if self._silent > MOST_BAD_FRAMES:
             raise InvalidInputError(f"the sound is no MP3: {problem}") from problem
-
-
-MOST_BAD_FRAMES = 3

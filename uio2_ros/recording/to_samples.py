@@ -16,8 +16,8 @@ all have a stamp. Needs no ROS.
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,13 +40,13 @@ from uio2_ros.messages.sound_reader import (
     info_topic_of,
 )
 from uio2_ros.recording.definitions import definition_of
+from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorded import Recorded, Topic
 from uio2_ros.recording.recorded_sound import SoundTrack
 from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
-from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import NS_PER_S, to_ns
 
@@ -257,19 +257,20 @@ class _Notes:
         track = SoundTrack()
         words: list[tuple[int, str]] = []
         for message, decoded in _decoded(recording, topics.small):
-            if message.topic == topics.action:
-                found = _action(decoded, settings.action_space, message.topic.type_name)
-                if found is not None:
-                    times.append(message.time_ns)
-                    values.append(found)
-            elif message.topic == topics.audio:
-                track.add(path, message, decoded)
-            elif message.topic == topics.audio_info:
-                track.tell(decoded)
-            elif message.topic == topics.camera:
-                camera_infos.append(decoded)
-            else:
-                words.append((message.time_ns, str(decoded.data)))
+            with _understood(path, message.topic):
+                if message.topic == topics.action:
+                    found = _action(decoded, settings.action_space, message.topic.type_name)
+                    if found is not None:
+                        times.append(message.time_ns)
+                        values.append(found)
+                elif message.topic == topics.audio:
+                    track.add(path, message, decoded)
+                elif message.topic == topics.audio_info:
+                    track.tell(decoded)
+                elif message.topic == topics.camera:
+                    camera_infos.append(decoded)
+                else:
+                    words.append((message.time_ns, str(decoded.data)))
         _expect_actions(path, topics.action, settings.action_space, values)
         if len(times) > 1 and times[0] == times[-1]:
             raise DataSetError(
@@ -334,8 +335,10 @@ class _Notes:
             camera = camera_of(
                 self.camera_info, rectified=self.sees_rectified, size=(width, height)
             )
-        except InvalidInputError as problem:
-            raise DataSetError(f"{self.path}: {problem}") from problem
+        except (ValueError, TypeError, AttributeError) as problem:
+            raise DataSetError(
+                f"{self.path}: its CameraInfo cannot be used: {problem}"
+            ) from problem
         fits = camera is not None and (camera.width, camera.height) == (width, height)
         return camera if fits else None
 
@@ -367,28 +370,38 @@ def _decoded(recording: Recording, names: Iterable[str]) -> Iterator[tuple[Recor
         topic = message.topic
         if topic.name not in wanted:
             continue
-        if topic.name not in decoders:
-            number = len(decoders) + 1  # what the factory remembers a decoder by
-            definition = topic.definition
-            if definition is None:
-                definition = definition_of(topic.type_name)
-            schema = Schema(number, definition.encode(), "ros2msg", topic.type_name)
-            decoders[topic.name] = factory.decoder_for("cdr", schema)
-        try:
+        with _understood(recording.path, topic):
+            if topic.name not in decoders:
+                number = len(decoders) + 1  # what the factory remembers a decoder by
+                definition = topic.definition
+                if definition is None:
+                    definition = definition_of(topic.type_name)
+                schema = Schema(number, definition.encode(), "ros2msg", topic.type_name)
+                decoders[topic.name] = factory.decoder_for("cdr", schema)
             decoded = decoders[topic.name](message.data)
-        except (ValueError, LookupError, struct.error, OverflowError, MemoryError) as problem:
-            raise DataSetError(
-                f"{recording.path}: a message of {topic.name} is no {topic.type_name}: {problem}"
-            ) from problem
         yield message, decoded
 
 
-def _frame(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
+@contextmanager
+def _understood(path: Path, topic: Topic) -> Iterator[None]:
+    """DataSetError for a message that cannot be decoded, or lacks fields that its type has.
+
+    The parser of definitions and the decoder raise many kinds of errors.
+    """
     try:
+        yield
+    except (DataSetError, RecordingError):
+        raise
+    except Exception as problem:
+        raise DataSetError(
+            f"{path}: a message of {topic.name} is no {topic.type_name}: {problem}"
+        ) from problem
+
+
+def _frame(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
+    with _understood(path, topic):
         pixels = PICTURE_TYPES[topic.type_name](message, MOST_PIXELS)
-    except InvalidInputError as problem:
-        raise DataSetError(f"{path}, {topic.name}: {problem}") from problem
-    return Frame(np.ascontiguousarray(pixels), now_ns, str(message.header.frame_id))
+        return Frame(np.ascontiguousarray(pixels), now_ns, str(message.header.frame_id))
 
 
 def _action(message: Any, space: ActionSpace, type_name: str) -> list[float] | None:

@@ -17,6 +17,8 @@ MOST_PIXELS = 2**27
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _TIFF_STARTS = {b"II*\x00": "<", b"MM\x00*": ">"}
+CHECKED_STARTS = (_JPEG_START, _PNG_START, *_TIFF_STARTS)
+"""What the files that `expect_decodable` looks into begin with."""
 _TIFF_TYPES = {3: "H", 4: "I"}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 _SIZELESS_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})

@@ -75,7 +75,9 @@ def _open_npz(path: Path) -> JaxCheckpoint:
             arrays = {
                 _tree_path(member.filename): _member(archive, path, member) for member in members
             }
-    except (OSError, zipfile.BadZipFile, ValueError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # zipfile raises many kinds for files that are damaged
         raise CheckpointError(f"{path} is no complete .npz file: {error}") from error
     listed = repr([(member.filename, member.file_size, member.CRC) for member in members])
     kept = {name: array for name, array in arrays.items() if not name.startswith(_IGNORED)}
@@ -95,7 +97,7 @@ def _member(archive: zipfile.ZipFile, path: Path, member: zipfile.ZipInfo) -> St
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 out[...] = arrays[member.filename.removesuffix(".npy")]
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except Exception as error:  # zipfile raises many kinds for files that are damaged
             raise CheckpointError(f"{path}: {member.filename} is damaged: {error}") from error
 
     return StoredArray(shape, dtype, read_into)
