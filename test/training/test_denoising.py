@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
-from uio2_ros.processing import Tokenizer
+from uio2_ros.model import ModelConfig
+from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Example, PatchInput
+from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.training.denoising import (
     UL2,
+    Denoiser,
     PrefixDenoiser,
     SpanDenoiser,
     denoised_picture,
@@ -90,6 +93,30 @@ def test_patches_that_are_gone_are_hidden_in_the_target(tokenizer: Tokenizer) ->
     assert {n for n, gone in enumerate(cells.ravel().tolist()) if not gone} == shown
     assert 4 <= len(shown) <= 8
     assert example.text[0] == tokenizer.encode("[Image] [R]")[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_moment_is_restored_from_what_is_left_of_it(tokenizer: Tokenizer, seed: int) -> None:
+    processor = Processor(ModelConfig.load("tiny"), tokenizer)
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    sound = np.random.default_rng(0).uniform(-1, 1, 30000).astype(np.float32)
+    seen = Observation(image=Frame(pixels, 0), audio=sound)
+    denoiser = Denoiser(processor, ("text", "image", "audio"))
+    example = denoiser.example(seen, "the red cube is in the bowl", np.random.default_rng(seed))
+    assert example is not None
+    targets = {"text": example.text_target, "image": example.image_target}
+    targets["audio"] = example.audio_target
+    assert [name for name, target in targets.items() if target is not None] == [example.target]
+    if example.target == "image" and example.image is not None:
+        assert example.image_target_hidden is not None
+        assert len(example.image.positions) < 576
+    assert len(example.text) > 2 or example.image is not None or example.audio is not None
+
+
+def test_where_nothing_can_be_restored_there_is_no_example(tokenizer: Tokenizer) -> None:
+    processor = Processor(ModelConfig.load("tiny"), tokenizer)
+    denoiser = Denoiser(processor, ("text",))
+    assert denoiser.example(Observation(), "", np.random.default_rng(0)) is None
 
 
 def test_a_tenth_of_the_prompts_of_pictures_is_neutral() -> None:

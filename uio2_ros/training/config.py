@@ -40,6 +40,7 @@ class DataSettings:
     tasks: tuple[str, ...] = ()
     paraphrases: float = 0.5
     augmented: bool = True
+    denoised: float = 0.0
     action_space: str = ""
     """Of LeRobot data sets and recordings: the name of one, or a file."""
     instruction: str = ""

@@ -14,8 +14,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.processing.example import Bools, Example, Ints, PatchInput
+from uio2_ros.processing import Processor
+from uio2_ros.processing.example import Bools, Example, Floats, Ints, PatchInput
 from uio2_ros.processing.tokenizer import Tokenizer
+from uio2_ros.robot.observation import Observation
 
 SENTINELS = 200
 """Pieces `<extra_id_0>` to `<extra_id_199>` mark spans."""
@@ -50,8 +52,78 @@ UL2: tuple[TextDenoiser, ...] = (
     SpanDenoiser("X", 64, 0.5),
 )
 """Seven, mixed evenly."""
+KEPT_SHARE = 0.5
+"""How often a modality that is not the target stays in the input."""
 MASKED_SHARE = (0.5, 0.75)
 """Of the patches of a picture or sound that is denoised, how many are hidden: uniform between."""
+
+
+class Denoiser:
+    """Makes an example of a moment that asks to restore one of its modalities from what is left.
+
+    writes: what the model writes. A modality of those that are there is the target; the others stay
+    with probability 1/2, at least one of them where the target itself is not seen.
+    """
+
+    def __init__(self, processor: Processor, writes: Sequence[str]) -> None:
+        self._processor = processor
+        self._writes = tuple(writes)
+        config = processor.config
+        self._canvas, self._patch = config.image.size[0], config.image.patch_size
+        self._grid = (
+            config.audio.frames // config.audio.patch_size,
+            config.audio.mels // config.audio.patch_size,
+        )
+
+    def example(self, seen: Observation, text: str, rng: np.random.Generator) -> Example | None:
+        """An example about what is seen, heard and said; None where nothing can be restored."""
+        tokens = self._processor.tokenizer.encode(text)
+        image = None if seen.image is None else seen.image.pixels
+        sound = None if seen.audio is None else self._newest(seen.audio, seen.audio_rate)
+        there = {"text": len(tokens) > 1, "image": image is not None, "audio": sound is not None}
+        targets = [name for name in self._writes if there[name]]
+        if not targets:
+            return None
+        target = targets[int(rng.integers(len(targets)))]
+        others = [name for name, present in there.items() if present and name != target]
+        kept = {name for name in others if rng.uniform() < KEPT_SHARE}
+        masked = target == "text" or not others or rng.uniform() < 0.5  # else it is not seen at all
+        if others and not masked and not kept:
+            kept = {others[int(rng.integers(len(others)))]}
+        shown = kept | ({target} if masked else set())
+        example = self._processor(
+            text if "text" in kept else "",
+            image=image if "image" in shown else None,
+            audio=sound if "audio" in shown else None,
+            audio_rate=seen.audio_rate,
+            target=target,
+            image_target=image if target == "image" else None,
+            audio_target=sound if target == "audio" else None,
+        )
+        return self._restoring(example, target, masked, tokens, rng)
+
+    def _restoring(
+        self,
+        example: Example,
+        target: str,
+        masked: bool,
+        tokens: Sequence[int],
+        rng: np.random.Generator,
+    ) -> Example:
+        tokenizer = self._processor.tokenizer
+        if target == "text":
+            longest = self._processor.config.max_target_tokens
+            return denoised_text(example, tokens, tokenizer, rng, longest=longest)
+        if not masked:
+            return example
+        if target == "image":
+            return denoised_picture(example, tokenizer, rng, patch=self._patch, canvas=self._canvas)
+        return denoised_sound(example, tokenizer, rng, grid=self._grid)
+
+    def _newest(self, sound: Floats, rate_hz: int) -> Floats | None:
+        """The last segment of a sound; None for silence."""
+        segment: Floats = sound[-round(self._processor.config.audio.segment_s * rate_hz) :]
+        return segment if segment.any() else None
 
 
 def denoised_text(
@@ -149,15 +221,6 @@ def denoised_sound(
     hidden = _on_target(gone, grid, example.audio_target.shape[:2])
     text = _with_prefix(example.text, "[Audio] [R]", "[Audio] [S]", tokenizer)
     return replace(example, text=text, audio=left, audio_target_hidden=hidden, target="audio")
-
-
-def generated_only(example: Example) -> Example:
-    """`[S]`: a picture or sound target is generated from the other inputs; its own is left out."""
-    if example.image_target is not None:
-        return replace(example, image=None, image_info=None)
-    if example.audio_target is not None:
-        return replace(example, audio=None)
-    raise ValueError("there is no picture or sound target to generate")
 
 
 def with_dropped_guidance(

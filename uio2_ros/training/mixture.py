@@ -26,6 +26,7 @@ class MixtureTask:
     rate: how often, beside the rates of the others. tasks: names of labelled tasks, one of which is
     drawn for each example; none are all. paraphrases: the share of examples that are asked with a
     paraphrase of the trained prompt. augmented: pictures are scaled and cropped at random.
+    denoised: the share of examples that restore what was seen, heard or said, see `denoising`.
     """
 
     name: str
@@ -34,12 +35,14 @@ class MixtureTask:
     tasks: tuple[str, ...] = ()
     paraphrases: float = 0.5
     augmented: bool = True
+    denoised: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.rate > 0:
             raise ValueError(f"the rate of {self.name} is {self.rate}; give more than 0")
-        if not 0 <= self.paraphrases <= 1:
-            raise ValueError(f"paraphrases of {self.name} is {self.paraphrases}; give 0 to 1")
+        for share in ("paraphrases", "denoised"):
+            if not 0 <= getattr(self, share) <= 1:
+                raise ValueError(f"{share} of {self.name} is {getattr(self, share)}; give 0 to 1")
 
 
 @dataclass(frozen=True)

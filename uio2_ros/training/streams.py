@@ -18,8 +18,9 @@ from uio2_ros.processing.example import Example
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
 from uio2_ros.training.augmentation import rescaled
 from uio2_ros.training.config import DataSettings, TrainingConfig
+from uio2_ros.training.denoising import Denoiser
 from uio2_ros.training.examples import ExampleError, ExampleMaker
-from uio2_ros.training.mixture import MixtureStream, MixtureTask
+from uio2_ros.training.mixture import Drawn, MixtureStream, MixtureTask
 from uio2_ros.training.prepared import ENDING, PreparedStream
 from uio2_ros.training.sources import (
     CaptionedPictures,
@@ -49,35 +50,46 @@ class ExampleStream(Protocol):
 
 
 class TaughtStream:
-    """A mixture's samples as the examples that tasks make of them.
+    """A mixture's samples as the examples that tasks, or denoisers, make of them.
 
     Labels that the model cannot give are left out; `skipped` counts them.
     """
 
-    def __init__(self, mixture: MixtureStream, maker: ExampleMaker) -> None:
-        self._mixture, self._maker = mixture, maker
+    def __init__(self, mixture: MixtureStream, maker: ExampleMaker, denoiser: Denoiser) -> None:
+        self._mixture, self._maker, self._denoiser = mixture, maker, denoiser
         self.skipped = 0
+        self._reason: object = "their answers are cut off"
 
     def draw(self) -> Example:
-        reason: object = "their answers are cut off"
         for _ in range(LONGEST_FRUITLESS):
             drawn = self._mixture.draw()
-            paraphrased = drawn.rng.uniform() < drawn.task.paraphrases
-            variant = int(drawn.rng.integers(1, 1000)) if paraphrased else 0
-            sample, number = drawn.sample, drawn.number
-            if drawn.task.augmented:
-                changed = rescaled(sample.observation, sample.tasks[number], drawn.rng)
-                if changed is None:
-                    continue
-                sample, number = Sample(sample.key, changed[0], (changed[1],)), 0
-            try:
-                examples = self._maker.examples_of(sample, number, variant)
-            except ExampleError as problem:
-                self.skipped += 1
-                reason = problem
-                continue
-            return examples[int(drawn.rng.integers(len(examples)))].example
-        raise DataSetError(f"nothing of {LONGEST_FRUITLESS} samples can be taught: {reason}")
+            denoised = drawn.task.denoised > 0 and drawn.rng.uniform() < drawn.task.denoised
+            example = self._restoring(drawn) if denoised else self._answering(drawn)
+            if example is not None:
+                return example
+        raise DataSetError(f"nothing of {LONGEST_FRUITLESS} samples can be taught: {self._reason}")
+
+    def _answering(self, drawn: Drawn) -> Example | None:
+        paraphrased = drawn.rng.uniform() < drawn.task.paraphrases
+        variant = int(drawn.rng.integers(1, 1000)) if paraphrased else 0
+        sample, number = drawn.sample, drawn.number
+        if drawn.task.augmented:
+            changed = rescaled(sample.observation, sample.tasks[number], drawn.rng)
+            if changed is None:
+                return None
+            sample, number = Sample(sample.key, changed[0], (changed[1],)), 0
+        try:
+            examples = self._maker.examples_of(sample, number, variant)
+        except ExampleError as problem:
+            self.skipped += 1
+            self._reason = problem
+            return None
+        return examples[int(drawn.rng.integers(len(examples)))].example
+
+    def _restoring(self, drawn: Drawn) -> Example | None:
+        labelled = drawn.sample.tasks[drawn.number]
+        text = " ".join(filter(None, (labelled.instruction.instruction, labelled.answer.text)))
+        return self._denoiser.example(drawn.sample.observation, text, drawn.rng)
 
     def state_dict(self) -> dict[str, Any]:
         return self._mixture.state_dict()
@@ -128,8 +140,12 @@ def make_stream(
     if sampled:
         spaces = _spaces(sampled)
         rng = np.random.default_rng([config.seed, reader])
-        maker = ExampleMaker(Processor(model, Tokenizer(tokenizer), rng=rng), spaces)
-        streams.append(TaughtStream(sample_stream(config, reader, readers), maker))
+        processor = Processor(model, Tokenizer(tokenizer), rng=rng)
+        maker, denoiser = (
+            ExampleMaker(processor, spaces),
+            Denoiser(processor, model.target_modalities),
+        )
+        streams.append(TaughtStream(sample_stream(config, reader, readers), maker, denoiser))
         rates.append(sum(one.rate for one in sampled))
     return BlendedStream(streams, rates, config.seed * 1000 + reader)
 
@@ -152,7 +168,9 @@ def _spaces(data: Sequence[DataSettings]) -> Mapping[str, ActionSpace]:
 def _mixture_task(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> MixtureTask:
     name = f"{data.kind} {data.path}".strip()
     source = SOURCES[data.kind](data, spaces)
-    return MixtureTask(name, source, data.rate, data.tasks, data.paraphrases, data.augmented)
+    return MixtureTask(
+        name, source, data.rate, data.tasks, data.paraphrases, data.augmented, data.denoised
+    )
 
 
 def _files(path: str, ending: str) -> tuple[Path, ...]:
