@@ -16,5 +16,5 @@ def test_a_bundle_needs_no_tokenizer_and_says_what_it_was_trained_for(tmp_path: 
     Engine.synthetic("tiny").save_bundle(tmp_path, trained_for, description="", licence="MIT")
     loaded = load_model(ModelSpec(str(tmp_path), device="cpu"))
     assert loaded.description == ModelDescription(
-        str(tmp_path), tasks=("vqa", "refexp"), action_spaces=("ee_delta",)
+        str(tmp_path), family="unified_io_2", tasks=("vqa", "refexp"), action_spaces=("ee_delta",)
     )

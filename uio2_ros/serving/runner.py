@@ -79,6 +79,7 @@ def _described(engine: Engine) -> ModelDescription:
     return ModelDescription(
         engine.name,
         engine.synthetic_weights,
+        engine.family,
         tasks=() if trained is None else trained.tasks,
         action_spaces=() if trained is None else trained.action_spaces,
     )

@@ -23,6 +23,8 @@ class ModelDescription:
     name: str = ""
     synthetic_weights: bool = False
     """Whether nobody trained it, so that its answers mean nothing."""
+    family: str = ""
+    """The family of models it is of, which decides what tasks there are."""
     tasks: tuple[str, ...] = ()
     action_spaces: tuple[str, ...] = ()
 

@@ -37,8 +37,8 @@ from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
 from uio2_ros.serving import Answerer, OnProgress, PendingAnswer
 from uio2_ros.srv import Instruct as InstructService
-from uio2_ros.tasks.registry import task_named
-from uio2_ros.tasks.task import Task
+from uio2_ros.tasks.registry import TASKS, task_named
+from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
 
 THREADS = 2
 """One prepares while the other finishes."""
@@ -229,8 +229,8 @@ class Instructions:
 
     def _submit(self, call: _Call) -> None:
         instruction = instruction_of(call.request)
-        task = task_named(instruction.task)
         ready = self._ready()
+        task = task_named(instruction.task, ready.answerer.status().model.family or DEFAULT_FAMILY)
         timeout_s = call.request.timeout or ready.time_for(task)
         seen = ready.observations.observe(task, call.request.max_age or ready.max_age_s)
         release = _Countdown(2, seen.snapshot.release)
@@ -326,7 +326,7 @@ class Instructions:
     ) -> None:
         camera = None if observation is None else observation.camera
         try:
-            outputs = () if answer.error_code else task_named(call.request.task).outputs
+            outputs = () if answer.error_code else TASKS[call.request.task].outputs
             self._publishers.publish(answer, message, outputs, camera)
             if observation is not None:
                 self._publishers.publish_asked(call.request, observation, message)

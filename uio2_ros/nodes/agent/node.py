@@ -61,6 +61,7 @@ from uio2_ros.serving import Answerer, ModelState, ModelStatus
 from uio2_ros.settings import Effect, settings_of
 from uio2_ros.srv import ListTasks
 from uio2_ros.tasks.registry import describe_tasks
+from uio2_ros.tasks.task import DEFAULT_FAMILY
 
 SETTINGS = settings_of(AgentSettings)
 STOP_CHECK_PERIOD_S = 0.1
@@ -403,7 +404,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         self, request: ListTasks.Request, response: ListTasks.Response
     ) -> ListTasks.Response:
         del request
-        response.tasks = [task_message(task) for task in describe_tasks()]
+        answerer = self._answerer
+        family = "" if answerer is None else answerer.status().model.family
+        response.tasks = [task_message(task) for task in describe_tasks(family or DEFAULT_FAMILY)]
         try:
             folder = self.get_parameter("action_spaces").value
             response.action_spaces = list(load_action_spaces(folder or None))
