@@ -13,12 +13,13 @@ from uio2_ros.data.shards import DataSetError
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
 from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
+from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Example
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
 from uio2_ros.training.augmentation import rescaled
 from uio2_ros.training.config import DataSettings, TrainingConfig
-from uio2_ros.training.denoising import Denoiser
+from uio2_ros.training.denoising import Denoiser, with_dropped_guidance
 from uio2_ros.training.examples import ExampleError, ExampleMaker
 from uio2_ros.training.mixture import Drawn, MixtureStream, MixtureTask
 from uio2_ros.training.prepared import ENDING, PreparedStream
@@ -35,6 +36,8 @@ ENDLESS = 1_000_000
 """Parts of a source that is rendered on the fly."""
 SCENES_PER_PART = 16
 EPISODES_PER_PART = 1
+GUIDED = "generate_image"
+"""The task that is generated with classifier-free guidance."""
 LONGEST_FRUITLESS = 1000
 """Samples in a row of which nothing can be taught before it is an error."""
 
@@ -57,6 +60,7 @@ class TaughtStream:
 
     def __init__(self, mixture: MixtureStream, maker: ExampleMaker, denoiser: Denoiser) -> None:
         self._mixture, self._maker, self._denoiser = mixture, maker, denoiser
+        self._neutral = maker.processor(NEGATIVE_PROMPTS["image"], target="image").text
         self.skipped = 0
         self._reason: object = "their answers are cut off"
 
@@ -84,7 +88,9 @@ class TaughtStream:
             self.skipped += 1
             self._reason = problem
             return None
-        return examples[int(drawn.rng.integers(len(examples)))].example
+        example = examples[int(drawn.rng.integers(len(examples)))].example
+        guided = sample.tasks[number].instruction.task == GUIDED
+        return with_dropped_guidance(example, self._neutral, drawn.rng) if guided else example
 
     def _restoring(self, drawn: Drawn) -> Example | None:
         labelled = drawn.sample.tasks[drawn.number]
