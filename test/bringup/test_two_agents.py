@@ -70,12 +70,12 @@ def test_two_robots_in_one_domain_keep_to_themselves(
     assert len(models) == 2
 
     for namespace in ROBOTS:
-        robot.listen(f"{namespace}/plan", Plan)
+        robot.listen(f"{namespace}/agent/plan", Plan)
     plan = ask(robot, "/one", "go to the door")
-    assert robot.heard("/one/plan").instruction == plan.instruction == "go to the door"
+    assert robot.heard("/one/agent/plan").instruction == plan.instruction == "go to the door"
     ask(robot, "/two", "turn around")
-    assert robot.heard("/two/plan").instruction == "turn around"
-    assert len(robot._messages["/one/plan"]) == len(robot._messages["/two/plan"]) == 1
+    assert robot.heard("/two/agent/plan").instruction == "turn around"
+    assert len(robot._messages["/one/agent/plan"]) == len(robot._messages["/two/agent/plan"]) == 1
 
     robot.call(SetBool, "/one/agent/enable", SetBool.Request(data=False))
     refused = robot.call(Instruct, "/one/agent/instruct", Instruct.Request(instruction="hello"))

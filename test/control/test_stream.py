@@ -11,7 +11,15 @@ from control.conftest import HOME, JOINTS, Rig, chunk_plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.control import Arm, Cause, Origin, PlanError, Pose3D
+from uio2_ros.control import (
+    Arm,
+    Cause,
+    Gripper,
+    Origin,
+    PlanError,
+    Pose3D,
+    SpeedSettings,
+)
 from uio2_ros.control.commands import (
     CancelGoals,
     GripperCommand,
@@ -244,6 +252,35 @@ def test_stopped_arm_is_told_to_stay_where_it_is_heard(
     (hold,) = rig.follower.take()
     assert isinstance(hold, JointCommand)
     assert hold.points[0].positions == pytest.approx(heard)
+
+
+def test_speeds_may_change_while_chunks_are_carried_out(
+    rig: Rig, spaces: dict[str, ActionSpace]
+) -> None:
+    spaces["slow"] = replace(
+        spaces["diff_drive"],
+        name="slow",
+        dimensions=tuple(replace(d, max_rate=None) for d in spaces["diff_drive"].dimensions),
+    )
+    rig.start(chunk_plan(spaces["slow"], FORWARD * 2))
+    rig.ticks(0.2)
+    rig.follower.limit(SpeedSettings(linear_acceleration=0.1))
+    speeds = [item.linear[0] for item in rig.ticks(0.5) if isinstance(item, TwistCommand)]
+    assert np.diff(speeds) == pytest.approx(0.1 * rig.settings.period_s)
+    assert rig.outcomes == []
+
+
+def test_gripper_with_an_action_is_told_where_its_steps_lead(
+    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
+) -> None:
+    rig = make_rig(gripper=Gripper.PARALLEL_GRIPPER_COMMAND)
+    rig.at_home()
+    rig.start(chunk_plan(spaces["arm7"], [arm_row(0.0, 0.02)] * 2 + [arm_row(0.0, 0.06)] * 2))
+    told = [item for item in rig.ticks(0.4) if isinstance(item, GripperCommand)]
+    assert told == [
+        GripperCommand("finger_joint", 0.02, 0.1),
+        GripperCommand("finger_joint", 0.06, 0.1),
+    ]
 
 
 speeds = st.tuples(st.floats(-0.5, 0.5), st.floats(-1.5, 1.5)).map(list)

@@ -136,7 +136,7 @@ def _banner(settings: bringup.Settings) -> str:
         f"  sees      {_full(settings, settings.image_topic)}",
         f"  hears     {_full(settings, settings.audio_topic)}",
         f"  answers   {prefix}/agent/instruct (service and action), topics "
-        + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "plan")),
+        + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "agent/plan")),
         f"  shows     {prefix}/debug_image {prefix}/markers",
         "Now type in another terminal:",
         f"  ./uio2 ask {_example(settings)}" + (f" --namespace {prefix}" if prefix else ""),

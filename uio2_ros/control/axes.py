@@ -114,8 +114,11 @@ class Axes:
     goes_round: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, space: ActionSpace, speeds: SpeedSettings) -> Axes:
-        """The axes of a continuous action space."""
+    def of(cls, space: ActionSpace, speeds: SpeedSettings, *, grippers_jump: bool = False) -> Axes:
+        """The axes of a continuous action space.
+
+        grippers_jump: they are told the opening of a step when it begins, and move by themselves.
+        """
         items = space.dimensions
         low, high = (
             np.array(column) for column in zip(*((d.low, d.high) for d in items), strict=True)
@@ -131,7 +134,12 @@ class Axes:
             acceleration=acceleration,
             is_velocity=np.array([drive_of(item) is Drive.TWIST for item in items]),
             is_relative=is_relative,
-            has_levels=np.array([_has_levels(item) for item in items]),
+            has_levels=np.array(
+                [
+                    _has_levels(item) or (grippers_jump and drive_of(item) is Drive.GRIPPER)
+                    for item in items
+                ]
+            ),
             goes_round=goes_round,
         )
 

@@ -101,7 +101,7 @@ class ChunkBlender:
     """The chunks under way. One thread."""
 
     def __init__(self, axes: Axes, settings: BlendSettings) -> None:
-        self._axes = axes
+        self.axes = axes
         self._settings = settings
         self._chunks: deque[tuple[Chunk, float]] = deque(maxlen=MOST_CHUNKS)  # with arrivals
 
@@ -130,15 +130,15 @@ class ChunkBlender:
             blended = self._ensemble(from_s, to_s)
         else:
             blended = self._crossfade(from_s, to_s)
-        newest = self.newest.over(from_s, to_s, self._axes)
-        return np.where(self._axes.has_levels, newest, blended)
+        newest = self.newest.over(from_s, to_s, self.axes)
+        return np.where(self.axes.has_levels, newest, blended)
 
     def _crossfade(self, from_s: float, to_s: float) -> Array:
         (first, _), *later = self._chunks
-        value = first.over(from_s, to_s, self._axes)
+        value = first.over(from_s, to_s, self.axes)
         for chunk, arrival_s in later:
             weight = self._weight(to_s - arrival_s)
-            value = value + weight * self._axes.way(value, chunk.over(from_s, to_s, self._axes))
+            value = value + weight * self.axes.way(value, chunk.over(from_s, to_s, self.axes))
         return value
 
     def _weight(self, since_arrival_s: float) -> float:
@@ -150,7 +150,7 @@ class ChunkBlender:
     def _ensemble(self, from_s: float, to_s: float) -> Array:
         covering = [chunk for chunk, _ in self._chunks if to_s < chunk.end_s] or [self.newest]
         weights = np.exp(-self._settings.decay * np.arange(len(covering)))
-        values = np.stack([chunk.over(from_s, to_s, self._axes) for chunk in covering])
+        values = np.stack([chunk.over(from_s, to_s, self.axes) for chunk in covering])
         newest = values[-1]  # of (chunks, D)
-        blended: Array = newest + weights @ self._axes.way(newest, values) / weights.sum()
+        blended: Array = newest + weights @ self.axes.way(newest, values) / weights.sum()
         return blended

@@ -66,10 +66,11 @@ class JointCommand:
 
 @dataclass(frozen=True)
 class GripperCommand:
-    """An opening, in the unit of its dimension: m, rad or 0 to 1."""
+    """An opening, in the unit of its dimension: m, rad or 0 to 1. speed: the most; None: any."""
 
     name: str
     position: float
+    speed: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
 from uio2_ros.control.frames import FreshFrames
@@ -17,7 +17,7 @@ from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, Progress
 from uio2_ros.control.planning import Planner, space_of
-from uio2_ros.control.settings import BridgeSettings
+from uio2_ros.control.settings import BridgeSettings, SpeedSettings
 from uio2_ros.control.stream import Stream
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.plan import TaskPlan
@@ -69,6 +69,7 @@ class PlanFollower:
     ) -> None:
         self._spaces = spaces
         self._settings = settings
+        self._frames = frames
         self._joints = joints
         self._planner = Planner(settings, frames)
         self._outbox: list[Command] = []
@@ -92,6 +93,13 @@ class PlanFollower:
     def run(self) -> Run | None:
         """The plan under way."""
         return self._run
+
+    def limit(self, speeds: SpeedSettings) -> None:
+        """Keeps to other speeds from now on."""
+        self._settings = replace(self._settings, speed=speeds)
+        self._planner = Planner(self._settings, self._frames)
+        if self._run is not None and isinstance(self._run.motion, Stream):
+            self._run.motion.limit(speeds)
 
     def take(self) -> Sequence[Command]:
         """What to tell the controllers now."""

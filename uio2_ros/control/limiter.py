@@ -21,7 +21,7 @@ class Limiter:
 
     def __init__(self, axes: Axes, start: Array, period_s: float) -> None:
         """start: (D,) where each axis is; NaN where nobody knows: there the first target is."""
-        self._axes = axes
+        self.axes = axes
         self._period_s = self._longest_s = period_s
         self.value: Array = np.where(axes.is_relative, 0.0, start.astype(float))
         """(D,) where each axis is; of relative motions: what they are ahead, - what is left."""
@@ -32,7 +32,7 @@ class Limiter:
 
         target: where to be at its end; of relative motions: what is to be moved in it.
         """
-        axes, period_s = self._axes, self._period_s
+        axes, period_s = self.axes, self._period_s
         jumps = np.isnan(self.value) | axes.has_levels
         due = np.where(axes.is_relative, target, 0.0)
         target = np.where(axes.is_relative, 0.0, np.clip(target, axes.low, axes.high))
@@ -52,7 +52,7 @@ class Limiter:
         are longer than expected would be overshot again and again.
         """
         extra_s = elapsed_s - self._period_s
-        self.value += np.where(self._axes.is_relative, self.speed * extra_s, 0.0)
+        self.value += np.where(self.axes.is_relative, self.speed * extra_s, 0.0)
         self._longest_s = max(self._period_s, elapsed_s, FORGETTING * self._longest_s)
 
     def copy(self) -> Limiter:
@@ -65,13 +65,13 @@ class Limiter:
         The speed v with v * period + v^2 / (2 * acceleration) = distance. As targets are within
         the range, braking for them is braking for its ends too.
         """
-        acceleration = self._axes.acceleration
-        period_s = np.where(self._axes.is_relative, self._longest_s, self._period_s)
+        acceleration = self.axes.acceleration
+        period_s = np.where(self.axes.is_relative, self._longest_s, self._period_s)
         finite = np.where(np.isfinite(acceleration), acceleration, 1.0)
         slowing = finite * (np.sqrt(period_s**2 + 2 * distance / finite) - period_s)
         return np.where(np.isfinite(acceleration), slowing, distance / period_s)
 
     def _kept_in_range(self, before: Array, after: Array) -> Array:
         """Against rounding; who starts outside comes back at the speed allowed."""
-        low, high = np.minimum(before, self._axes.low), np.maximum(before, self._axes.high)
+        low, high = np.minimum(before, self.axes.low), np.maximum(before, self.axes.high)
         return np.clip(after, low, high)

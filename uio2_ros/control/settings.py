@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from uio2_ros.robot.poses import Quaternion, from_roll_pitch_yaw
-from uio2_ros.settings import group, setting
+from uio2_ros.settings import Effect, group, setting
 
 
 class Navigation(Enum):
@@ -23,6 +24,13 @@ class Arm(Enum):
 
     TRAJECTORY = "trajectory"
     FOLLOW_JOINT_TRAJECTORY = "follow_joint_trajectory"
+
+
+class Gripper(Enum):
+    """How openings reach a gripper."""
+
+    TOPIC = "topic"
+    PARALLEL_GRIPPER_COMMAND = "parallel_gripper_command"
 
 
 class Blend(Enum):
@@ -53,25 +61,30 @@ class BlendSettings:
     decay: float = setting(0.01, "how much less each newer chunk of an ensemble counts")
 
 
+def _limit(default: float, description: str, high: float, name: str) -> Any:
+    return setting(default, description, low=0.001, high=high, name=name, effect=Effect.NOW)
+
+
 @dataclass(frozen=True)
 class SpeedSettings:
-    """Speeds of discrete moves, and limits where an action space names none."""
+    """Speeds of discrete moves, and limits where an action space names none.
 
-    linear: float = setting(
-        0.25, "m/s of discrete moves and of poses without max_rate", low=0.001, name="speed.linear"
+    A new value counts for the chunks under way at once, and for discrete moves from the next plan.
+    """
+
+    linear: float = _limit(
+        0.25, "m/s of discrete moves and of poses without max_rate", 10.0, "speed.linear"
     )
-    angular: float = setting(0.5, "rad/s of the same", low=0.001, name="speed.angular")
-    joint: float = setting(
-        0.5, "rad/s or m/s of joints without max_rate", low=0.001, name="speed.joint"
+    angular: float = _limit(0.5, "rad/s of the same", 20.0, "speed.angular")
+    joint: float = _limit(0.5, "rad/s or m/s of joints without max_rate", 20.0, "speed.joint")
+    linear_acceleration: float = _limit(
+        0.5, "m/s^2, of velocities without max_rate", 50.0, "acceleration.linear"
     )
-    linear_acceleration: float = setting(
-        0.5, "m/s^2, of velocities without max_rate", low=0.001, name="acceleration.linear"
+    angular_acceleration: float = _limit(
+        1.0, "rad/s^2, of velocities without max_rate", 100.0, "acceleration.angular"
     )
-    angular_acceleration: float = setting(
-        1.0, "rad/s^2, of velocities without max_rate", low=0.001, name="acceleration.angular"
-    )
-    joint_acceleration: float = setting(
-        2.0, "rad/s^2 or m/s^2 of joints", low=0.001, name="acceleration.joint"
+    joint_acceleration: float = _limit(
+        2.0, "rad/s^2 or m/s^2 of joints", 200.0, "acceleration.joint"
     )
 
 
@@ -149,6 +162,7 @@ class BridgeSettings:
         name="goal_frame",
     )
     arm: Arm = setting(Arm.TRAJECTORY, "who carries out joint positions")
+    gripper: Gripper = setting(Gripper.TOPIC, "who carries out openings")
     origin: Origin = setting(
         Origin.STAMP, "when the first step of a chunk on plan is due", name="chunk.origin"
     )
@@ -168,4 +182,5 @@ class BridgeSettings:
         return (
             self.navigation is Navigation.NAVIGATE_TO_POSE
             or self.arm is Arm.FOLLOW_JOINT_TRAJECTORY
+            or self.gripper is Gripper.PARALLEL_GRIPPER_COMMAND
         )

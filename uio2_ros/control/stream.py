@@ -30,7 +30,7 @@ from uio2_ros.control.commands import (
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Progress
-from uio2_ros.control.settings import Arm, BridgeSettings
+from uio2_ros.control.settings import Arm, BridgeSettings, Gripper, SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
 from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D, from_roll_pitch_yaw
@@ -68,7 +68,7 @@ class Stream:
         self._joints = joints
         self._frame_id = frame_id
         self.placed = placed
-        self._axes = Axes.of(space, settings.speed)
+        self._axes = self._axes_of(settings.speed)
         self._blender = ChunkBlender(self._axes, settings.blend)
         self._limiter: Limiter | None = None
         self._goal_due = False
@@ -150,7 +150,18 @@ class Stream:
     def reported(self, failure: PlanError | None) -> None:
         self._goal_open, self._failure = False, failure
 
+    def limit(self, speeds: SpeedSettings) -> None:
+        """Keeps to other speeds from now on."""
+        self._axes = self._axes_of(speeds)
+        self._blender.axes = self._axes
+        if self._limiter is not None:
+            self._limiter.axes = self._axes
+
     # Inside.
+
+    def _axes_of(self, speeds: SpeedSettings) -> Axes:
+        by_action = self._settings.gripper is Gripper.PARALLEL_GRIPPER_COMMAND
+        return Axes.of(self.space, speeds, grippers_jump=by_action)
 
     @property
     def _sends_goals(self) -> bool:
@@ -287,17 +298,17 @@ class Stream:
 
     def _grip(self, values: Array) -> Iterator[Command]:
         """Only what is new: a gripper command is an event for most grippers."""
-        for name, position in self._changed(Drive.GRIPPER, values):
-            yield GripperCommand(name, position)
+        for item, position in self._changed(Drive.GRIPPER, values):
+            yield GripperCommand(joint_name(item), position, item.max_rate)
 
     def _switch(self, values: Array) -> Iterator[Command]:
         """Only what is new, too."""
-        for name, level in self._changed(Drive.SWITCH, values):
-            yield SwitchCommand(name, level)
+        for item, level in self._changed(Drive.SWITCH, values):
+            yield SwitchCommand(joint_name(item), level)
 
-    def _changed(self, drive: Drive, values: Array) -> Iterator[tuple[str, float]]:
+    def _changed(self, drive: Drive, values: Array) -> Iterator[tuple[Dimension, float]]:
         for index in self._indices(drive):
-            name, value = joint_name(self.space.dimensions[index]), float(values[index])
-            if not math.isnan(value) and self._told.get(name) != value:
-                self._told[name] = value
-                yield name, value
+            item, value = self.space.dimensions[index], float(values[index])
+            if not math.isnan(value) and self._told.get(item.name) != value:
+                self._told[item.name] = value
+                yield item, value

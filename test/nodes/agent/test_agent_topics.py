@@ -86,11 +86,11 @@ def test_timings_add_up(robot: Robot) -> None:
 
 
 def test_plan_is_in_the_frame_of_its_action_space(robot: Robot) -> None:
-    robot.listen("/plan", Plan)
+    robot.listen("/agent/plan", Plan)
     robot.listen("/markers", MarkerArray)
     shown = robot.show()
     result = robot.ask("put the cup on the tray", task="next_action")
-    plan = robot.heard("/plan", lambda heard: heard.header.stamp == shown.header.stamp)
+    plan = robot.heard("/agent/plan", lambda heard: heard.header.stamp == shown.header.stamp)
     assert plan == result.plan
     assert plan.header.stamp == shown.header.stamp
     assert plan.header.frame_id == "base_link"

@@ -76,7 +76,7 @@ class Sender(Robot):
 
     def send(self, plan: Plan) -> None:
         """Publishes it."""
-        self.publish("plan", plan, 10)
+        self.publish("agent/plan", plan, 10)
 
     # Effects.
 

@@ -1,8 +1,9 @@
-"""Stand-ins for nav2 and a joint trajectory controller: they wait, report, and can be cancelled.
+"""Stand-ins for nav2 and the controllers of an arm and its gripper: they wait and report.
 
 A process of its own; its output tells what happened. Parameters of goals that come later:
 `seconds` they take, `verdict` succeed, abort or reject; of all: `preempts`, whether a newer goal
-ends the older, `cancellable`. The arm is where its goals end, and where `trajectory` sends it.
+ends the older, and `cancellable`, which the gripper always is. The arm is where its goals end, and
+where `trajectory` sends it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from typing import Any
 
 import rclpy
-from control_msgs.action import FollowJointTrajectory
+from control_msgs.action import FollowJointTrajectory, ParallelGripperCommand
 from nav2_msgs.action import NavigateToPose
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -47,6 +48,7 @@ class Controllers(Node):
         for kind, name, execute in (
             (NavigateToPose, "navigate_to_pose", self._navigate),
             (FollowJointTrajectory, "follow_joint_trajectory", self._follow),
+            (ParallelGripperCommand, "gripper_controller/gripper_cmd", self._grip),
         ):
             ActionServer(
                 self,
@@ -68,8 +70,8 @@ class Controllers(Node):
         self._positions = tuple(trajectory.points[-1].positions)
 
     def _judge_cancel(self, goal: ServerGoalHandle) -> CancelResponse:
-        del goal
-        accepts = self.get_parameter("cancellable").value
+        is_grip = isinstance(goal.request, ParallelGripperCommand.Goal)
+        accepts = is_grip or self.get_parameter("cancellable").value
         print(f"cancel {'accepted' if accepts else 'refused'}", flush=True)
         return CancelResponse.ACCEPT if accepts else CancelResponse.REJECT
 
@@ -99,6 +101,13 @@ class Controllers(Node):
             self._move(goal.request.trajectory)
         code = 0 if ending == "succeeded" else FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED
         return FollowJointTrajectory.Result(error_code=code, error_string="off" if code else "")
+
+    def _grip(self, goal: ServerGoalHandle) -> ParallelGripperCommand.Result:
+        command = goal.request.command
+        told = f"{command.name[0]} to {command.position[0]:.2f} at {command.velocity[0]:.2f}"
+        print(f"grip: {told}", flush=True)
+        ending = self._carry_out("grip", goal, lambda _: None)
+        return ParallelGripperCommand.Result(reached_goal=ending == "succeeded")
 
     def _carry_out(self, name: str, goal: ServerGoalHandle, feed_back: Any) -> str:
         self._newest[name] = goal

@@ -28,6 +28,7 @@ def bridge(start: Callable[..., AgentProcess]) -> AgentProcess:
         "bridge",
         navigation="navigate_to_pose",
         arm="follow_joint_trajectory",
+        gripper="parallel_gripper_command",
         controller_wait=1.0,
         max_age=60.0,
     )
@@ -102,6 +103,25 @@ def test_chunk_becomes_one_goal_of_the_arm(
     assert result.error_code == 0, result.error_msg
     arm.wait_until_logged("points to 0.07")
     arm.wait_until_logged("follow: succeeded")
+
+
+def test_gripper_is_told_each_opening_once_with_its_speed(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    gripper = controllers(seconds=0.1)
+    result = sender.carry_out(sender.arm([[0.0, *HOME, 0.02]] * 3 + [[0.0, *HOME, 0.06]] * 3))
+    assert result.error_code == 0, result.error_msg
+    gripper.wait_until_logged("grip: finger_joint to 0.06 at 0.10")
+    said = gripper.process.log.read_text()
+    assert said.count("grip: finger_joint to 0.02") == said.count("grip: finger_joint to 0.06") == 1
+
+
+def test_gripper_that_fails_fails_its_plan(
+    sender: Sender, controllers: Callable[..., Watched]
+) -> None:
+    controllers(seconds=0.1, verdict="abort")
+    result = sender.carry_out(sender.arm([[0.0, *HOME, 0.03]] * 8))
+    assert result.error_code == ExecutePlan.Result.CONTROLLER_FAILED
 
 
 def test_cancelled_plan_cancels_the_goal_of_the_controller(

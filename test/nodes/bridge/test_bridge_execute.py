@@ -10,6 +10,9 @@ from geometry_msgs.msg import PoseStamped, TwistStamped
 from nodes.agent_process import AgentProcess
 from nodes.bridge.sender import FirstFeedback, Sender
 from nodes.robot import done, wait_until
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
@@ -144,6 +147,23 @@ def test_failed_pick_halts_whoever_executes(sender: Sender) -> None:
     result = sender.finish(handle)[1]
     assert (result.error_code, result.steps_done) == (ExecutePlan.Result.CONTROLLER_FAILED, 0)
     assert sender.heard("trajectory_execution_event").data == "stop"
+
+
+def test_speeds_can_be_changed_in_their_range_and_nothing_else(sender: Sender) -> None:
+    def change(name: str, value: object) -> SetParametersResult:
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()]
+        )
+        return sender.call(SetParameters, "/bridge/set_parameters", request).results[0]
+
+    sender.hear("cmd_vel", TwistStamped)
+    assert change("speed.linear", 0.1).successful
+    assert sender.carry_out(sender.moves("forward")).error_code == 0
+    assert max(twist.twist.linear.x for twist in sender.messages("cmd_vel")) < 0.11
+    assert change("speed.linear", 0.5).successful
+    refused = change("speed.linear", 1000.0)
+    assert (refused.successful, "speed.linear" in refused.reason) == (False, True)
+    assert not change("frame", "map").successful
 
 
 def test_arm_and_gripper_are_told_on_topics(sender: Sender) -> None:

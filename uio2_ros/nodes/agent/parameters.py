@@ -71,6 +71,9 @@ class AgentSettings:
     depth_millimetres: bool = setting(
         False, "depth is 16UC1 in millimetres instead of 32FC1 in metres", effect=Effect.NOW
     )
+    plan_topic: str = setting(
+        "~/plan", "where plans are told; plan: as before, where nav2 tells its paths"
+    )
     publish_tf: bool = setting(False, "poses of answers are frames on /tf too", effect=Effect.NOW)
     tf_prefix: str = setting(
         "answer_", "what the names of these frames begin with", effect=Effect.NOW

@@ -42,13 +42,16 @@ FIELD_TYPES: dict[str, type[Any]] = {
     "keypoints": KeypointArray,
     "plan": Plan,
 }
-"""Fields of InstructionResult with a topic of the same name."""
+"""Fields of InstructionResult with a topic of their own."""
+PLAN_TOPIC = "~/plan"
+"""`plan` is where nav2 tells its paths; the parameter plan_topic says otherwise."""
+FIELD_TOPICS = {name: PLAN_TOPIC if name == "plan" else name for name in FIELD_TYPES}
 PICTURE_TOPICS = {"depth": "depth", "normals": "normals", "generated": "generated_image"}
 """Roles of pictures and their topics; masks are one image of labels."""
 TOPICS: dict[str, tuple[type[Any], QoSProfile | int]] = {
     "~/result": (InstructionResult, DEPTH),
     "~/asked": (Asked, DEPTH),
-    **{name: (kind, DEPTH) for name, kind in FIELD_TYPES.items()},
+    **{FIELD_TOPICS[name]: (kind, DEPTH) for name, kind in FIELD_TYPES.items()},
     **{topic: (Image, DEPTH) for topic in PICTURE_TOPICS.values()},
     "depth/camera_info": (CameraInfo, DEPTH),
     "mask": (Image, DEPTH),
@@ -65,10 +68,12 @@ class AnswerPublishers:
     """The topics of an agent's answers. They speak while the node is active; any thread."""
 
     def __init__(self, node: LifecycleNodeMixin) -> None:
-        """The node has the parameters action_spaces, publish_tf, tf_prefix, depth_millimetres."""
+        """The node has the parameters action_spaces, publish_tf, tf_prefix, depth_millimetres and
+        plan_topic.
+        """
         self._node = node
         self._topics = {
-            topic: node.create_lifecycle_publisher(kind, topic, qos)
+            topic: node.create_lifecycle_publisher(kind, self._chosen(topic), qos)
             for topic, (kind, qos) in TOPICS.items()
         }
         self._spaces_of_folder = functools.lru_cache(maxsize=1)(self._read_spaces)
@@ -87,9 +92,9 @@ class AnswerPublishers:
         self._say("~/result", message)
         if answer.error_code:
             return
-        for field in FIELD_TYPES:
+        for field, topic in FIELD_TOPICS.items():
             if field in outputs:
-                self._say(field, getattr(message, field))
+                self._say(topic, getattr(message, field))
         self._publish_pictures(answer, message, camera)
         for sound in message.audio:
             self._say("generated_audio", sound)
@@ -148,6 +153,9 @@ class AnswerPublishers:
         except ActionSpaceError as error:
             self._node.get_logger().error(f"paths of plans are not shown: {error}")
             return {}
+
+    def _chosen(self, topic: str) -> str:
+        return str(self._parameter("plan_topic")) if topic == PLAN_TOPIC else topic
 
     def _say(self, topic: str, message: Any) -> None:
         self._topics[topic].publish(message)

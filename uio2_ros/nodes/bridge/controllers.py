@@ -1,4 +1,4 @@
-"""Clients of controllers' action servers: nav2's NavigateToPose and FollowJointTrajectory.
+"""Clients of controllers' action servers: nav2's NavigateToPose, and those of ros2_control.
 
 nav2_msgs and control_msgs are imported only where their action is chosen, so that neither is
 needed otherwise.
@@ -17,9 +17,10 @@ from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from rclpy.action import ActionClient
 from rclpy.task import Future
+from sensor_msgs.msg import JointState
 
 from uio2_ros.control import Cause, PlanError
-from uio2_ros.control.commands import Goal, NavigationGoal, TrajectoryGoal
+from uio2_ros.control.commands import Goal, GripperCommand, NavigationGoal, TrajectoryGoal
 from uio2_ros.messages.commands import pose_stamped, trajectory_message
 
 _ENDINGS = {
@@ -251,11 +252,12 @@ class Controller:
 
     def _failure(self, status: int, result: Any) -> str:
         """Why a goal did not succeed; empty if it did."""
-        if status == GoalStatus.STATUS_SUCCEEDED and not result.error_code:
+        code = getattr(result, "error_code", 0)  # a gripper's has none
+        if status == GoalStatus.STATUS_SUCCEEDED and not code:
             return ""
         said = getattr(result, "error_msg", "") or getattr(result, "error_string", "")
         ending = _ENDINGS.get(status, "failed")
-        return f"the goal of {self.name} {ending}: error code {result.error_code} {said}".rstrip()
+        return f"the goal of {self.name} {ending}: error code {code} {said}".rstrip()
 
     def _hear(self, feedback: Any) -> None:
         """The distance left, as a fraction of the longest heard."""
@@ -265,12 +267,16 @@ class Controller:
             self._on_progress(1 - left / self._longest if self._longest else 0.0)
 
 
-def goal_message(kind: Any, goal: Goal) -> Any:
-    """The goal of NavigateToPose or FollowJointTrajectory."""
+def goal_message(kind: Any, goal: Goal | GripperCommand) -> Any:
+    """The goal of NavigateToPose, FollowJointTrajectory or ParallelGripperCommand."""
     if isinstance(goal, NavigationGoal):
         return kind.Goal(pose=pose_stamped(goal))
     if isinstance(goal, TrajectoryGoal):
         return kind.Goal(trajectory=trajectory_message(goal.joints, goal.points))
+    if isinstance(goal, GripperCommand):
+        speeds = [] if goal.speed is None else [goal.speed]
+        command = JointState(name=[goal.name], position=[goal.position], velocity=speeds)
+        return kind.Goal(command=command)
     raise TypeError(f"no action takes a {type(goal).__name__}")
 
 

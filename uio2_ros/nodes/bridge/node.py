@@ -1,6 +1,6 @@
 """bridge_node: plans in, commands for controllers out, and a watchdog between them.
 
-Plans come on `plan`, from an agent, or as goals of `~/execute`, from behaviour trees. One is
+Plans come on `plan_topic`, from an agent, or as goals of `~/execute`, from behaviour trees. One is
 carried out at a time. docs/controllers.md says what goes to which controller and what happens
 when something fails.
 """
@@ -22,6 +22,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
@@ -36,8 +37,9 @@ from uio2_ros.control import (
     Outcome,
     PlanError,
     PlanFollower,
+    SpeedSettings,
 )
-from uio2_ros.control.commands import JointPoint, TrajectoryGoal
+from uio2_ros.control.commands import GripperCommand, JointPoint, TrajectoryGoal
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.poses import transform_of
@@ -49,7 +51,7 @@ from uio2_ros.nodes.bridge.topics import CommandRouter
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import NameWatch, Standing
-from uio2_ros.nodes.parameters import declare_parameters, read_parameters
+from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
@@ -85,6 +87,8 @@ class BridgeNode(Node):
         """ValueError for parameters that do not fit, or an action that is not installed."""
         super().__init__("bridge", **arguments)
         declare_parameters(self, NodeSettings, Effect.RESTART)
+        self.add_on_set_parameters_callback(lambda changed: judge_parameters(NodeSettings, changed))
+        self.add_post_set_parameters_callback(self._on_parameters)
         self._node_settings = read_parameters(self, NodeSettings)
         settings = self._node_settings.control
         self._frames = FreshFrames(settings.tf_max_age_s)
@@ -97,8 +101,11 @@ class BridgeNode(Node):
             self._node_settings,
             self._on_controller_progress,
             self._on_controller,
+            self._on_gripper,
             self._on_stuck,
         )
+        self._gripping = 0
+        """Number of the run that told the gripper last."""
         self._halts: list[Future[str]] = []
         """Who waits to hear whether all goals that were cancelled have ended."""
         self._message: Plan | None = None
@@ -118,15 +125,20 @@ class BridgeNode(Node):
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
         self.get_logger().info(
-            f"ready: plans on {self.resolve_topic_name('plan')}, moves by "
+            f"ready: plans on {self.resolve_topic_name(self._node_settings.plan_topic)}, moves by "
             f"{settings.navigation.value}, arms by {settings.arm.value}"
         )
         report_s = self._node_settings.diagnostics_period_s
         self.create_timer(report_s, self._report, clock=real_time)
 
+    def _on_parameters(self, changed: list[Parameter[Any]]) -> None:
+        """Of those that may change, which are the speeds."""
+        del changed
+        self._follower.limit(read_parameters(self, SpeedSettings))
+
     def _subscribe(self) -> None:
         for kind, topic, callback, qos in (
-            (Plan, "plan", self._on_plan, 10),
+            (Plan, self._node_settings.plan_topic, self._on_plan, 10),
             (HistoryState, "history_state", self._on_agent, LATCHED),
             (JointState, "joint_states", self._on_joints, qos_profile_sensor_data),
             (Bool, "step_done", self._on_step_done, 10),
@@ -138,7 +150,7 @@ class BridgeNode(Node):
     # Carrying out.
 
     def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
-        """A goal: starts the plan, or goes on with it where `plan` brought it first."""
+        """A goal: starts the plan, or goes on with it where the topic brought it first."""
         now_s = self._now_s()
         run = self._follower.run
         is_under_way = run is not None and not run.on_demand and plan == self._message
@@ -246,6 +258,8 @@ class BridgeNode(Node):
     def _flush(self) -> None:
         now_s = self._now_s()
         for command in self._follower.take():
+            if isinstance(command, GripperCommand) and self._follower.run is not None:
+                self._gripping = self._follower.run.number
             self._router.send(command, now_s)
 
     def _now_s(self) -> float:
@@ -348,6 +362,12 @@ class BridgeNode(Node):
     def _on_controller(self, failure: PlanError | None) -> None:
         if self._follower.run is not None:
             self._follower.run.motion.reported(failure)
+
+    def _on_gripper(self, failure: PlanError | None) -> None:
+        """Nobody waits for a gripper: it may have closed on something. Its failure counts."""
+        run = self._follower.run
+        if failure is not None and run is not None and run.number == self._gripping:
+            run.motion.reported(failure)
 
     def _on_stuck(self, name: str, joints: tuple[str, ...]) -> None:
         """An arm whose controller does not end a trajectory is given one that stays."""

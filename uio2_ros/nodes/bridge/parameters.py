@@ -38,8 +38,9 @@ class NodeSettings:
 
     action_spaces: str = setting("", "folder of action-space files; empty: that of the package")
     follow: bool = setting(
-        False, "true: what comes on plan moves the robot at once; false: goals only"
+        False, "true: what comes on plan_topic moves the robot at once; false: goals only"
     )
+    plan_topic: str = setting("agent/plan", "where the agent tells its plans")
     control: BridgeSettings = group(BridgeSettings)
     agent_timeout_s: float = setting(
         3.0,
@@ -55,6 +56,9 @@ class NodeSettings:
     navigate_to_pose: str = setting("navigate_to_pose", "name of nav2's action")
     follow_joint_trajectory: str = setting(
         "follow_joint_trajectory", "name of the joint trajectory controller's action"
+    )
+    parallel_gripper_command: str = setting(
+        "gripper_controller/gripper_cmd", "name of the gripper controller's action"
     )
     controller_wait_s: float = setting(
         2.0, "seconds to wait for an action server", name="controller_wait"

@@ -14,7 +14,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from uio2_ros.control import Arm, BridgeSettings, Navigation, PlanError
+from uio2_ros.control import Arm, BridgeSettings, Gripper, Navigation, PlanError
 from uio2_ros.control.commands import (
     CancelGoals,
     Command,
@@ -61,12 +61,14 @@ class CommandRouter:
         node_settings: NodeSettings,
         on_progress: Callable[[float], None],
         on_end: Callable[[PlanError | None], None],
+        on_gripper_end: Callable[[PlanError | None], None],
         on_stuck: Callable[[str, tuple[str, ...]], None],
     ) -> None:
         """ValueError if an action that was chosen is not installed.
 
-        on_progress, on_end: of the newest goal of a controller; on_stuck: of a goal that its
-        controller does not end, once: the controller's name and the joints that it moves.
+        on_progress, on_end, on_gripper_end: of the newest goal of a controller; on_stuck: of a
+        goal that its controller does not end, once: the controller's name and the joints that it
+        moves.
         """
         self._stamped = node_settings.stamped_cmd_vel
         base = TwistStamped if self._stamped else Twist
@@ -92,7 +94,7 @@ class CommandRouter:
                 wait_s=node_settings.controller_wait_s,
                 cancel_s=node_settings.cancel_timeout_s,
                 on_progress=on_progress,
-                on_end=on_end,
+                on_end=on_gripper_end if goal is GripperCommand else on_end,
                 on_stuck=lambda message: on_stuck(name, joints_of(message)),
             )
             self._controllers[goal] = (controller, kind)
@@ -103,6 +105,9 @@ class CommandRouter:
         if settings.arm is Arm.FOLLOW_JOINT_TRAJECTORY:
             kind = action_type("control_msgs", "FollowJointTrajectory")
             connect(TrajectoryGoal, kind, node_settings.follow_joint_trajectory)
+        if settings.gripper is Gripper.PARALLEL_GRIPPER_COMMAND:
+            kind = action_type("control_msgs", "ParallelGripperCommand")
+            connect(GripperCommand, kind, node_settings.parallel_gripper_command)
 
     @property
     def controllers(self) -> tuple[Controller, ...]:
@@ -138,7 +143,7 @@ class CommandRouter:
             self._send_twist(command, now_s)
         elif isinstance(command, JointCommand):
             self._trajectory.publish(trajectory_message(command.joints, command.points))
-        elif isinstance(command, GripperCommand):
+        elif isinstance(command, GripperCommand) and GripperCommand not in self._controllers:
             self._gripper.publish(value_message(command.name, command.position, now_s))
         elif isinstance(command, SwitchCommand):
             self._switch.publish(value_message(command.name, command.level, now_s))

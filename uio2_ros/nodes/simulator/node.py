@@ -95,7 +95,7 @@ class SimNode(Node):  # type: ignore[misc]
             (TwistStamped, "cmd_vel", self._on_velocity, newest),
             (JointTrajectory, "trajectory", self._on_trajectory, newest),
             (String, "trajectory_execution_event", self._on_event, 10),
-            (Plan, "plan", self._on_plan, 10),
+            (Plan, self._settings.plan_topic, self._on_plan, 10),
         ):
             self.create_subscription(kind, topic, callback, qos)
 

@@ -48,7 +48,7 @@ class Publishers:
         self._clock = publisher(Clock, "/clock", NEWEST)
         self._image = publisher(Image, "image", NEWEST)
         self._camera_info = publisher(CameraInfo, "camera_info", NEWEST)
-        self._depth = publisher(Image, "depth", NEWEST)
+        self._depth = publisher(Image, "truth/depth", NEWEST)
         self._top = publisher(Image, "top/image", NEWEST)
         self._top_info = publisher(CameraInfo, "top/camera_info", NEWEST)
         self._audio = publisher(AudioChunk, "audio", QoSProfile(depth=50))

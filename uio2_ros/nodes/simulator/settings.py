@@ -23,7 +23,8 @@ class NodeSettings:
     camera: str = setting(
         "", "whose pictures are on image: front, top, base; empty: the robot's first"
     )
-    follow: bool = setting(False, "carry out what comes on plan, without a bridge")
+    follow: bool = setting(False, "carry out what comes on plan_topic, without a bridge")
+    plan_topic: str = setting("agent/plan", "where the agent tells its plans")
     audio_period_s: float = setting(
         0.1, "seconds of sound in a chunk", low=0.01, high=1.0, name="audio_period"
     )
