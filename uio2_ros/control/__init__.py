@@ -7,11 +7,11 @@ the commands of each control period. `uio2_ros.nodes.bridge` connects this to to
 from uio2_ros.control.axes import Axes, Drive, drive_of
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
-from uio2_ros.control.follower import Outcome, PlanFollower, Run
+from uio2_ros.control.follower import Outcome, PlanFollower, PlanRun
 from uio2_ros.control.frames import FreshFrames
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
-from uio2_ros.control.motion import Motion, Progress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.settings import (
     Arm,
     Blend,
@@ -50,9 +50,9 @@ __all__ = [
     "PickPlaceSettings",
     "PlanError",
     "PlanFollower",
+    "PlanProgress",
+    "PlanRun",
     "Pose3D",
-    "Progress",
-    "Run",
     "SpeedSettings",
     "drive_of",
 ]

@@ -15,7 +15,7 @@ from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistR
 from uio2_ros.control.frames import FreshFrames
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
-from uio2_ros.control.motion import Motion, Progress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.planning import Planner, space_of
 from uio2_ros.control.settings import BridgeSettings, SpeedSettings
 from uio2_ros.control.stream import Stream
@@ -39,7 +39,7 @@ class Outcome:
 
 
 @dataclass
-class Run:
+class PlanRun:
     """A plan that is carried out. number counts runs; on_demand: somebody waits for its end."""
 
     number: int
@@ -50,7 +50,7 @@ class Run:
     end_s: float
     on_demand: bool
     on_end: Callable[[Outcome], None]
-    progress: Progress
+    progress: PlanProgress
 
 
 def _nobody(outcome: Outcome) -> None:
@@ -73,7 +73,7 @@ class PlanFollower:
         self._joints = joints
         self._planner = Planner(settings, frames)
         self._outbox: list[Command] = []
-        self._run: Run | None = None
+        self._run: PlanRun | None = None
         self._handed_over: dict[str, HandOver] = {}
         """The newest of each action space: whoever executes its poses may outlast it."""
         self._driven: set[TwistRole] = set()
@@ -90,7 +90,7 @@ class PlanFollower:
         """Steps of chunks that were over before they came."""
 
     @property
-    def run(self) -> Run | None:
+    def run(self) -> PlanRun | None:
         """The plan under way."""
         return self._run
 
@@ -115,7 +115,7 @@ class PlanFollower:
         on_demand: bool = False,
         timeout_s: float = 0.0,
         on_end: Callable[[Outcome], None] = _nobody,
-    ) -> Run:
+    ) -> PlanRun:
         """Carries out a plan about the world at `stamp_s`, instead of the one under way.
 
         on_demand: somebody chose to carry it out now, so its first step is due now, and it may
@@ -131,7 +131,7 @@ class PlanFollower:
         self._replace(motion, now_s)
         self._number += 1
         timeout_s = timeout_s or self._settings.timeout_s
-        self._run = Run(
+        self._run = PlanRun(
             number=self._number,
             plan=plan,
             motion=motion,
@@ -140,7 +140,7 @@ class PlanFollower:
             end_s=now_s + timeout_s,
             on_demand=on_demand,
             on_end=on_end,
-            progress=Progress(0, len(plan.steps), 0.0),
+            progress=PlanProgress(0, len(plan.steps), 0.0),
         )
         return self._run
 
@@ -194,7 +194,7 @@ class PlanFollower:
         self._repeat_zeros(self._driven - told)  # what moved before may be nothing to this motion
         self._driven |= told
 
-    def _watch(self, run: Run, before_s: float, now_s: float) -> None:
+    def _watch(self, run: PlanRun, before_s: float, now_s: float) -> None:
         if now_s < before_s:
             raise PlanError(
                 Cause.STALE_PLAN,

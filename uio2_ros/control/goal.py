@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from uio2_ros.control.commands import Command, Goal
-from uio2_ros.control.motion import Progress
+from uio2_ros.control.motion import PlanProgress
 from uio2_ros.robot.plan_errors import PlanError
 
 
@@ -38,13 +38,13 @@ class GoalMotion:
         del now_s
         return []
 
-    def progress(self, now_s: float) -> Progress:
+    def progress(self, now_s: float) -> PlanProgress:
         del now_s
         if self._failure is not None:
             raise self._failure
         fraction = 1.0 if self._done else self._fraction
         step = min(int(fraction * self._steps), self._steps - 1)
-        return Progress(step, self._steps, fraction, self._done)
+        return PlanProgress(step, self._steps, fraction, self._done)
 
     def advanced(self, fraction: float) -> None:
         self._fraction = min(max(fraction, self._fraction), 1.0)

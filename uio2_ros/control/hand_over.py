@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from uio2_ros.control.commands import Command, Halt, PoseCommand
-from uio2_ros.control.motion import Progress
+from uio2_ros.control.motion import PlanProgress
 from uio2_ros.control.settings import HandOverSettings
 from uio2_ros.robot.plan_errors import Cause, PlanError
 
@@ -46,14 +46,14 @@ class HandOver:
         del now_s
         return [Halt(), *self._at_halt]
 
-    def progress(self, now_s: float) -> Progress:
+    def progress(self, now_s: float) -> PlanProgress:
         """Goes on to the next step when this one is reported, or has had its time."""
         if self._told and self._is_over(now_s):
             self._step += 1
             self._told = False
         steps = len(self._steps)
         done = self._step == steps
-        return Progress(min(self._step, steps - 1), steps, self._step / steps, done)
+        return PlanProgress(min(self._step, steps - 1), steps, self._step / steps, done)
 
     def advanced(self, fraction: float) -> None:
         """Poses on topics have no feedback."""

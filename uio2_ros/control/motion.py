@@ -11,7 +11,7 @@ from uio2_ros.robot.plan_errors import PlanError
 
 
 @dataclass(frozen=True)
-class Progress:
+class PlanProgress:
     """How far a plan is: the step being carried out, counted from 0, and the fraction done."""
 
     step: int
@@ -38,7 +38,7 @@ class Motion(Protocol):
     def halt(self, now_s: float) -> Sequence[Command]:
         """What makes the robot stay where it is, besides velocities 0 and no goals."""
 
-    def progress(self, now_s: float) -> Progress:
+    def progress(self, now_s: float) -> PlanProgress:
         """How far it is. PlanError if it cannot go on."""
 
     def advanced(self, fraction: float) -> None:

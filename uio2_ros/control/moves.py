@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from uio2_ros.control.axes import SLOTS, slot_of
 from uio2_ros.control.commands import Command, TwistCommand, TwistRole
-from uio2_ros.control.motion import Progress
+from uio2_ros.control.motion import PlanProgress
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.plan_errors import PlanError
@@ -116,7 +116,7 @@ class TimedMoves:
         del now_s
         return []
 
-    def progress(self, now_s: float) -> Progress:
+    def progress(self, now_s: float) -> PlanProgress:
         elapsed_s = 0.0 if self._begin_s is None else now_s - self._begin_s
         step, steps = 0, len(self._ramps)
         total_s = sum(ramp.duration_s for ramp in self._ramps)
@@ -125,7 +125,9 @@ class TimedMoves:
             end_s += ramp.duration_s
             step += elapsed_s >= end_s
         done = elapsed_s >= total_s
-        return Progress(min(step, steps - 1), steps, elapsed_s / total_s if not done else 1.0, done)
+        return PlanProgress(
+            min(step, steps - 1), steps, elapsed_s / total_s if not done else 1.0, done
+        )
 
     def advanced(self, fraction: float) -> None:
         """Time alone tells how far the moves are."""

@@ -29,7 +29,7 @@ from uio2_ros.control.commands import (
 )
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
-from uio2_ros.control.motion import Progress
+from uio2_ros.control.motion import PlanProgress
 from uio2_ros.control.settings import Arm, BridgeSettings, Gripper, SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
 from uio2_ros.robot.plan_errors import Cause, PlanError
@@ -133,7 +133,7 @@ class Stream:
         holds = self.joints and not self._sends_goals
         return [*([self._joint_command(values)] if holds else []), *self._pose(values, now_s)]
 
-    def progress(self, now_s: float) -> Progress:
+    def progress(self, now_s: float) -> PlanProgress:
         """Over when the last step is, positions are reached and the controller says so."""
         if self._failure is not None:
             raise self._failure
@@ -142,7 +142,7 @@ class Stream:
         fraction = min(max((now_s - self._began_s) / length_s, 0.0), 1.0)
         over = now_s >= chunk.end_s and self._is_settled(now_s) and not self._goal_open
         done = over and self._is_reached(now_s)
-        return Progress(min(chunk.passed(now_s), steps - 1), steps, fraction, done)
+        return PlanProgress(min(chunk.passed(now_s), steps - 1), steps, fraction, done)
 
     def advanced(self, fraction: float) -> None:
         """The clock tells how far the steps are."""

@@ -45,9 +45,9 @@ from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.msg import HistoryState, Plan
-from uio2_ros.nodes.bridge.offers import Offers
+from uio2_ros.nodes.bridge.command_router import CommandRouter
 from uio2_ros.nodes.bridge.parameters import NodeSettings
-from uio2_ros.nodes.bridge.topics import CommandRouter
+from uio2_ros.nodes.bridge.services import BridgeServices
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import NameWatch, Standing
@@ -120,7 +120,7 @@ class BridgeNode(Node):
             self.get_fully_qualified_name(), self.get_node_names_and_namespaces
         )
         self._standing = Standing.ALONE
-        self._offers: Offers | None = self._offer()
+        self._offered: BridgeServices | None = self._offer_services()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
@@ -279,8 +279,8 @@ class BridgeNode(Node):
         self._follower.tick(now_s)
         self._flush()
         run = self._follower.run
-        if run is not None and run.on_demand and self._offers is not None:
-            self._offers.goals.feed_back(run, now_s)
+        if run is not None and run.on_demand and self._offered is not None:
+            self._offered.goals.feed_back(run, now_s)
 
     def _on_plan(self, message: Plan) -> None:
         if not message.steps:
@@ -379,8 +379,8 @@ class BridgeNode(Node):
 
     # Twins.
 
-    def _offer(self) -> Offers:
-        return Offers(self, self, self._node_settings.client)
+    def _offer_services(self) -> BridgeServices:
+        return BridgeServices(self, self, self._node_settings.client)
 
     def _watch_name(self) -> None:
         """Who came second takes back what it offers: its answers would pass for the first's."""
@@ -389,12 +389,12 @@ class BridgeNode(Node):
             if before is not Standing.SECOND:
                 self.stop(Cause.DUPLICATE_NODE, TWINS[Standing.SECOND])
                 self.get_logger().error(TWINS[Standing.SECOND])
-            if self._offers is not None and self._offers.is_idle:
-                self._offers.withdraw()
-                self._offers = None
+            if self._offered is not None and self._offered.is_idle:
+                self._offered.withdraw()
+                self._offered = None
             return
-        if self._offers is None:
-            self._offers = self._offer()
+        if self._offered is None:
+            self._offered = self._offer_services()
             self.get_logger().info("alone under this name again: plans are carried out")
         if self._standing is Standing.FIRST and before is Standing.ALONE:
             self.get_logger().warning(TWINS[Standing.FIRST])

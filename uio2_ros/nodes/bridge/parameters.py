@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from uio2_ros.control import BridgeSettings, Run
+from uio2_ros.control import BridgeSettings, PlanRun
 from uio2_ros.settings import group, setting
 
 
@@ -27,7 +27,7 @@ class ClientSettings:
     )
     watched: Watched = setting(Watched.VELOCITIES, "goals that stop then")
 
-    def watches(self, run: Run) -> bool:
+    def watches(self, run: PlanRun) -> bool:
         """Whether a plan is to end with its client."""
         return self.watched is Watched.ALL or run.motion.drives
 

@@ -14,7 +14,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 
 from uio2_ros.action import ExecutePlan
-from uio2_ros.control import Cause, Outcome, PlanError, Run
+from uio2_ros.control import Cause, Outcome, PlanError, PlanRun
 from uio2_ros.msg import Plan
 from uio2_ros.nodes.bridge.client_watch import ClientWatch
 from uio2_ros.nodes.bridge.parameters import ClientSettings
@@ -23,7 +23,7 @@ from uio2_ros.nodes.deferred import result_of
 FEEDBACK_PERIOD_S = 0.2
 
 
-class Executor(Protocol):
+class PlanExecutor(Protocol):
     """Who carries plans out."""
 
     def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
@@ -36,10 +36,10 @@ class Executor(Protocol):
         """Which controllers go on though they were cancelled, once all had their time to end."""
 
 
-class Goals:
+class ExecuteServer:
     """The action server. The spinning thread; a newer goal ends the older."""
 
-    def __init__(self, node: Node, executor: Executor, settings: ClientSettings) -> None:
+    def __init__(self, node: Node, executor: PlanExecutor, settings: ClientSettings) -> None:
         self._node = node
         self._executor = executor
         self._settings = settings
@@ -70,7 +70,7 @@ class Goals:
         self._server.destroy()
         self._node.destroy_publisher(self._feedback)
 
-    def feed_back(self, run: Run, now_s: float) -> None:
+    def feed_back(self, run: PlanRun, now_s: float) -> None:
         """Tells the caller how far the plan is; call in each period of a run on demand.
 
         Stops the plan when the caller is gone.

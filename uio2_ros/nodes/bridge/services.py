@@ -9,18 +9,18 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
 from uio2_ros.control import Cause
-from uio2_ros.nodes.bridge.goals import Executor, Goals
+from uio2_ros.nodes.bridge.execute_server import ExecuteServer, PlanExecutor
 from uio2_ros.nodes.bridge.parameters import ClientSettings
 
 
-class Bridge(Executor, Protocol):
+class Bridge(PlanExecutor, Protocol):
     """Who does what is asked for here."""
 
     def enable(self, enabled: bool) -> None:
         """Carries plans out, or stops and carries none out."""
 
 
-class Offers:
+class BridgeServices:
     """Two services and an action server. The spinning thread."""
 
     def __init__(self, node: Node, bridge: Bridge, clients: ClientSettings) -> None:
@@ -32,7 +32,7 @@ class Offers:
             node.create_service(Trigger, "~/stop", self._on_stop, callback_group=waiting),
             node.create_service(SetBool, "~/enable", self._on_enable, callback_group=waiting),
         )
-        self.goals = Goals(node, bridge, clients)
+        self.goals = ExecuteServer(node, bridge, clients)
 
     @property
     def is_idle(self) -> bool:
@@ -40,7 +40,7 @@ class Offers:
         return self.goals.is_idle and not self._unanswered
 
     def withdraw(self) -> None:
-        """Offers nothing any longer; only when idle."""
+        """BridgeServices nothing any longer; only when idle."""
         for service in self._services:
             self._node.destroy_service(service)
         self.goals.destroy()
