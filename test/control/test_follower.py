@@ -165,6 +165,7 @@ def test_clock_that_stands_for_too_long_is_noticed() -> None:
     watch = ClockWatch(timeout_s=1.0)
     assert [watch.stands(5.0, steady_s) for steady_s in (0.0, 0.9, 1.1)] == [False, False, True]
     assert [watch.stands(5.1, 1.2), watch.stands(5.1, 2.3)] == [False, True]
+    assert ClockWatch(timeout_s=1.0).stands(0.0, 0.0)  # simulated time that never came
     forever = ClockWatch(timeout_s=0.0)
     assert [forever.stands(5.0, steady_s) for steady_s in (0.0, 1e6)] == [False, False]
 

@@ -16,4 +16,5 @@ class ClockWatch:
         """Whether the clock, which shows now_s, has stood for too long; call in each period."""
         if now_s != self._now_s:
             self._now_s, self._moved_s = now_s, steady_s
-        return 0 < self._timeout_s < steady_s - self._moved_s
+        stood_s = steady_s - self._moved_s if now_s > 0 else float("inf")  # 0: it never came
+        return 0 < self._timeout_s < stood_s
