@@ -31,7 +31,7 @@ from uio2_ros.nodes.agent.markers import marker_array
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.camera_model import CameraModel
-from uio2_ros.viewing.heard_answer import Heard
+from uio2_ros.viewing.published_answer import PublishedAnswer
 from uio2_ros.viewing.scene import Scene
 from uio2_ros.viewing.shapes import Dots
 
@@ -237,7 +237,7 @@ def depth_in(scene: Scene) -> float | None:
 
 
 def test_markers_depth_and_camera_are_one_scene() -> None:
-    heard = Heard()
+    heard = PublishedAnswer()
     for topic, message in messages().items():
         heard.take(topic, message)
     assert heard.drawn == heard.marked == 7_000_000_001
@@ -249,7 +249,7 @@ def test_markers_depth_and_camera_are_one_scene() -> None:
 
 
 def test_depth_of_another_picture_is_not_shown() -> None:
-    heard, said = Heard(), messages()
+    heard, said = PublishedAnswer(), messages()
     said["depth"].header = header(8_000_000_000, "camera_optical_frame")
     for topic, message in said.items():
         heard.take(topic, message)
@@ -257,7 +257,7 @@ def test_depth_of_another_picture_is_not_shown() -> None:
 
 
 def test_depth_in_millimetres_is_the_same() -> None:
-    heard, said = Heard(), messages()
+    heard, said = PublishedAnswer(), messages()
     said["depth"] = depth_message(np.full((48, 64), 2.0, np.float32), HEADER, millimetres=True)
     for topic, message in said.items():
         heard.take(topic, message)

@@ -1,7 +1,7 @@
 import pytest
 
 from uio2_ros.decoding import read_runs
-from uio2_ros.decoding.reading import Place, confidence
+from uio2_ros.decoding.reading import LocationToken, confidence
 
 
 def test_tokens_are_cut_where_locations_begin(words, boxes_text):
@@ -27,6 +27,6 @@ def test_probabilities_must_fit_the_tokens(words):
 
 
 def test_confidence_is_the_geometric_mean():
-    places = [Place(0, 0.0, probability) for probability in (0.5, 0.125)]
+    places = [LocationToken(0, 0.0, probability) for probability in (0.5, 0.125)]
     assert confidence(places) == pytest.approx(0.25)
-    assert confidence([Place(0, 0.0, 0.0)]) == 0.0
+    assert confidence([LocationToken(0, 0.0, 0.0)]) == 0.0

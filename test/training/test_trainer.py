@@ -19,7 +19,7 @@ from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.processing.example import Example
 from uio2_ros.training.config import DataSettings, LoraSettings, OptimizerSettings, TrainingConfig
 from uio2_ros.training.objectives import AnswerObjective
-from uio2_ros.training.trainer import Step, Trainer
+from uio2_ros.training.trainer import OptimizerStep, Trainer
 
 TEXTS = ("find the red mug", "how many cubes", "put it in the bowl", "is there a ball here")
 ANSWERS = ("there", "two of them", "yes", "no")
@@ -59,11 +59,11 @@ def examples(model: UnifiedIO, tokenizer: Tokenizer) -> list[Example]:
     ]
 
 
-def step_of(model: UnifiedIO, tokenizer: Tokenizer, *sizes: int) -> Step:
+def step_of(model: UnifiedIO, tokenizer: Tokenizer, *sizes: int) -> OptimizerStep:
     made, collate = examples(model, tokenizer), Processor(model.config, tokenizer).collate
     edges = np.cumsum([0, *sizes]).tolist()
     batches = [collate(made[a:b]) for a, b in pairwise(edges)]
-    return Step(tuple(batches), 0, {"drawn": 4})
+    return OptimizerStep(tuple(batches), 0, {"drawn": 4})
 
 
 def weights(trainer: Trainer) -> torch.Tensor:
@@ -87,7 +87,7 @@ def test_packed_rows_give_the_loss_of_unpacked_ones(model: UnifiedIO, tokenizer:
     losses = []
     for rows in (None, [0, 1, 0, 1], [0, 0, 0, 0]):
         fresh = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
-        step = Step((collate(made, rows=rows),), 0, {})
+        step = OptimizerStep((collate(made, rows=rows),), 0, {})
         losses.append(learning(fresh, config()).train_step(step).losses["text"])
     assert losses == pytest.approx([losses[0]] * 3, abs=1e-4)
 
@@ -179,7 +179,7 @@ from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.training.checkpoints import whole
 from uio2_ros.training.objectives import AnswerObjective
-from uio2_ros.training.trainer import Step, Trainer
+from uio2_ros.training.trainer import OptimizerStep, Trainer
 
 dist.init_process_group("gloo")
 rank = dist.get_rank()
@@ -189,7 +189,7 @@ trainer = learning(model, config(sharded={sharded}))
 made = examples(model, tokenizer)[2 * rank : 2 * rank + 2]
 batch = Processor(model.config, tokenizer).collate(made)
 for _ in range(2):
-    trainer.train_step(Step((batch,), rank, {{"drawn": 2}}))
+    trainer.train_step(OptimizerStep((batch,), rank, {{"drawn": 2}}))
 trainer.save(Path({folder!r}))
 after = {{name: whole(p).detach() for name, p in trainer.weights.named.items()}}
 if rank == 0:

@@ -32,14 +32,14 @@ TABLE = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 def nodes() -> dict[str, dict[str, Setting]]:
     """The parameters of every node, by its name."""
     from uio2_ros.nodes.agent.parameters import AgentSettings
-    from uio2_ros.nodes.bridge.parameters import NodeSettings as BridgeSettings
-    from uio2_ros.nodes.simulator.settings import NodeSettings as SimulatorSettings
+    from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
+    from uio2_ros.nodes.simulator.settings import SimulatorSettings
     from uio2_ros.nodes.sources.camera import CameraSettings
     from uio2_ros.nodes.sources.microphone import MicrophoneSettings
 
     kinds: dict[str, type[Any]] = {
         "agent": AgentSettings,
-        "bridge": BridgeSettings,
+        "bridge": BridgeNodeSettings,
         "camera": CameraSettings,
         "microphone": MicrophoneSettings,
         "simulator": SimulatorSettings,

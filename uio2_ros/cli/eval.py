@@ -16,7 +16,7 @@ from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
 if TYPE_CHECKING:
     from uio2_ros.evaluation.jobs import Done, Job
-    from uio2_ros.evaluation.run import Progress
+    from uio2_ros.evaluation.run import RunProgress
     from uio2_ros.evaluation.run_folder import RunFolder
     from uio2_ros.evaluation.run_settings import RunSettings
 
@@ -168,7 +168,7 @@ class _ProgressLine:
         self._shown_s = -LINE_PERIOD_S
         self._open = False
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: RunProgress) -> None:
         now_s = time.monotonic()
         if not self._in_terminal and now_s - self._shown_s < LINE_PERIOD_S:
             return

@@ -22,7 +22,7 @@ from uio2_ros.client import AgentClient
 from uio2_ros.robot.errors import InstructionError, InvalidInputError
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import suggest
-from uio2_ros.viewing.heard_answer import Heard
+from uio2_ros.viewing.published_answer import PublishedAnswer
 
 DEFAULT_OUTPUT = Path("uio2_snapshot.png")
 DEFAULT_SIZE = (1500, 700)
@@ -109,7 +109,7 @@ def _view(text: str) -> str | Angles:
     return Angles(elevation, azimuth)
 
 
-def _heard(arguments: argparse.Namespace) -> Heard:
+def _heard(arguments: argparse.Namespace) -> PublishedAnswer:
     if arguments.recording is not None:
         return recorded(arguments.recording, arguments.namespace, arguments.until)
     with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
@@ -142,10 +142,12 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace) -> int:
     return int(answer.stamp_ns)
 
 
-def _shown(listener: TopicListener, stamp_ns: int | None, end_s: float, wait_s: float) -> Heard:
+def _shown(
+    listener: TopicListener, stamp_ns: int | None, end_s: float, wait_s: float
+) -> PublishedAnswer:
     """What is shown of the answer about the picture of `stamp_ns`, or of the last one."""
 
-    def is_whole(heard: Heard) -> bool:
+    def is_whole(heard: PublishedAnswer) -> bool:
         return heard.drawn == heard.marked is not None and stamp_ns in (None, heard.marked)
 
     heard = listener.when(is_whole, max(1.0, end_s - time.monotonic()))
@@ -160,13 +162,13 @@ def _shown(listener: TopicListener, stamp_ns: int | None, end_s: float, wait_s: 
     return heard
 
 
-def _missing(heard: Heard) -> str:
+def _missing(heard: PublishedAnswer) -> str:
     if not heard.has_camera:
         return "camera_info is silent: the camera's view is not shown"
     return "TF does not connect all frames: what lies in others stands in a scene of its own"
 
 
-def _render(heard: Heard, arguments: argparse.Namespace) -> npt.NDArray[np.uint8]:
+def _render(heard: PublishedAnswer, arguments: argparse.Namespace) -> npt.NDArray[np.uint8]:
     try:
         from uio2_ros.viewing.scene_plot import VIEWS, View, render
     except ImportError as error:

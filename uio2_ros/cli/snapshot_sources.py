@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient
 from uio2_ros.robot.time import NS_PER_S
-from uio2_ros.viewing.heard_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, Heard
+from uio2_ros.viewing.published_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, PublishedAnswer
 
 TF_DEPTH = 100
 _TYPES = {
@@ -52,14 +52,16 @@ class TopicListener:
     def __init__(self, agent: AgentClient) -> None:
         namespace = agent.agent.rpartition("/")[0]
         self._arrived = threading.Condition()  # guards what was heard
-        self._heard = Heard()
+        self._heard = PublishedAnswer()
         for topic, kind in _TYPES.items():
             name = topic if topic in GLOBAL_TOPICS else f"{namespace}/{topic}"
             agent.node.create_subscription(
                 kind, name, functools.partial(self._keep, topic), _QOS[topic]
             )
 
-    def when(self, fits: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
+    def when(
+        self, fits: Callable[[PublishedAnswer], bool], timeout_s: float
+    ) -> PublishedAnswer | None:
         """What was heard, once it fits; None if it does not within `timeout_s`."""
         with self._arrived:
             found = self._arrived.wait_for(lambda: fits(self._heard), timeout_s)
@@ -71,7 +73,7 @@ class TopicListener:
             self._arrived.notify_all()
 
 
-def recorded(path: Path, namespace: str, until_s: float | None) -> Heard:
+def recorded(path: Path, namespace: str, until_s: float | None) -> PublishedAnswer:
     """What the topics of an MCAP recording said, up to a time after its begin if one is given.
 
     NothingToShowError if the file is none or has no answer.
@@ -87,7 +89,7 @@ def recorded(path: Path, namespace: str, until_s: float | None) -> Heard:
 
     prefix = "/" + namespace.strip("/") + "/" if namespace.strip("/") else "/"
     names = {f"{prefix}{topic}": topic for topic in RELATIVE_TOPICS} | {t: t for t in GLOBAL_TOPICS}
-    heard = Heard()
+    heard = PublishedAnswer()
     try:
         with path.open("rb") as stream:
             reader = make_reader(stream, decoder_factories=[DecoderFactory()])

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask, Sample
-from uio2_ros.data.simulated_tasks import Heard, done, listened, perceived, to_come
+from uio2_ros.data.simulated_tasks import ScenarioSound, done, listened, perceived, to_come
 from uio2_ros.history.move_history import move_text
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
@@ -113,7 +113,7 @@ class _Look:
     name: str
     truth: SceneTruth
     seen: Observation
-    heard: Heard
+    heard: ScenarioSound
 
 
 class _Recording:
@@ -212,10 +212,10 @@ class _Recording:
     def _sound(self, seconds: float) -> Samples:
         return self._world.audio(min(seconds, self._world.time_s))
 
-    def _heard(self) -> Heard:
+    def _heard(self) -> ScenarioSound:
         whole = min(self._settings.audio_s, self._world.time_s)
         newest = min(SEGMENT_S, self._world.time_s)
-        return Heard(
+        return ScenarioSound(
             audio_caption(self._world, whole),
             audio_caption(self._world, newest),
             self._sound(newest),

@@ -46,7 +46,7 @@ Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Heard:
+class ScenarioSound:
     """All sound that goes with a picture in words, and its newest part in words and samples."""
 
     words: str
@@ -75,7 +75,7 @@ def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[Labelled
     return tuple(tasks)
 
 
-def listened(heard: Heard) -> tuple[LabelledTask, ...]:
+def listened(heard: ScenarioSound) -> tuple[LabelledTask, ...]:
     """What was heard, in words; and the other way round, where there was something."""
     tasks = [labelled("audio_caption", Answer(text=heard.words))]
     if heard.newest.any():

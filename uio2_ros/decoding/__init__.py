@@ -34,7 +34,7 @@ from uio2_ros.decoding.placement import CanvasPlacement
 from uio2_ros.decoding.points import PointCodec
 from uio2_ros.decoding.projection import edges_ahead, outlines
 from uio2_ros.decoding.quantities import Range
-from uio2_ros.decoding.reading import Place, Run, read_runs
+from uio2_ros.decoding.reading import LocationRun, LocationToken, read_runs
 from uio2_ros.decoding.relative_pose import RelativePose, RelativePoseCodec
 from uio2_ros.decoding.vocabulary import Symbols, Vocabulary, location_bin
 
@@ -48,15 +48,15 @@ __all__ = [
     "LocatedBox",
     "LocatedCuboid",
     "LocatedPoint",
+    "LocationRun",
+    "LocationToken",
     "MetricBoxes",
     "Motion",
-    "Place",
     "PointCodec",
     "Primitive",
     "Range",
     "RelativePose",
     "RelativePoseCodec",
-    "Run",
     "Symbols",
     "UnitPose",
     "Vocabulary",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uio2_ros.decoding.reading import Place, Run, confidence, read_runs
+from uio2_ros.decoding.reading import LocationRun, LocationToken, confidence, read_runs
 from uio2_ros.decoding.vocabulary import Vocabulary
 
 CORNERS = 4  # y1 x1 y2 x2
@@ -43,7 +43,7 @@ def parse_boxes(
     )
 
 
-def boxes_of_run(run: Run) -> tuple[LocatedBox, ...]:
+def boxes_of_run(run: LocationRun) -> tuple[LocatedBox, ...]:
     """The boxes of one row of locations; none where its length is no multiple of four."""
     if len(run.places) % CORNERS:
         return ()
@@ -52,7 +52,7 @@ def boxes_of_run(run: Run) -> tuple[LocatedBox, ...]:
     return unlabelled + tuple(_box(group, run.text) for group in groups[-1:])
 
 
-def _box(places: Sequence[Place], label: str) -> LocatedBox:
+def _box(places: Sequence[LocationToken], label: str) -> LocatedBox:
     y1, x1, y2, x2 = (place.value for place in places)
     return LocatedBox(y1, x1, y2, x2, label, confidence(places))
 

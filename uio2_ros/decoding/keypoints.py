@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from uio2_ros.decoding.reading import Run, confidence, read_runs
+from uio2_ros.decoding.reading import LocationRun, confidence, read_runs
 from uio2_ros.decoding.vocabulary import Vocabulary
 
 COCO_17 = (
@@ -63,7 +63,7 @@ def parse_keypoints(
     return tuple(found.values())
 
 
-def point_of_run(run: Run) -> LocatedPoint | None:
+def point_of_run(run: LocationRun) -> LocatedPoint | None:
     """The point that a run of two locations stands for, under any name; None for any other run."""
     if len(run.places) != 2:
         return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from uio2_ros.decoding.automaton import Automaton, Grammar, Pattern, either, repeat, sequence
-from uio2_ros.decoding.reading import Place, read_runs
+from uio2_ros.decoding.reading import LocationToken, read_runs
 from uio2_ros.decoding.template import template
 from uio2_ros.decoding.vocabulary import Symbols, Vocabulary, location_bin
 
@@ -101,7 +101,7 @@ def _primitive(opening: str, joining: str, text: str) -> Primitive:
     return Primitive(words)
 
 
-def _pose(vocabulary: Vocabulary, places: Sequence[Place]) -> UnitPose:
+def _pose(vocabulary: Vocabulary, places: Sequence[LocationToken]) -> UnitPose:
     if len(places) != POSE_PLACES:
         raise ValueError(
             f"a pose has {POSE_PLACES} location tokens (x, y, rotation), got {len(places)}"

@@ -10,7 +10,7 @@ from uio2_ros.decoding.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Place:
+class LocationToken:
     """One location token: its value in [0, 1] and the probability the model gave it."""
 
     token: int
@@ -19,16 +19,16 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Run:
+class LocationRun:
     """Location tokens in a row and the text up to the next location token."""
 
-    places: tuple[Place, ...]
+    places: tuple[LocationToken, ...]
     text: str
 
 
 def read_runs(
     vocabulary: Vocabulary, tokens: Sequence[int], probabilities: Sequence[float] | None = None
-) -> tuple[Run, ...]:
+) -> tuple[LocationRun, ...]:
     """Cut tokens (without start and end) into runs; the first has no places if text comes first.
 
     probabilities, one per token, default to 1.
@@ -40,14 +40,16 @@ def read_runs(
     return tuple(_runs(vocabulary, list(tokens), list(probabilities)))
 
 
-def _runs(vocabulary: Vocabulary, tokens: list[int], probabilities: list[float]) -> Iterator[Run]:
+def _runs(
+    vocabulary: Vocabulary, tokens: list[int], probabilities: list[float]
+) -> Iterator[LocationRun]:
     position = 0
     while position < len(tokens):
         start = position
         while position < len(tokens) and tokens[position] in vocabulary.location_ids:
             position += 1
         places = tuple(
-            Place(token, vocabulary.location_value(token), probability)
+            LocationToken(token, vocabulary.location_value(token), probability)
             for token, probability in zip(
                 tokens[start:position], probabilities[start:position], strict=True
             )
@@ -55,10 +57,10 @@ def _runs(vocabulary: Vocabulary, tokens: list[int], probabilities: list[float])
         start = position
         while position < len(tokens) and tokens[position] not in vocabulary.location_ids:
             position += 1
-        yield Run(places, vocabulary.decode(tokens[start:position]).strip())
+        yield LocationRun(places, vocabulary.decode(tokens[start:position]).strip())
 
 
-def confidence(places: Sequence[Place]) -> float:
+def confidence(places: Sequence[LocationToken]) -> float:
     """Geometric mean of the probabilities of some location tokens, in [0, 1]."""
     if any(place.probability <= 0 for place in places):
         return 0.0

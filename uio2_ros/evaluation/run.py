@@ -23,11 +23,11 @@ PICTURES_OF_TASK, PICTURES_OF_FAILURES = 3, 12
 PACKAGES = ("numpy", "scipy", "torch", "mujoco")
 
 Work = Callable[[list[Job]], Iterator[Done]]
-OnProgress = Callable[["Progress"], None]
+OnProgress = Callable[["RunProgress"], None]
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run is. done and total are episodes and scenes' questions; total of episodes."""
 
     episodes: int
@@ -104,14 +104,14 @@ def _is_shown(played: Played, settings: RunSettings) -> bool:
     return number < most
 
 
-def _progress(folder: RunFolder, settings: RunSettings, seconds: float) -> Progress:
+def _progress(folder: RunFolder, settings: RunSettings, seconds: float) -> RunProgress:
     counts = dict.fromkeys(settings.policies, (0, 0))
     for record in folder.records:
         if not isinstance(record, EpisodeRecord):
             continue
         good, all_of_them = counts[record.policy]
         counts[record.policy] = (good + record.success, all_of_them + 1)
-    return Progress(
+    return RunProgress(
         episodes=sum(done for _, done in counts.values()),
         of=len(settings.policies) * len(settings.tasks) * settings.episodes,
         looks=len(folder.records) - sum(done for _, done in counts.values()),
@@ -120,5 +120,5 @@ def _progress(folder: RunFolder, settings: RunSettings, seconds: float) -> Progr
     )
 
 
-def _nobody_watches(_: Progress) -> None:
+def _nobody_watches(_: RunProgress) -> None:
     pass

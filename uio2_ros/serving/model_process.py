@@ -16,7 +16,7 @@ from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
 from uio2_ros.serving.status_board import OnStatus, StatusBoard
-from uio2_ros.serving.supervisor import Launch, Supervisor
+from uio2_ros.serving.supervisor import Launch, ModelSupervisor
 from uio2_ros.serving.wakeup import Wakeup
 from uio2_ros.serving.workload import Workload
 
@@ -51,7 +51,7 @@ class ModelProcess(Answerer):
         self._workload = Workload(self.memory, self._settings.queue_size)
         self._wakeup = Wakeup()
         self._lifecycle = threading.Lock()  # serialises start and stop
-        self._supervisor: Supervisor | None = None
+        self._supervisor: ModelSupervisor | None = None
 
     def start(self) -> None:
         """Begins loading, also again after `close` or FAILED; returns at once."""
@@ -60,7 +60,7 @@ class ModelProcess(Answerer):
                 if self._board.read().state is not ModelState.FAILED:
                     return
                 self._supervisor.stop()
-            self._supervisor = Supervisor(
+            self._supervisor = ModelSupervisor(
                 self._launch, self._settings, self._board, self._workload, self._wakeup
             )
             self._supervisor.begin()

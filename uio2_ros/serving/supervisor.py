@@ -47,7 +47,7 @@ class Launch:
     factory: str
 
 
-class Supervisor(threading.Thread):
+class ModelSupervisor(threading.Thread):
     """Starts the child, restarts it when it dies, and gives it its work, until `stop`.
 
     One thread starts every child and lives as long as each, as `die_with_parent` requires; all
@@ -186,7 +186,7 @@ class Backoff:
 class ChildLifecycle:
     """One child from its start to its end, on the supervisor's thread."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: ModelSupervisor) -> None:
         self.loaded = False
         self.answered = False
         self.hopeless = False

@@ -58,7 +58,7 @@ class Workload:
     def __init__(self, arena: SharedArena, queue_size: int) -> None:
         self.arena = arena
         self.running: Packed | None = None
-        """The instruction the child has, answered or not. Supervisor's thread."""
+        """The instruction the child has, answered or not. ModelSupervisor's thread."""
         self._queue_size = queue_size
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # guards what follows

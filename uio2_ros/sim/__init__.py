@@ -9,14 +9,13 @@ from uio2_ros.sim.renderer import Render, RenderError
 from uio2_ros.sim.spec import SceneSpec
 from uio2_ros.sim.splits import Split
 from uio2_ros.sim.tasks import SIM_TASKS, Episode, SimTask, sample_episode, sim_task_named
-from uio2_ros.sim.world import Outcome, World
+from uio2_ros.sim.world import StepOutcome, World
 
 __all__ = [
     "SIM_TASKS",
     "CameraView",
     "Episode",
     "Oracle",
-    "Outcome",
     "PictureSize",
     "Policy",
     "RandomPolicy",
@@ -26,6 +25,7 @@ __all__ = [
     "SceneSpec",
     "SimTask",
     "Split",
+    "StepOutcome",
     "World",
     "run_episode",
     "sample_episode",

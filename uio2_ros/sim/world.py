@@ -26,7 +26,7 @@ SETTLE_S = 0.3
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepOutcome:
     """What a step did: the object that suction picked, and the scene's seconds it took."""
 
     picked: str | None
@@ -68,13 +68,13 @@ class World:
             raise TypeError("a table has an arm and no mobile base")
         return self._robot
 
-    def execute(self, step: Step) -> Outcome:
+    def execute(self, step: Step) -> StepOutcome:
         """Carry out one step. Raises ActionError for a step of another kind of robot."""
         began_s = self.time_s
         picked = self._robot.execute(step)
-        return Outcome(picked, self.time_s - began_s)
+        return StepOutcome(picked, self.time_s - began_s)
 
-    def execute_plan(self, plan: TaskPlan) -> tuple[Outcome, ...]:
+    def execute_plan(self, plan: TaskPlan) -> tuple[StepOutcome, ...]:
         """Carry out all steps."""
         return tuple(self.execute(step) for step in plan.steps)
 

@@ -32,7 +32,7 @@ KEPT = 2
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingState:
     """Steps done, and where each reader of the data stood."""
 
     step: int
@@ -47,7 +47,7 @@ def newest(folder: Path) -> Path | None:
 
 def save_checkpoint(
     folder: Path,
-    progress: Progress,
+    progress: TrainingState,
     named: Mapping[str, Tensor],
     optimizers: tuple[Optimizer, ...],
     ema: Mapping[str, Tensor],
@@ -76,13 +76,13 @@ def load_checkpoint(
     named: Mapping[str, Tensor],
     optimizers: tuple[Optimizer, ...],
     ema: Mapping[str, Tensor],
-) -> Progress:
+) -> TrainingState:
     """Fill weights, optimisers and means in place; where the run stood."""
     _make_room(path, named, optimizers)
     with _quietly_alone():
         load(_state(named, optimizers, ema), checkpoint_id=path, no_dist=not dist.is_initialized())
     record = json.loads((path / RUN).read_text(encoding="utf-8"))
-    return Progress(record["step"], {int(k): v for k, v in record["readers"].items()})
+    return TrainingState(record["step"], {int(k): v for k, v in record["readers"].items()})
 
 
 def _state(

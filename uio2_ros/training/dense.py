@@ -39,7 +39,7 @@ MEAN, STD = np.array(CLIP_MEAN, np.float32), np.array(CLIP_STD, np.float32)
 
 
 @dataclass(frozen=True)
-class Scene:
+class LabelledScene:
     """A picture with its objects, as arrays.
 
     labels: 0 or 1 + the number of the object. objects: colour, shape, box x1 y1 x2 y2 in pixels,
@@ -52,7 +52,7 @@ class Scene:
     objects: npt.NDArray[np.float32]  # (MOST_OBJECTS, 8)
 
 
-def scene_of(sample: Sample, space: ActionSpace) -> Scene:
+def scene_of(sample: Sample, space: ActionSpace) -> LabelledScene:
     """What a sample of `simulated_scenes` shows; places are those its plans pick things up at."""
     image = sample.observation.image
     assert image is not None
@@ -78,11 +78,11 @@ def scene_of(sample: Sample, space: ActionSpace) -> Scene:
             x, y, _ = space.dimensions
             start = plan.steps[0].start
             objects[numbers[named[0]], 6:] = x.fraction(start.x), y.fraction(start.y)
-    return Scene(image.pixels, labels, objects)
+    return LabelledScene(image.pixels, labels, objects)
 
 
 @dataclass(frozen=True)
-class View:
+class Letterbox:
     """A picture scaled about a point and shifted: canvas = scale * pixel + shift."""
 
     scale: float
@@ -204,14 +204,14 @@ class DenseReader:
         self._canvas, self._patch, self._kept = canvas, patch, kept
         self._augmented = augmented
 
-    def batch(self, scenes: Iterable[Scene]) -> DenseBatch:
+    def batch(self, scenes: Iterable[LabelledScene]) -> DenseBatch:
         """The patches of some scenes."""
         rows = [self._picture(scene) for scene in scenes]
         parts = [np.stack(part) for part in zip(*rows, strict=True)]
         patches, mask, positions, objects, colour, shape, places = map(torch.from_numpy, parts)
         return DenseBatch(patches, mask, positions, objects, colour, shape, places)
 
-    def _picture(self, scene: Scene) -> tuple[npt.NDArray[np.generic], ...]:
+    def _picture(self, scene: LabelledScene) -> tuple[npt.NDArray[np.generic], ...]:
         side, p = self._canvas, self._patch
         height, width = scene.labels.shape
         moved = self._rng.uniform() < self._augmented
@@ -238,15 +238,15 @@ class DenseReader:
             places,
         )
 
-    def _view(self, height: int, width: int) -> View:
+    def _view(self, height: int, width: int) -> Letterbox:
         """As in training of the original: scaled by 3/4 to 4/3, anywhere on the canvas."""
         side = self._canvas
         scale = side / max(height, width) * self._rng.uniform(0.75, 1.3333)
         free_x, free_y = side - scale * width, side - scale * height
-        return View(scale, free_x * self._rng.uniform(), free_y * self._rng.uniform())
+        return Letterbox(scale, free_x * self._rng.uniform(), free_y * self._rng.uniform())
 
     def _objects(
-        self, objects: npt.NDArray[np.float32], view: View, moved: bool
+        self, objects: npt.NDArray[np.float32], view: Letterbox, moved: bool
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         corners = objects[:, [3, 2, 5, 4]] * view.scale
         corners += np.array([view.shift_y, view.shift_x] * 2, np.float32)
@@ -285,6 +285,6 @@ class DenseReader:
         return order[: self._kept]
 
 
-def _letterboxed(height: int, width: int, side: int) -> View:
+def _letterboxed(height: int, width: int, side: int) -> Letterbox:
     scale = side / max(height, width)
-    return View(scale, (side - scale * width) / 2, (side - scale * height) / 2)
+    return Letterbox(scale, (side - scale * width) / 2, (side - scale * height) / 2)

@@ -24,7 +24,7 @@ from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseReader, scene_of
 from uio2_ros.training.packing import Length, Sized, length_of, pack_bins, row_numbers
 from uio2_ros.training.streams import ExampleStream, make_stream, sample_stream
-from uio2_ros.training.trainer import Step
+from uio2_ros.training.trainer import OptimizerStep
 
 DENSE_SPACE = "vima"
 """The action space that places on the table are fractions of."""
@@ -79,7 +79,7 @@ class DenseBatches:
         return self._reader.batch(scene_of(sample, self._space) for sample in samples)
 
 
-class StepReader(IterableDataset[Step]):
+class StepReader(IterableDataset[OptimizerStep]):
     """The steps of one rank; each worker process reads every so many-th of them."""
 
     def __init__(
@@ -97,7 +97,7 @@ class StepReader(IterableDataset[Step]):
         self._rank, self._ranks = rank, ranks
         self._states = states or {}
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[OptimizerStep]:
         worker = get_worker_info()
         number, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
         if worker is not None:
@@ -110,7 +110,7 @@ class StepReader(IterableDataset[Step]):
         sizes = _cut(self._config.batch // self._ranks, self._config.micro_batch)
         while True:
             batches = tuple(source.batch(size) for size in sizes)
-            yield Step(batches, reader, source.state_dict())
+            yield OptimizerStep(batches, reader, source.state_dict())
 
     def _batches(self, reader: int, readers: int) -> Batches:
         if self._config.objective == "dense":
@@ -126,6 +126,6 @@ def _cut(share: int, micro_batch: int) -> list[int]:
     return [min(size, share - first) for first in range(0, share, size)]
 
 
-def step_loader(reader: StepReader, workers: int) -> Iterator[Step]:
+def step_loader(reader: StepReader, workers: int) -> Iterator[OptimizerStep]:
     """Steps for ever; from worker processes, if there are some, in turn."""
     return iter(DataLoader(reader, batch_size=None, num_workers=workers))

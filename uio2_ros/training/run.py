@@ -28,7 +28,7 @@ from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.initialization import initialize
 from uio2_ros.training.objectives import AnswerObjective, DenseObjective, Objective
 from uio2_ros.training.readers import StepReader, step_loader
-from uio2_ros.training.trainer import Step, StepReport, Trainer, run
+from uio2_ros.training.trainer import OptimizerStep, StepReport, Trainer, run
 
 CHECKPOINTS, LOG, SHEETS, BUNDLE = "checkpoints", "log.jsonl", "sheets", "bundle"
 OnStep = Callable[[StepReport, int], None]
@@ -81,7 +81,11 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
 
 
 def _run_first(
-    trainer: Trainer, steps: Iterator[Step], folder: Path, on_step: OnStep, tokenizer: Tokenizer
+    trainer: Trainer,
+    steps: Iterator[OptimizerStep],
+    folder: Path,
+    on_step: OnStep,
+    tokenizer: Tokenizer,
 ) -> None:
     """The loop of the rank that logs."""
     config = trainer.config

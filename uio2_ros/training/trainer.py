@@ -29,7 +29,7 @@ from torch.optim import Optimizer
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing.example import Batch
 from uio2_ros.training.checkpoints import (
-    Progress,
+    TrainingState,
     load_checkpoint,
     newest,
     save_checkpoint,
@@ -47,7 +47,7 @@ MODEL = "model."
 
 
 @dataclass(frozen=True)
-class Step:
+class OptimizerStep:
     """The micro-batches of one rank's optimiser step, and where their reader stood after them."""
 
     batches: Sequence[Batch | DenseBatch]
@@ -91,7 +91,7 @@ class Trainer:
         self.mean = {n: p.detach().clone() for n, p in self.weights.named.items() if config.ema}
         self._readers: dict[int, dict[str, Any]] = {}
 
-    def train_step(self, step: Step) -> StepReport:
+    def train_step(self, step: OptimizerStep) -> StepReport:
         """Learn from one step's examples. Gradients that are not finite change nothing."""
         began = time.perf_counter()
         device = self.objective.model.device
@@ -111,10 +111,10 @@ class Trainer:
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
-        progress = Progress(self.step, self._readers)
+        progress = TrainingState(self.step, self._readers)
         save_checkpoint(folder, progress, self.weights.named, self.optimizers, self.mean)
 
-    def resume(self, folder: Path) -> Progress | None:
+    def resume(self, folder: Path) -> TrainingState | None:
         """Go on from the newest checkpoint of a folder; None, and nothing changes, for none."""
         path = newest(folder)
         if path is None:
@@ -232,7 +232,10 @@ def make_optimizers(
 
 
 def run(
-    trainer: Trainer, steps: Iterator[Step], folder: Path, report: Callable[[StepReport], None]
+    trainer: Trainer,
+    steps: Iterator[OptimizerStep],
+    folder: Path,
+    report: Callable[[StepReport], None],
 ) -> None:
     """Train to the end of the configuration, with a checkpoint every so many steps."""
     config = trainer.config

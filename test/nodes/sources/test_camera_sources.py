@@ -41,7 +41,7 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def level(picture: camera_sources.Picture) -> int:
+def level(picture: camera_sources.CameraFrame) -> int:
     return round(float(picture.bgr.mean()) / 20)
 
 

@@ -16,7 +16,7 @@ from uio2_ros.nodes.sources.microphone_sources import (
     DEMONSTRATION_RECORDING,
     QUEUED_BLOCKS,
     Device,
-    Recording,
+    RecordingSource,
     is_demonstration,
     open_source,
 )
@@ -48,7 +48,7 @@ def test_looped_recording_joins_its_end_to_its_start(ramp: Path) -> None:
 def test_recording_shorter_than_a_block_loops(tmp_path: Path) -> None:
     path = tmp_path / "click.wav"
     soundfile.write(path, np.arange(3) / 1000, RATE, subtype="FLOAT")
-    assert places(Recording(path, BLOCK_S, loop=True).read().samples) == [
+    assert places(RecordingSource(path, BLOCK_S, loop=True).read().samples) == [
         i % 3 for i in range(BLOCK)
     ]
 

@@ -42,7 +42,7 @@ from uio2_ros.nodes.bridge.controllers import (
     goal_message,
     joints_of,
 )
-from uio2_ros.nodes.bridge.parameters import NodeSettings
+from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
 
 EVENTS = QoSProfile(depth=10)
 NEWEST = QoSProfile(depth=1)
@@ -58,7 +58,7 @@ class CommandRouter:
         self,
         node: Node,
         settings: BridgeSettings,
-        node_settings: NodeSettings,
+        node_settings: BridgeNodeSettings,
         on_progress: Callable[[float], None],
         on_end: Callable[[PlanError | None], None],
         on_gripper_end: Callable[[PlanError | None], None],

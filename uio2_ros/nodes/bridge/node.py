@@ -46,7 +46,7 @@ from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.command_router import CommandRouter
-from uio2_ros.nodes.bridge.parameters import NodeSettings
+from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
 from uio2_ros.nodes.bridge.services import BridgeServices
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
@@ -86,10 +86,12 @@ class BridgeNode(Node):
     def __init__(self, **arguments: Any) -> None:
         """ValueError for parameters that do not fit, or an action that is not installed."""
         super().__init__("bridge", **arguments)
-        declare_parameters(self, NodeSettings, Effect.RESTART)
-        self.add_on_set_parameters_callback(lambda changed: judge_parameters(NodeSettings, changed))
+        declare_parameters(self, BridgeNodeSettings, Effect.RESTART)
+        self.add_on_set_parameters_callback(
+            lambda changed: judge_parameters(BridgeNodeSettings, changed)
+        )
         self.add_post_set_parameters_callback(self._on_parameters)
-        self._node_settings = read_parameters(self, NodeSettings)
+        self._node_settings = read_parameters(self, BridgeNodeSettings)
         settings = self._node_settings.control
         self._frames = FreshFrames(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)

@@ -33,7 +33,7 @@ class ClientSettings:
 
 
 @dataclass(frozen=True)
-class NodeSettings:
+class BridgeNodeSettings:
     """Everything that can be chosen. What is no part of `control` concerns the node alone."""
 
     action_spaces: str = setting("", "folder of action-space files; empty: that of the package")

@@ -39,7 +39,7 @@ from uio2_ros.nodes.simulator.messages import (
     track_of,
 )
 from uio2_ros.nodes.simulator.publishers import Publishers
-from uio2_ros.nodes.simulator.settings import NodeSettings, split_named
+from uio2_ros.nodes.simulator.settings import SimulatorSettings, split_named
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.plan import Step
@@ -67,8 +67,8 @@ class SimNode(Node):  # type: ignore[misc]
     def __init__(self) -> None:
         """ValueError for a parameter that names nothing there is."""
         super().__init__("simulator")
-        declare_parameters(self, NodeSettings, Effect.RESTART)
-        settings = read_parameters(self, NodeSettings)
+        declare_parameters(self, SimulatorSettings, Effect.RESTART)
+        settings = read_parameters(self, SimulatorSettings)
         self._settings = settings
         self._audience = Publishers(self, settings)
         self.stage = Stage(settings.choice, settings.stage, self._audience)

@@ -25,7 +25,7 @@ from uio2_ros.nodes.simulator.messages import (
     odometry_message,
     optical_frame,
 )
-from uio2_ros.nodes.simulator.settings import NodeSettings
+from uio2_ros.nodes.simulator.settings import SimulatorSettings
 from uio2_ros.robot.time import NS_PER_S
 from uio2_ros.sim.sounds import RATE_HZ
 from uio2_ros.sim.spec import Place
@@ -39,7 +39,7 @@ TOP = "top"
 class Publishers:
     """The audience of the stage. What nobody listens to is neither drawn nor made."""
 
-    def __init__(self, node: Node, settings: NodeSettings) -> None:
+    def __init__(self, node: Node, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._audio_samples = round(settings.audio_period_s * RATE_HZ)
         self._sounded = 0  # samples of the scene that were published

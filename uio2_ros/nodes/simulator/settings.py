@@ -11,7 +11,7 @@ from uio2_ros.sim.stage import Choice, StageSettings
 
 
 @dataclass(frozen=True)
-class NodeSettings:
+class SimulatorSettings:
     """Everything that can be chosen."""
 
     task: str = setting("put", "task of the first episode; docs/simulator.md lists them")

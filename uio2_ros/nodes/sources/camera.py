@@ -27,8 +27,8 @@ from uio2_ros.nodes.sources.camera_calibration import (
     read_calibration,
 )
 from uio2_ros.nodes.sources.camera_sources import (
+    CameraFrame,
     DeviceFormat,
-    Picture,
     PictureSource,
     Pixels,
     is_demonstration,
@@ -168,7 +168,7 @@ class CameraNode(SourceNode[CameraSettings]):
 
     def _publish(
         self,
-        picture: Picture,
+        picture: CameraFrame,
         settings: CameraSettings,
         buffer: ImageBuffer,
         calibration: Calibration,

@@ -36,7 +36,7 @@ LONGEST_BELIEVABLE_AGE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class CameraFrame:
     """One frame: (height, width, 3) uint8 in BGR order, captured `age_s` seconds ago."""
 
     bgr: Pixels
@@ -69,7 +69,7 @@ class PictureSource(Protocol):
     @property
     def warning(self) -> str: ...
 
-    def read(self, due_s: float) -> Picture | None:
+    def read(self, due_s: float) -> CameraFrame | None:
         """The picture of time `due_s`. Raises SourceError when there are no more."""
 
     def close(self) -> None:
@@ -85,9 +85,9 @@ class Still:
 
     def __init__(self, path: Path) -> None:
         self.name = f"picture {path}"
-        self._picture = Picture(_read_picture(path))
+        self._picture = CameraFrame(_read_picture(path))
 
-    def read(self, due_s: float) -> Picture:
+    def read(self, due_s: float) -> CameraFrame:
         """The same picture at any time."""
         del due_s
         return self._picture
@@ -121,14 +121,14 @@ class Folder:
         count = f"{len(self._skipped)} of {len(self._files)} files are skipped"
         return f"{count} ({names}{more}): {next(iter(self._skipped.values()))}"
 
-    def read(self, due_s: float) -> Picture:
+    def read(self, due_s: float) -> CameraFrame:
         """The next file that can be read, whatever the time."""
         del due_s
         for _ in self._files:
             file = self._files[self._shown % len(self._files)]
             self._shown += 1
             try:
-                picture = Picture(_read_picture(file))
+                picture = CameraFrame(_read_picture(file))
             except SourceError as problem:
                 self._skipped[file.name] = problem.problem
                 continue
@@ -159,7 +159,7 @@ class Video:
         self._began_s: float | None = None
         """When the first picture was due, this time round."""
 
-    def read(self, due_s: float) -> Picture:
+    def read(self, due_s: float) -> CameraFrame:
         """The picture that a player started at the first call shows at `due_s`."""
         if self._began_s is None:
             self._began_s = due_s
@@ -169,7 +169,7 @@ class Video:
                 self._advance()
             if self._shown is not before:
                 self._bgr = self._shown.pixels("bgr24")
-        return Picture(self._bgr)
+        return CameraFrame(self._bgr)
 
     def _is_over(self, due_s: float) -> bool:
         """Whether the picture shown is not the one of a time any more."""
@@ -207,7 +207,7 @@ class Device:
                 f"check that it is a camera and that no other program uses it (fuser -v {path})",
             )
 
-    def read(self, due_s: float) -> Picture | None:
+    def read(self, due_s: float) -> CameraFrame | None:
         """Wait for the next frame; None if it was taken before `due_s`."""
         if not self._capture.grab():
             raise SourceError(f"{self.name} stopped giving pictures", "check its cable")
@@ -217,7 +217,7 @@ class Device:
         decoded, bgr = self._capture.retrieve()
         if not decoded:
             raise SourceError(f"{self.name} gave a frame that cannot be decoded", "check its cable")
-        return Picture(_pixels(bgr), age_s)
+        return CameraFrame(_pixels(bgr), age_s)
 
     def close(self) -> None:
         """Give the device or file back."""

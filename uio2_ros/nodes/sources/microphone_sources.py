@@ -55,7 +55,7 @@ class SoundSource(Protocol):
         """Give the device or file back."""
 
 
-class Recording:
+class RecordingSource:
     """A sound file, once or in a loop."""
 
     live = False
@@ -150,12 +150,12 @@ def open_source(source: str, block_s: float, loop: bool) -> SoundSource:
         try:
             return Device(None, block_s)
         except SourceError:
-            return Recording(DEMONSTRATION_RECORDING, block_s, loop)
+            return RecordingSource(DEMONSTRATION_RECORDING, block_s, loop)
     if not source:
-        return Recording(DEMONSTRATION_RECORDING, block_s, loop)
+        return RecordingSource(DEMONSTRATION_RECORDING, block_s, loop)
     path = Path(source).expanduser()
     if path.is_file():
-        return Recording(path, block_s, loop)
+        return RecordingSource(path, block_s, loop)
     if path.suffix.lower() in SUFFIXES or "/" in source:
         raise SourceError(
             f"there is no file {path.absolute()}",

@@ -34,7 +34,7 @@ RELATIVE_TOPICS = {
 GLOBAL_TOPICS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMessage"}
 
 
-class Heard:
+class PublishedAnswer:
     """The newest message of each topic; not for several threads at once."""
 
     def __init__(self) -> None:
