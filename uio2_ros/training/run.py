@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,9 @@ def _run_first(
     config = trainer.config
     log = Log(config)
 
-    shown: list[Step] = []
+    shown: list[OptimizerStep] = []
 
-    def watched() -> Iterator[Step]:
+    def watched() -> Iterator[OptimizerStep]:
         for step in steps:
             shown[:] = [step]
             yield step
@@ -111,7 +111,7 @@ def _run_first(
         log.close()
 
 
-def write_sheet(trainer: Trainer, step: Step, tokenizer: Tokenizer, number: int) -> None:
+def write_sheet(trainer: Trainer, step: OptimizerStep, tokenizer: Tokenizer, number: int) -> None:
     """Write `sheets/step-NUMBER.md` for the examples of a step that are answers."""
     batch = step.batches[0]
     if not isinstance(batch, Batch):
@@ -226,13 +226,6 @@ def write_bundle(config: TrainingConfig, model: UnifiedIO, tokenizer: Path) -> P
         ),
     ).save(folder / BUNDLE_FILE)
     return folder
-
-
-def last_numbers(folder: Path) -> Mapping[str, float]:
-    """The last line of a run's log."""
-    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
-    numbers: dict[str, float] = json.loads(lines[-1])
-    return numbers
 
 
 def _device() -> torch.device:

@@ -18,7 +18,6 @@ class Progress:
 
     def __init__(self, log_file: Path) -> None:
         self.log_file = log_file
-        self.steps_run = 0
         self._interactive = sys.stderr.isatty()
 
     def note(self, text: str) -> None:
@@ -45,7 +44,6 @@ class Progress:
                 cwd=cwd,
             )
             code = self._watch(process, title, start)
-        self.steps_run += 1
         if code != 0:
             self._show(f"{title}: failed after {time.monotonic() - start:.0f} s", last=True)
             raise SetupError(failure_report(title, code, self._log_from(begin), self.log_file))
