@@ -364,8 +364,13 @@ def _dds_profile(inherited: Mapping[str, str], folder: Path) -> dict[str, str]:
     own += [name for name in DDS_PROFILE_FILES if (folder / name).is_file()]
     if own:
         return {}
+    return dds_profile(inherited.get("ROS_DISTRO", ""))
+
+
+def dds_profile(distribution: str) -> dict[str, str]:
+    """The variable by which the Fast DDS of a ROS distribution takes the package's profile."""
     current, before_3 = DDS_PROFILE_VARIABLES
-    old = inherited.get("ROS_DISTRO") in DISTRIBUTIONS_BEFORE_FASTDDS_3
+    old = distribution in DISTRIBUTIONS_BEFORE_FASTDDS_3
     return {before_3 if old else current: str(config_folder() / "fastdds.xml")}
 
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from patience import patient
+
 REPOSITORY = Path(__file__).parents[2]
 UP = (sys.executable, "-m", "uio2_ros.cli", "up")
 
@@ -36,7 +38,7 @@ class RunningGraph:
         self.lines.extend(line.rstrip() for line in self.process.stdout)
 
     def wait_for(self, pattern: str, timeout_s: float = 60.0) -> None:
-        deadline_s = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + patient(timeout_s)
         while not any(re.search(pattern, line) for line in list(self.lines)):
             assert self.process.poll() is None, self.text
             assert time.monotonic() < deadline_s, f"no {pattern!r} in:\n{self.text}"
@@ -66,9 +68,9 @@ class RunningGraph:
         """Exit code, and seconds until `up` ended."""
         began_s = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=patient(20))
         took_s = time.monotonic() - began_s
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=patient(5))
         return code, took_s
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from evaluation.scripted import settings
 
-from uio2_ros.bringup import config_folder
+from uio2_ros.bringup import dds_profile
 from uio2_ros.cli import eval as command
 from uio2_ros.evaluation import jobs
 from uio2_ros.evaluation.jobs import Done, Job, Worker, load_answerer
@@ -137,8 +138,8 @@ def test_over_ros_episodes_go_as_without(tmp_path: Path, monkeypatch: pytest.Mon
 
     for name in ("ROS_DOMAIN_ID", "ROS_AUTOMATIC_DISCOVERY_RANGE", "UIO2_LAUNCHER_PID"):
         monkeypatch.setenv(name, "0")  # set anew by the run, and restored after it
-    profile = str(config_folder() / "fastdds.xml")
-    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", profile)
+    for variable, value in dds_profile(os.environ.get("ROS_DISTRO", "")).items():
+        monkeypatch.setenv(variable, value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     run_settings = settings(policies=("model",), tasks=("rang",))
     todo: list[Job] = [jobs.EpisodeJob("model", ((task, 7),)) for task in run_settings.tasks]

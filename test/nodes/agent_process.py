@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 from dds_domain import unused_domain
+from patience import patient
+
+from uio2_ros import bringup
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0
-"""On a busy machine the synthetic model may take this long to load."""
+"""The synthetic model has loaded by then."""
 AGENT = ("-m", "uio2_ros.nodes.agent.node")
 REPORT_PERIOD_S = 0.1
 """The robot looks at the agent's reports to see whether its messages came."""
@@ -25,7 +28,8 @@ def private_domain(patch: pytest.MonkeyPatch) -> None:
     """Puts this process and its children into a DDS domain of their own."""
     patch.setenv("ROS_DOMAIN_ID", str(unused_domain()))
     patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    patch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(REPOSITORY / "config" / "fastdds.xml"))
+    for variable, value in bringup.dds_profile(os.environ.get("ROS_DISTRO", "")).items():
+        patch.setenv(variable, value)
     patch.setenv("OMP_NUM_THREADS", "1")
     patch.delenv("UIO2_LAUNCHER_PID", raising=False)
     paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -51,7 +55,7 @@ class AgentProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(10)
+                self.process.wait(patient(10))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -62,18 +66,19 @@ class AgentProcess:
 
     def wait_until_logged(self, text: str, count: int = 1) -> None:
         """Waits until the log has `text` `count` times."""
-        end_s = time.monotonic() + START_S
+        patience_s = patient(START_S)
+        end_s = time.monotonic() + patience_s
         while time.monotonic() < end_s:
             content = self.log.read_text()
             if content.count(text) >= count:
                 return
             assert self.process.poll() is None, f"the agent ended:\n{content}"
             time.sleep(0.05)
-        raise AssertionError(f"{text!r} was not logged within {START_S} s:\n{content}")
+        raise AssertionError(f"{text!r} was not logged within {patience_s} s:\n{content}")
 
     def stop(self, number: int = signal.SIGINT) -> tuple[int, float]:
         """Exit code and seconds after a signal."""
         began_s = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(patient(20))
         return code, time.monotonic() - began_s

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
+from patience import patient
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -24,10 +25,13 @@ from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
 from uio2_ros.srv import Instruct
 
 WAIT_S = 30.0
-TAKEN_S = 2.0
-"""A message that changes nothing in the histories is not waited for any longer."""
+TAKEN_S = 1.0
+MOST_SENT = 3
+"""How often a message is sent, for as long, until the histories change; some change nothing."""
 SETTLING_S = 0.3
 """A writer may know its reader before the reader knows it; best effort is lost until then."""
+PATIENT = {"max_age": 600.0, "timeout": 600.0}
+"""So that a busy machine makes no picture too old and no answer too late; 0: the parameters'."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FRAME_ID = "camera_optical_frame"
 
@@ -88,9 +92,11 @@ class Robot:
         """Publishes, and waits until the agent's histories say that something came."""
         with self._arrived:
             before = _content(self._history)
-        self.publish(topic, message)
-        with self._arrived:
-            self._arrived.wait_for(lambda: _content(self._history) != before, TAKEN_S)
+        for _ in range(MOST_SENT):  # best effort: one may be lost before the reader is known
+            self.publish(topic, message)
+            with self._arrived:
+                if self._arrived.wait_for(lambda: _content(self._history) != before, TAKEN_S):
+                    return
 
     def unpublish(self, topic: str) -> None:
         """Ends the publisher of a topic."""
@@ -113,7 +119,8 @@ class Robot:
         """The first kept message that fits."""
         with self._arrived:
             found = self._arrived.wait_for(
-                lambda: any(fits(message) for message in self._messages[topic]), timeout_s
+                lambda: any(fits(message) for message in self._messages[topic]),
+                patient(timeout_s),
             )
             last = self._messages[topic][-1:]
             assert found, f"nothing that fits on {topic}; last: {last}"
@@ -194,24 +201,24 @@ class Robot:
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, name)
         client = self._clients[name]
-        assert client.wait_for_service(WAIT_S), f"no service {name}"
+        assert client.wait_for_service(patient(WAIT_S)), f"no service {name}"
         return client.call_async(request)
 
     def ask(self, instruction: str = "hello", **fields: Any) -> InstructionResult:
-        """The result of ~/instruct."""
+        """The result of ~/instruct, asked with patience but for what `fields` say."""
         return done(self.ask_async(instruction, **fields)).result
 
     def ask_async(self, instruction: str = "hello", **fields: Any) -> Future:
         """The same without waiting."""
-        request = Instruct.Request(instruction=instruction, **fields)
+        request = Instruct.Request(instruction=instruction, **{**PATIENT, **fields})
         return self.call_async(Instruct, "/agent/instruct", request)
 
     def order(
         self, instruction: str, on_feedback: Callable[[Any], None] | None = None, **fields: Any
     ) -> Any:
         """The goal handle of an accepted goal of the action."""
-        assert self.action.wait_for_server(WAIT_S)
-        goal = InstructAction.Goal(instruction=instruction, **fields)
+        assert self.action.wait_for_server(patient(WAIT_S))
+        goal = InstructAction.Goal(instruction=instruction, **{**PATIENT, **fields})
         handle = done(self.action.send_goal_async(goal, feedback_callback=on_feedback))
         assert handle.accepted
         return handle
@@ -230,12 +237,13 @@ def done(future: Future, timeout_s: float = 2 * WAIT_S) -> Any:
     """The result of an rclpy future that another thread completes."""
     finished = threading.Event()
     future.add_done_callback(lambda _: finished.set())
-    assert finished.wait(timeout_s), "no answer"
+    assert finished.wait(patient(timeout_s)), "no answer"
     return future.result()
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
     """Waits until a condition holds."""
+    timeout_s = patient(timeout_s)
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s, f"waited {timeout_s} s for {what}"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import patient
 
 from uio2_ros.serving import ModelProcess, ModelSpec, ServingSettings
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 
 sys.path.insert(0, str(Path(__file__).parent))  # the children find `fake_runner` there, too
 

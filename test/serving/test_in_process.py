@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 from fake_runner import FakeRunner, make, picture
+from patience import patient
 
 from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import CheckpointError, ErrorCode
@@ -18,7 +19,7 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import InProcess, ModelSpec, ModelState
 from uio2_ros.serving.answerer import Answerer
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 NOTHING = Observation()
 
 

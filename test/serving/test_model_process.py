@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 from fake_runner import TOKEN_S, picture
+from patience import patient
 
 from uio2_ros.history import FrameHistory, FrameHistorySettings
 from uio2_ros.robot.answer import Answer, Progress, Stage
@@ -39,7 +40,7 @@ from uio2_ros.serving.faults import fault_of_exit
 from uio2_ros.serving.job import Job
 from uio2_ros.serving.protocol import FROM_CHILD, PROTOCOL_VERSION
 
-WAIT_S = 30.0
+WAIT_S = patient(30.0)
 NOTHING = Observation()
 
 MakeProcess = Callable[..., ModelProcess]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import patient
 
 from uio2_ros.history import AudioHistory, FrameHistory, FrameHistorySettings
 from uio2_ros.robot.errors import ErrorCode
@@ -16,7 +17,7 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState
 from uio2_ros.tasks import TaskSettings
 
-WAIT_S = 120.0
+WAIT_S = patient(120.0)
 S = 10**9
 
 

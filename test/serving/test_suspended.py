@@ -7,10 +7,12 @@ import signal
 import time
 from collections.abc import Callable
 
+from patience import patient
+
 from uio2_ros.processes.lifeline import is_suspended
 from uio2_ros.serving import ModelProcess
 
-WAIT_S = 10.0
+WAIT_S = patient(10.0)
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from patience import patient
 
 if importlib.util.find_spec("rclpy") is None or importlib.util.find_spec("py_trees") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -48,5 +49,5 @@ else:
         """What the behaviours act through; the module's BRIDGE_NAME is whom it obeys."""
         del agent
         with Robot(bridge=request.module.BRIDGE_NAME) as robot:
-            assert robot.agent.wait_for_agent(20)
+            assert robot.agent.wait_for_agent(patient(20))
             yield robot

@@ -133,6 +133,6 @@ def test_pictures_have_a_time_of_their_own(agent: AgentProcess, robot: Robot) ->
     del agent
     set_picture_timeout(robot, 0.4)
     robot.show()
-    assert robot.ask("", task="depth").error_code == ErrorCode.TIMEOUT
+    assert robot.ask("", task="depth", timeout=0.0).error_code == ErrorCode.TIMEOUT
     set_picture_timeout(robot, 300.0)
     assert robot.ask("the cup", task="localize").error_code == ErrorCode.NONE

@@ -9,6 +9,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
 from nodes.robot import Robot, done, wait_until
+from patience import patient
 from rclpy.action import ActionClient
 from std_srvs.srv import SetBool, Trigger
 from uio2_ros.action import ExecutePlan
@@ -123,7 +124,7 @@ class Sender(Robot):
         self, plan: Plan, on_feedback: Callable[[Any], None] | None = None, timeout: float = 0.0
     ) -> Any:
         """The handle of a goal of ~/execute."""
-        assert self.execute.wait_for_server(30.0)
+        assert self.execute.wait_for_server(patient(30.0))
         goal = ExecutePlan.Goal(plan=plan, timeout=timeout)
         handle = done(self.execute.send_goal_async(goal, feedback_callback=on_feedback))
         assert handle.accepted
@@ -151,7 +152,7 @@ class FirstFeedback:
         self._came.set()
 
     def wait(self) -> None:
-        assert self._came.wait(30.0), "no feedback"
+        assert self._came.wait(patient(30.0)), "no feedback"
 
 
 def continuous(names: Sequence[str], values: Sequence[float]) -> ActionStep:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from patience import patient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from uio2_ros.msg import SimulationState
@@ -74,7 +75,9 @@ class Spectator:
     def wait(self, topic: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
         """What came on a topic, as soon as it is enough."""
         with self._arrived:
-            done = self._arrived.wait_for(lambda: enough(self._messages[topic]), PATIENCE_S)
+            done = self._arrived.wait_for(
+                lambda: enough(self._messages[topic]), patient(PATIENCE_S)
+            )
             messages = list(self._messages[topic])
         assert done, f"{len(messages)} messages on {topic}, the last: {messages[-1:]}"
         return messages
@@ -83,7 +86,7 @@ class Spectator:
         """Sends messages of a topic; made as soon as the simulator listens."""
         publisher = self.node.create_publisher(kind, topic, 10)
         waiting = threading.Event()
-        for _ in range(round(PATIENCE_S / 0.02)):
+        for _ in range(round(patient(PATIENCE_S) / 0.02)):
             if publisher.get_subscription_count():
                 break
             waiting.wait(0.02)
@@ -92,13 +95,13 @@ class Spectator:
 
     def call(self, name: str, **fields: Any) -> Any:
         """The response of one of the simulator's services."""
-        answer = self._ask(name, PATIENCE_S, **fields)
+        answer = self._ask(name, patient(PATIENCE_S), **fields)
         assert answer is not None, f"{name} does not answer"
         return answer
 
     def _ask(self, name: str, patience_s: float, **fields: Any) -> Any:
         client = self._clients[name]
-        assert client.wait_for_service(PATIENCE_S), f"no service {name}"
+        assert client.wait_for_service(patient(PATIENCE_S)), f"no service {name}"
         answered = threading.Event()
         future = client.call_async(SERVICES[name].Request(**fields))
         future.add_done_callback(lambda _: answered.set())

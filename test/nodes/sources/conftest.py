@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 from dds_domain import unused_domain
+from patience import patient
+
+from uio2_ros import bringup
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -26,7 +29,7 @@ def ros_environment() -> dict[str, str]:
         **os.environ,
         "ROS_DOMAIN_ID": str(unused_domain()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "FASTDDS_DEFAULT_PROFILES_FILE": str(REPOSITORY / "config" / "fastdds.xml"),
+        **bringup.dds_profile(os.environ.get("ROS_DISTRO", "")),
         "PYTHONPATH": f"{REPOSITORY}:{os.environ.get('PYTHONPATH', '')}",
         "OMP_NUM_THREADS": "1",
     }
@@ -49,7 +52,7 @@ class NodeProcess:
         """Exit code, seconds it took and everything printed."""
         began_s = time.monotonic()
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=20)
+        output, _ = self.process.communicate(timeout=patient(20))
         return self.process.returncode, time.monotonic() - began_s, output
 
 
@@ -110,7 +113,7 @@ class Listener:
         self, topic: str, enough: Callable[[list[Any]], bool], timeout_s: float = 20.0
     ) -> list[Any]:
         with self._arrived:
-            done = self._arrived.wait_for(lambda: enough(self._messages[topic]), timeout_s)
+            done = self._arrived.wait_for(lambda: enough(self._messages[topic]), patient(timeout_s))
             messages = list(self._messages[topic])
         assert done, f"{len(messages)} messages on {topic}: {messages[-1:]}"
         return messages
@@ -130,11 +133,11 @@ class Listener:
         from rclpy.parameter_client import AsyncParameterClient
 
         client = AsyncParameterClient(self.node, node)
-        assert client.wait_for_services(10.0)
+        assert client.wait_for_services(patient(10.0))
         answered = threading.Event()
         answer = client.set_parameters([Parameter(name, value=value)])
         answer.add_done_callback(lambda _: answered.set())
-        assert answered.wait(10.0)
+        assert answered.wait(patient(10.0))
         result = answer.result().results[0]
         assert result.successful or result.reason
         return "" if result.successful else str(result.reason)
@@ -151,8 +154,9 @@ class Listener:
 def listener(
     ros_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Listener]:
-    for name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        monkeypatch.setenv(name, ros_environment[name])
+    for name in ("ROS_AUTOMATIC_DISCOVERY_RANGE", *bringup.DDS_PROFILE_VARIABLES):
+        if name in ros_environment:
+            monkeypatch.setenv(name, ros_environment[name])
     listener = Listener(int(ros_environment["ROS_DOMAIN_ID"]))
     yield listener
     listener.close()

@@ -32,6 +32,8 @@ from uio2_ros.sim.spec import Place
 from uio2_ros.sim.stage import Stage
 
 NEWEST = QoSProfile(depth=4)
+EVERY = QoSProfile(depth=200)
+"""In lock-step, where pictures come as fast as they are drawn and all of them count."""
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TOP = "top"
 
@@ -45,12 +47,13 @@ class Publishers:
         self._sounded = 0  # samples of the scene that were published
         self.pictures = 0
         publisher = node.create_publisher
+        pictures = EVERY if settings.stage.lock_step else NEWEST
         self._clock = publisher(Clock, "/clock", NEWEST)
-        self._image = publisher(Image, "image", NEWEST)
-        self._camera_info = publisher(CameraInfo, "camera_info", NEWEST)
-        self._depth = publisher(Image, "truth/depth", NEWEST)
-        self._top = publisher(Image, "top/image", NEWEST)
-        self._top_info = publisher(CameraInfo, "top/camera_info", NEWEST)
+        self._image = publisher(Image, "image", pictures)
+        self._camera_info = publisher(CameraInfo, "camera_info", pictures)
+        self._depth = publisher(Image, "truth/depth", pictures)
+        self._top = publisher(Image, "top/image", pictures)
+        self._top_info = publisher(CameraInfo, "top/camera_info", pictures)
         self._audio = publisher(AudioChunk, "audio", QoSProfile(depth=50))
         self._tf = publisher(TFMessage, "/tf", 100)
         self._tf_static = publisher(TFMessage, "/tf_static", LATCHED)
