@@ -20,7 +20,7 @@ from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
 pytestmark = pytest.mark.ros
 
 
-class DestroysAtTheLastMoment(Waitable[None]):
+class DestroysAtTheLastMoment(Waitable):
     """Destroys a subscription when the executor has collected what it will wait for."""
 
     def __init__(self, node: Node) -> None:
