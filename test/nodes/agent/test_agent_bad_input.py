@@ -99,7 +99,10 @@ def test_no_sound_yet(robot: Robot) -> None:
 def test_old_picture(robot: Robot) -> None:
     robot.show(age_s=5.0)
     expect(
-        robot.ask(task="refexp", max_age=0.0), ErrorCode.STALE_INPUT, "s old and may be 2 s", "max_age"
+        robot.ask(task="refexp", max_age=0.0),
+        ErrorCode.STALE_INPUT,
+        "s old and may be 2 s",
+        "max_age",
     )
     assert robot.ask(task="refexp", max_age=60.0).error_code == 0
 
