@@ -116,12 +116,28 @@ def test_what_is_not_decoded_is_refused_by_name(told: dict[str, str], named: str
         reader.read(DATA, SimpleNamespace(data=bytes(100)))
 
 
-@pytest.mark.parametrize("begin", [b"OggS", b"fLaC"])
-def test_compressed_streams_are_known_by_their_begin(begin: bytes) -> None:
+@pytest.mark.parametrize("begin", [b"OggS\0", b"fLaC\0", bytes(32) + b"OggS\0"])
+def test_other_compressed_streams_are_known_by_their_marks(begin: bytes) -> None:
     reader = SoundReader(PcmFormat(RATE_HZ))
     for data in (begin + bytes(60), bytes(64)):
         with pytest.raises(InvalidInputError, match=r"the sound is .*; publish it as wave or mp3"):
             reader.read(DATA, SimpleNamespace(data=data))
+
+
+def test_what_is_told_to_be_mp3_and_has_no_frame_is_refused() -> None:
+    reader = SoundReader(PcmFormat(RATE_HZ))
+    reader.tell(info(coding_format="mp3"))
+    with pytest.raises(InvalidInputError, match="no frame in"):
+        read(reader, [bytes(1000)] * 100)
+    with pytest.raises(InvalidInputError, match=r"Ogg \(Opus or Vorbis\)"):
+        read(reader, [b"OggS" + bytes(60)])
+
+
+def test_what_was_told_is_forgotten_with_its_source() -> None:
+    reader = SoundReader(PcmFormat(RATE_HZ))
+    reader.tell(info(coding_format="opus"))
+    reader.forget()
+    np.testing.assert_array_equal(read(reader, [tone().tobytes()]), tone())
 
 
 @pytest.mark.parametrize("size", [576, 417, 50])

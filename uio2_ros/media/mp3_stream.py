@@ -14,6 +14,8 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 _KBITS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _VERSION_1 = 3
+LONGEST_TAG = 2**16
+"""Bytes without sound that may come before it."""
 MOST_BAD_FRAMES = 3
 """A first frame may be a tag, or the rest of one."""
 
@@ -50,7 +52,8 @@ class Mp3Stream:
         """InvalidInputError where PyAV is not installed."""
         self._av = import_av("decoding MP3")
         self._codec = self._av.CodecContext.create("mp3float", "r")
-        self._silent = 0
+        self._silent = 0  # frames that could not be decoded since the last that could
+        self._unused = 0  # bytes since then
 
     def decode(self, data: bytes) -> tuple[npt.NDArray[np.float32], int]:
         """The samples (n, 1), mono, that are complete now, n may be 0, and their rate.
@@ -70,8 +73,11 @@ class Mp3Stream:
                     parts, rate_hz = [], int(frame.sample_rate)
                 parts.append(frame.to_ndarray().mean(axis=0))
         if not parts:
+            self._unused += len(data)
+            if self._unused > LONGEST_TAG:
+                raise InvalidInputError(f"the sound is no MP3: no frame in {self._unused} bytes")
             return np.zeros((0, 1), np.float32), 0
-        self._silent = 0
+        self._silent = self._unused = 0
         return np.concatenate(parts).astype(np.float32, copy=False)[:, np.newaxis], rate_hz
 
     def _expect_some(self, problem: Exception) -> None:

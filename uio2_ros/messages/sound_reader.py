@@ -49,8 +49,8 @@ SOUND_TYPES: Sequence[str] = (*_TYPED, *BYTE_TYPES)
 NOISY = 2.0
 """Samples read at the wrong byte jump many times as far as those of sound."""
 _PCM, _MP3 = ("", "wave", "wav", "pcm", "raw"), "mp3"
-_OTHERS = {b"OggS": "Ogg (Opus or Vorbis)", b"fLaC": "FLAC"}
-"""By what such a stream begins with."""
+_OTHERS = {b"OggS\0": "Ogg (Opus or Vorbis)", b"fLaC\0": "FLAC"}
+"""By what stands in such a stream: in Ogg before every page, in FLAC at its begin."""
 
 
 def info_topic_of(topic: str) -> str:
@@ -63,7 +63,12 @@ class SoundReader:
 
     def __init__(self, form: PcmFormat) -> None:
         """form: of bytes, until an AudioInfo tells."""
-        self._form = form
+        self._default = form
+        self.forget()
+
+    def forget(self) -> None:
+        """Another source may publish now: nothing is known of its bytes."""
+        self._form = self._default
         self._mp3: Mp3Stream | None = None
         self._mp3_stamp_ns = 0
         self._refusal = ""
@@ -97,18 +102,17 @@ class SoundReader:
             return _TYPED[type_name](message)
         stamp_ns, content = _BYTES[type_name](message)
         data = bytes(content)
-        if not self._is_told:
-            self._recognise(data)
+        self._recognise(data)
         if self._refusal:
             raise InvalidInputError(self._refusal)
         return self._decoded(stamp_ns, data) if self._mp3 else self._plain(stamp_ns, data)
 
     def _recognise(self, data: bytes) -> None:
-        """Whether bytes of which nothing was told are compressed."""
-        name = _OTHERS.get(data[:4])
-        if name is not None:
-            self._refusal = f"the sound is {name}; publish it as wave or mp3"
-        elif self._mp3 is None and looks_like_mp3(data):
+        """Whether bytes are compressed, whatever was told or not."""
+        others = [name for mark, name in _OTHERS.items() if mark in data]
+        if others:
+            self._refusal = f"the sound is {others[0]}; publish it as wave or mp3"
+        elif not self._is_told and self._mp3 is None and looks_like_mp3(data):
             self._mp3 = Mp3Stream()
 
     def _decoded(self, stamp_ns: int, data: bytes) -> Sound | None:

@@ -94,6 +94,7 @@ class Observations:
         self._settings = settings
         self._on_picture = on_picture
         self._sound_reader = SoundReader(settings.audio_format)
+        self._told_by_info = False
         self.subscriptions = self._make_subscriptions()
 
     def _make_subscriptions(self) -> dict[str, AdoptingSubscription]:
@@ -137,6 +138,10 @@ class Observations:
         """Adopts changes of the publishers' QoS and types."""
         for subscription in self.subscriptions.values():
             subscription.follow()
+        info = self.subscriptions.get("sound_info")
+        if self._told_by_info and info is not None and not info.publisher_count:
+            self._told_by_info = False
+            self._sound_reader.forget()
 
     def clear(self) -> None:
         """Forgets what was heard and seen."""
@@ -203,6 +208,7 @@ class Observations:
 
     def _take_sound_info(self, _: str, message: Any) -> None:
         self._sound_reader.tell(message)
+        self._told_by_info = True
 
     def _take_camera_info(self, _: str, message: CameraInfo) -> None:
         self._camera_info = message
