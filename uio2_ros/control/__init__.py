@@ -4,7 +4,7 @@ A `PlanFollower` carries out one plan at a time: the `Planner` makes a `Motion` 
 the commands of each control period. `uio2_ros.nodes.bridge` connects this to topics and actions.
 """
 
-from uio2_ros.control.axes import Axes, Drive, drive_of
+from uio2_ros.control.axes import Axes
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, PlanRun
@@ -21,7 +21,6 @@ from uio2_ros.control.settings import (
     HandOverSettings,
     Navigation,
     Origin,
-    PickPlaceSettings,
     SpeedSettings,
 )
 from uio2_ros.robot.plan_errors import Cause, PlanError
@@ -37,7 +36,6 @@ __all__ = [
     "Chunk",
     "ChunkBlender",
     "ClockWatch",
-    "Drive",
     "FreshFrames",
     "Gripper",
     "HandOverSettings",
@@ -47,12 +45,10 @@ __all__ = [
     "Navigation",
     "Origin",
     "Outcome",
-    "PickPlaceSettings",
     "PlanError",
     "PlanFollower",
     "PlanProgress",
     "PlanRun",
     "Pose3D",
     "SpeedSettings",
-    "drive_of",
 ]

@@ -4,7 +4,7 @@ numpy and transforms3d only.
 """
 
 from uio2_ros.decoding.actions import action_steps, parse_action_steps
-from uio2_ros.decoding.automaton import Automaton, Grammar
+from uio2_ros.decoding.automaton import Grammar
 from uio2_ros.decoding.boxes import LocatedBox, parse_boxes, suppress_repeats
 from uio2_ros.decoding.cuboid_grammar import LocatedCuboid, labelled_cuboids, parse_cuboids
 from uio2_ros.decoding.cuboids import (
@@ -34,13 +34,12 @@ from uio2_ros.decoding.placement import CanvasPlacement
 from uio2_ros.decoding.points import PointCodec
 from uio2_ros.decoding.projection import edges_ahead, outlines
 from uio2_ros.decoding.quantities import Range
-from uio2_ros.decoding.reading import LocationRun, LocationToken, read_runs
+from uio2_ros.decoding.reading import read_runs
 from uio2_ros.decoding.relative_pose import RelativePose, RelativePoseCodec
 from uio2_ros.decoding.vocabulary import Symbols, Vocabulary, location_bin
 
 __all__ = [
     "COCO_17",
-    "Automaton",
     "CanvasPlacement",
     "CuboidCodec",
     "CuboidError",
@@ -48,8 +47,6 @@ __all__ = [
     "LocatedBox",
     "LocatedCuboid",
     "LocatedPoint",
-    "LocationRun",
-    "LocationToken",
     "MetricBoxes",
     "Motion",
     "PointCodec",

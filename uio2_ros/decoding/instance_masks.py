@@ -34,12 +34,6 @@ def instance_masks(painted: npt.NDArray[np.uint8]) -> tuple[Mask, ...]:
     return tuple(mask for mask in cleaned if mask.any())
 
 
-def any_object(painted: npt.NDArray[np.uint8]) -> Mask:
-    """Whatever is no ground, (S, S)."""
-    found: Mask = painted.mean(-1) > GROUND
-    return found
-
-
 def _without_specks(mask: Mask) -> Mask:
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.reshape(-1), minlength=count + 1)
