@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.decoding import Motion, Primitive, UnitPose, manipulation_steps, parse_motions
+from uio2_ros.decoding import (
+    ManipulationStep,
+    Primitive,
+    UnitPose,
+    manipulation_steps,
+    parse_manipulation,
+)
 from uio2_ros.decoding.manipulation import step_text
 
 PICK = "1: pick from ( {} {} {} ) and place to ( {} {} {} )"
@@ -20,14 +26,18 @@ def test_a_step_reads_as_it_was_trained():
 
 def test_bins_are_thousandths_of_the_workspace(tokenizer):
     text = written(PICK, (0, 500, 250, 999, 1, 750))
-    assert parse_motions(tokenizer, tokenizer.encode(text)) == (
-        Motion(Primitive.PICK_PLACE, UnitPose(0.0, 0.5, 0.25), UnitPose(0.999, 0.001, 0.75)),
+    assert parse_manipulation(tokenizer, tokenizer.encode(text)) == (
+        ManipulationStep(
+            Primitive.PICK_PLACE, UnitPose(0.0, 0.5, 0.25), UnitPose(0.999, 0.001, 0.75)
+        ),
     )
 
 
 def test_pushes_and_several_steps_are_told_apart(tokenizer):
     text = written(PICK, range(6)) + " " + written(PUSH, range(6)).replace("1:", "2:")
-    primitives = [motion.primitive for motion in parse_motions(tokenizer, tokenizer.encode(text))]
+    primitives = [
+        motion.primitive for motion in parse_manipulation(tokenizer, tokenizer.encode(text))
+    ]
     assert primitives == [Primitive.PICK_PLACE, Primitive.PUSH]
 
 
@@ -67,7 +77,7 @@ def test_no_more_steps_than_asked_for(tokenizer_symbols, accepts):
 @settings(max_examples=15, deadline=None)
 def test_whatever_is_written_under_the_grammar_can_be_read(tokenizer_symbols, write, seed):
     tokens = write(manipulation_steps(tokenizer_symbols, at_most=3), seed)
-    motions = parse_motions(tokenizer_symbols.vocabulary, tokens)
+    motions = parse_manipulation(tokenizer_symbols.vocabulary, tokens)
     assert 1 <= len(motions) <= 3
     for motion in motions:
         assert all(0 <= value < 1 for value in (motion.start.x, motion.end.y, motion.end.turn))
@@ -88,14 +98,14 @@ def test_whatever_is_written_under_the_grammar_can_be_read(tokenizer_symbols, wr
 def test_other_texts_are_errors_that_show_the_text(tokenizer, text):
     text = text.replace("{}", "<extra_id_700>")
     with pytest.raises(ValueError, match="no sequence of manipulation steps") as problem:
-        parse_motions(tokenizer, tokenizer.encode(text))
+        parse_manipulation(tokenizer, tokenizer.encode(text))
     assert repr(text) in str(problem.value)
 
 
 def test_a_pose_of_two_numbers_is_an_error(tokenizer):
     text = "1: pick from ( <extra_id_300> <extra_id_300> ) and place to ( <extra_id_300> )"
     with pytest.raises(ValueError, match="3 location tokens"):
-        parse_motions(tokenizer, tokenizer.encode(text))
+        parse_manipulation(tokenizer, tokenizer.encode(text))
 
 
 def test_impossible_numbers_of_steps_are_errors(symbols):

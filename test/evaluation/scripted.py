@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from uio2_ros.evaluation.episodes import Played, Question, play
+from uio2_ros.evaluation.episodes import PlayedEpisode, Question, play
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
@@ -67,7 +67,7 @@ class Scripted(Answerer):
         return tuple(one.result(0) for one in self.submit_together(asked, timeout_s=1.0))
 
 
-def played(task: str, model: Scripted, seed: int = 7, **changes: object) -> Played:
+def played(task: str, model: Scripted, seed: int = 7, **changes: object) -> PlayedEpisode:
     """One episode with a scripted model."""
     run = settings(**changes)
     episode = sample_episode(task, seed, Split.HELD_OUT, run.size)

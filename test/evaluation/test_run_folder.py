@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from evaluation.scripted import settings
 
-from uio2_ros.evaluation.episodes import Played
+from uio2_ros.evaluation.episodes import PlayedEpisode
 from uio2_ros.evaluation.jobs import Done, EpisodeJob, Job, SceneJob, jobs_of
 from uio2_ros.evaluation.records import EpisodeRecord, PerceptionRecord
 from uio2_ros.evaluation.run import carry_on, is_complete, results
@@ -31,9 +31,9 @@ PICTURE = np.zeros((48, 64, 3), np.uint8)
 RUN = settings(policies=REFERENCES, episodes=3)
 
 
-def played(policy: str, seed: int, success: bool = True) -> Played:
+def played(policy: str, seed: int, success: bool = True) -> PlayedEpisode:
     record = replace(EPISODE, policy=policy, seed=seed, success=success)
-    return Played(record, np.zeros((96, 128, 3), np.uint8), PICTURE)
+    return PlayedEpisode(record, np.zeros((96, 128, 3), np.uint8), PICTURE)
 
 
 def plays(jobs: list[Job], interrupted_after: int = 100) -> Iterator[Done]:

@@ -22,7 +22,7 @@ import yaml
 
 from uio2_ros import bringup
 from uio2_ros.evaluation.drawing import Ground, draw_steps
-from uio2_ros.evaluation.episodes import Attempt, Played, question_task
+from uio2_ros.evaluation.episodes import Attempt, PlayedEpisode, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_answerer
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.messages.stamps import nanoseconds_of
@@ -75,7 +75,7 @@ def _is_over_ros(job: Job) -> bool:
     return isinstance(job, EpisodeJob) and job.policy == MODEL
 
 
-def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> Played:
+def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> PlayedEpisode:
     """One episode; the counterpart of `evaluation.episodes.play`."""
     from uio2_ros.nodes.simulator.messages import steps_of
 
@@ -104,7 +104,7 @@ def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> P
     end = graph.picture(state)
     scene_s = to_s(nanoseconds_of(state.header.stamp) - began_ns)
     record = attempt.record(start, end, scene_s)
-    return Played(record, draw_steps(start, record.steps, _ground(episode)), end)
+    return PlayedEpisode(record, draw_steps(start, record.steps, _ground(episode)), end)
 
 
 def _ground(episode: Episode) -> Ground:

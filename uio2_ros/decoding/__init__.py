@@ -23,11 +23,11 @@ from uio2_ros.decoding.grammars import (
 )
 from uio2_ros.decoding.keypoints import COCO_17, LocatedPoint, parse_keypoints
 from uio2_ros.decoding.manipulation import (
-    Motion,
+    ManipulationStep,
     Primitive,
     UnitPose,
     manipulation_steps,
-    parse_motions,
+    parse_manipulation,
 )
 from uio2_ros.decoding.navigation import named_action, parse_named_action, past_move
 from uio2_ros.decoding.placement import CanvasPlacement
@@ -47,8 +47,8 @@ __all__ = [
     "LocatedBox",
     "LocatedCuboid",
     "LocatedPoint",
+    "ManipulationStep",
     "MetricBoxes",
-    "Motion",
     "PointCodec",
     "Primitive",
     "Range",
@@ -74,7 +74,7 @@ __all__ = [
     "parse_boxes",
     "parse_cuboids",
     "parse_keypoints",
-    "parse_motions",
+    "parse_manipulation",
     "parse_named_action",
     "past_move",
     "read_runs",

@@ -37,7 +37,7 @@ class UnitPose:
 
 
 @dataclass(frozen=True)
-class Motion:
+class ManipulationStep:
     """One manipulation step."""
 
     primitive: Primitive
@@ -75,7 +75,9 @@ _WORDS_BEFORE_END = re.compile(r"^\) and (place|push) to \($")
 _WORDS_AFTER = re.compile(r"^\)")
 
 
-def parse_motions(vocabulary: Vocabulary, tokens: Sequence[int]) -> tuple[Motion, ...]:
+def parse_manipulation(
+    vocabulary: Vocabulary, tokens: Sequence[int]
+) -> tuple[ManipulationStep, ...]:
     """The steps the tokens stand for. Raises ValueError, with the text, for anything but steps."""
     runs = read_runs(vocabulary, tokens)
     text = vocabulary.decode(list(tokens))
@@ -89,7 +91,9 @@ def parse_motions(vocabulary: Vocabulary, tokens: Sequence[int]) -> tuple[Motion
             raise ValueError(_unreadable(text))
         primitive = _primitive(opening[2], joining[1], text)
         motions.append(
-            Motion(primitive, _pose(vocabulary, start.places), _pose(vocabulary, end.places))
+            ManipulationStep(
+                primitive, _pose(vocabulary, start.places), _pose(vocabulary, end.places)
+            )
         )
     return tuple(motions)
 

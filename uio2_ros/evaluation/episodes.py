@@ -44,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedEpisode:
     """An episode and its pictures: the first with the steps drawn in, and the last."""
 
     record: EpisodeRecord
@@ -132,7 +132,7 @@ def reference(policy: str, seed: int) -> Policy | None:
 
 def play(
     episode: Episode, policy: str, settings: RunSettings
-) -> Generator[Question, Answer, Played]:
+) -> Generator[Question, Answer, PlayedEpisode]:
     """Plays one episode in a world of its own; what the model is asked is yielded.
 
     Send the answers. All of it must run on one thread, whose drawing context the world uses.
@@ -161,7 +161,7 @@ def play(
             _carry_out(attempt, steps if acts else tuple(map(as_sent, steps)), world)
         end = world.colour(camera)
         record = attempt.record(start, end, world.time_s - began_s)
-    return Played(record, draw_steps(start, record.steps, ground), end)
+    return PlayedEpisode(record, draw_steps(start, record.steps, ground), end)
 
 
 def _stamps_ns(seen: Observation) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from uio2_ros.evaluation.episodes import Played, Question, play
+from uio2_ros.evaluation.episodes import PlayedEpisode, Question, play
 from uio2_ros.evaluation.perception import Look, looks_of, scene_names
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_folder import RunFolder
@@ -48,7 +48,7 @@ class SceneJob:
 
 
 Job = EpisodeJob | SceneJob
-Done = Played | PerceptionRecord
+Done = PlayedEpisode | PerceptionRecord
 
 
 def jobs_of(settings: RunSettings, folder: RunFolder, batch: int) -> list[Job]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import uio2_ros
 from uio2_ros.evaluation.drawing import beside, enlarged
-from uio2_ros.evaluation.episodes import Played
+from uio2_ros.evaluation.episodes import PlayedEpisode
 from uio2_ros.evaluation.jobs import Done, Job, jobs_of
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_folder import FORMAT, VERSION, RunFolder
@@ -51,7 +51,7 @@ def carry_on(
     if not jobs:
         return
     for done in work(jobs):
-        if isinstance(done, Played):
+        if isinstance(done, PlayedEpisode):
             if _is_shown(done, settings):
                 folder.save_picture(done.record.picture, beside(done.start, enlarged(done.end)))
             folder.add(done.record)
@@ -98,7 +98,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _is_shown(played: Played, settings: RunSettings) -> bool:
+def _is_shown(played: PlayedEpisode, settings: RunSettings) -> bool:
     number = played.record.seed - settings.seed
     most = PICTURES_OF_TASK if played.record.success else PICTURES_OF_FAILURES
     return number < most

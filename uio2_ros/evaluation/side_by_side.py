@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from uio2_ros.evaluation.episodes import Played, Question
+from uio2_ros.evaluation.episodes import PlayedEpisode, Question
 from uio2_ros.robot.answer import Answer
 
-Episode = Generator[Question, Answer, Played]
+Episode = Generator[Question, Answer, PlayedEpisode]
 Asked = Callable[[Sequence[Question]], Sequence[Answer]]
 
 
@@ -19,7 +19,7 @@ class _Waiting:
 
     episode: Episode
     thread: ThreadPoolExecutor
-    following: Future[Question | Played]
+    following: Future[Question | PlayedEpisode]
 
 
 class SideBySide:
@@ -31,7 +31,7 @@ class SideBySide:
     def __init__(self) -> None:
         self._threads: list[ThreadPoolExecutor] = []
 
-    def play(self, episodes: Sequence[Episode], answer: Asked) -> Iterator[Played]:
+    def play(self, episodes: Sequence[Episode], answer: Asked) -> Iterator[PlayedEpisode]:
         """Plays all of them; `answer` is called on the caller's thread. In the order they end."""
         while len(self._threads) < len(episodes):
             name = f"episode-{len(self._threads)}"
@@ -45,7 +45,7 @@ class SideBySide:
                 asking: list[tuple[_Waiting, Question]] = []
                 for one in waiting:
                     following = one.following.result()
-                    if isinstance(following, Played):
+                    if isinstance(following, PlayedEpisode):
                         yield following
                     else:
                         asking.append((one, following))
@@ -69,10 +69,10 @@ def _go_on(episode: Episode, thread: ThreadPoolExecutor, said: Answer | None) ->
     return _Waiting(episode, thread, thread.submit(_following, episode, said))
 
 
-def _following(episode: Episode, said: Answer | None) -> Question | Played:
+def _following(episode: Episode, said: Answer | None) -> Question | PlayedEpisode:
     """The next question, or the end."""
     try:
         return next(episode) if said is None else episode.send(said)
     except StopIteration as end:
-        played: Played = end.value
+        played: PlayedEpisode = end.value
         return played

@@ -30,14 +30,14 @@ class Endpoint(Protocol):
 
 
 @dataclass(frozen=True)
-class Offer:
+class OfferedQoS:
     """The reliability and durability shared by all publishers: the weaker where they differ."""
 
     reliable: bool = False
     transient_local: bool = False
 
     @classmethod
-    def of(cls, publishers: Sequence[Endpoint]) -> Offer:
+    def of(cls, publishers: Sequence[Endpoint]) -> OfferedQoS:
         """What every one of the publishers gives; the weakest if there is none yet."""
         profiles = [publisher.qos_profile for publisher in publishers]
         return cls(
@@ -81,7 +81,7 @@ def mismatches(
         compatibility, reason = qos_check_compatible(publisher.qos_profile, profile)
         if compatibility == QoSCompatibility.ERROR:
             problems.append(f"{name} cannot be heard with this QoS: {reason}")
-    offers = {str(Offer.of([publisher])) for publisher in publishers}
+    offers = {str(OfferedQoS.of([publisher])) for publisher in publishers}
     if len(offers) > 1:
         problems.append(
             f"publishers differ in QoS ({' and '.join(sorted(offers))}); the weaker is used"

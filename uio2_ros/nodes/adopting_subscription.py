@@ -11,7 +11,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from uio2_ros.messages.qos import Endpoint, Offer, mismatches
+from uio2_ros.messages.qos import Endpoint, OfferedQoS, mismatches
 
 OnMessage = Callable[[str, Any], None]
 
@@ -44,7 +44,7 @@ class AdoptingSubscription:
         self._raw = raw
         self._lock = threading.Lock()  # guards the three below
         self._subscription: Subscription[Any] | None = None
-        self._offer = Offer()
+        self._offer = OfferedQoS()
         self._type = self._types[0]
         self.problems: list[str] = []
         """Why messages of some publishers may not arrive; for diagnostics."""
@@ -64,7 +64,7 @@ class AdoptingSubscription:
         with self._lock:
             if self._subscription is None:
                 publishers = self._publishers()
-                self._subscribe(self._type_of(publishers), Offer.of(publishers))
+                self._subscribe(self._type_of(publishers), OfferedQoS.of(publishers))
 
     def close(self) -> None:
         """Stops listening."""
@@ -77,7 +77,7 @@ class AdoptingSubscription:
             if self._subscription is None:
                 return
             publishers = self._publishers()
-            offer, type_name = Offer.of(publishers), self._type_of(publishers)
+            offer, type_name = OfferedQoS.of(publishers), self._type_of(publishers)
             if publishers and (offer, type_name) != (self._offer, self._type):
                 self._unsubscribe()
                 self._subscribe(type_name, offer)
@@ -97,7 +97,7 @@ class AdoptingSubscription:
         usable = (name for name in offered if name in self._types and find_type(name))
         return next(usable, self._type)
 
-    def _subscribe(self, type_name: str, offer: Offer) -> None:
+    def _subscribe(self, type_name: str, offer: OfferedQoS) -> None:
         message_type = find_type(type_name)
         assert message_type is not None, f"{type_name} comes with this package"
         self._type, self._offer = type_name, offer

@@ -18,7 +18,7 @@ from uio2_ros.robot.errors import InvalidInputError
 
 
 @dataclass
-class SoundTrack:
+class RecordedSound:
     """Sound in the order it came, mono."""
 
     rate_hz: int = 0

@@ -10,7 +10,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
-from uio2_ros.messages.qos import Offer
+from uio2_ros.messages.qos import OfferedQoS
 from uio2_ros.recording.agent_notes import ASKED, NOTE, ask_parameters
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
@@ -101,7 +101,7 @@ class Recorder:
             self._keep(name, data, info)
 
         self._subscriptions[name] = self._node.create_subscription(
-            message_type, name, keep, Offer.of(publishers).profile(DEPTH), raw=True
+            message_type, name, keep, OfferedQoS.of(publishers).profile(DEPTH), raw=True
         )
 
     def _note_model(self, agent: str) -> None:

@@ -42,7 +42,7 @@ from uio2_ros.messages.sound_reader import (
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorded import Recorded, Topic
-from uio2_ros.recording.recorded_sound import SoundTrack
+from uio2_ros.recording.recorded_sound import RecordedSound
 from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
@@ -245,7 +245,7 @@ class _Notes:
     are_velocities: bool
     camera_info: Any | None = None
     sees_rectified: bool = False
-    sound: SoundTrack | None = None
+    sound: RecordedSound | None = None
     words: tuple[tuple[int, str], ...] = ()
 
     @classmethod
@@ -254,7 +254,7 @@ class _Notes:
         times: list[int] = []
         values: list[list[float]] = []
         camera_infos: list[Any] = []
-        track = SoundTrack()
+        track = RecordedSound()
         words: list[tuple[int, str]] = []
         for message, decoded in _decoded(recording, topics.small):
             with _understood(path, message.topic):

@@ -28,7 +28,7 @@ class UnstableSceneError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Pose3D:
+class BodyPose:
     """Position (3,) in metres and rotation matrix (3, 3) in the frame of the scene."""
 
     position: Array
@@ -88,10 +88,10 @@ class Physics:
         for _ in range(round(seconds / TIMESTEP_S)):
             self.step()
 
-    def pose(self, body: str) -> Pose3D:
+    def pose(self, body: str) -> BodyPose:
         """Where a body is now; its frame is that of the object's form."""
         state = self.data.body(body)
-        return Pose3D(state.xpos.copy(), state.xmat.reshape(3, 3).copy())
+        return BodyPose(state.xpos.copy(), state.xmat.reshape(3, 3).copy())
 
     def body_number(self, body: str) -> int:
         """What `Render.bodies` calls it."""

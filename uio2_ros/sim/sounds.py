@@ -164,7 +164,7 @@ SOUND_OF_SHAPE: Mapping[Shape, str] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedSound:
     """A sound at a time: `start_s` on the scene's clock, for `length_s`."""
 
     sound: str
@@ -179,21 +179,21 @@ class Soundscape:
     """Everything that sounded since the start, and what it sounds like together."""
 
     def __init__(self) -> None:
-        self._played: list[Played] = []
+        self._played: list[PlayedSound] = []
 
     @property
-    def played(self) -> tuple[Played, ...]:
+    def played(self) -> tuple[PlayedSound, ...]:
         """In the order in which they were played."""
         return tuple(self._played)
 
-    def play(self, name: str, start_s: float, length_s: float | None = None) -> Played:
+    def play(self, name: str, start_s: float, length_s: float | None = None) -> PlayedSound:
         """Let a sound sound, once, or again and again for `length_s`."""
         natural = len(clip(name)) / RATE_HZ
-        played = Played(name, start_s, natural if length_s is None else length_s)
+        played = PlayedSound(name, start_s, natural if length_s is None else length_s)
         self._played.append(played)
         return played
 
-    def end(self, played: Played, end_s: float) -> Played:
+    def end(self, played: PlayedSound, end_s: float) -> PlayedSound:
         """Let a sound that is playing end at another time than was thought."""
         index = next(i for i, other in enumerate(self._played) if other is played)
         self._played[index] = ended = replace(played, length_s=end_s - played.start_s)
@@ -216,7 +216,7 @@ class Soundscape:
         return np.clip(mix, -1.0, 1.0)
 
 
-def _add(mix: Samples, played: Played, first: int) -> None:
+def _add(mix: Samples, played: PlayedSound, first: int) -> None:
     start = round(played.start_s * RATE_HZ) - first
     stop = start + round(played.length_s * RATE_HZ)
     samples = clip(played.sound)

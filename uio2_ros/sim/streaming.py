@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from uio2_ros.sim.arm import ActionError, ToolPose
-from uio2_ros.sim.sounds import Played
+from uio2_ros.sim.sounds import PlayedSound
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.world import World
 
@@ -86,7 +86,7 @@ class Drive:
 
     forward_m_s: float
     turn_rad_s: float
-    sound: Played | None = field(default=None, init=False)
+    sound: PlayedSound | None = field(default=None, init=False)
     _until_s: float = field(default=0.0, init=False)
 
     def check(self, world: World) -> None:

@@ -15,7 +15,7 @@ from uio2_ros.sim.base import Base
 from uio2_ros.sim.cameras import CameraView, PictureSize
 from uio2_ros.sim.events import Event, Ring, Shift, Wait
 from uio2_ros.sim.model import SAMPLES_PER_PIXEL, TIMESTEP_S, magnification
-from uio2_ros.sim.physics import Physics, Pose3D
+from uio2_ros.sim.physics import BodyPose, Physics
 from uio2_ros.sim.renderer import Render, Renderer
 from uio2_ros.sim.shapes import Form, form
 from uio2_ros.sim.sounds import RATE_HZ, SOUND_OF_SHAPE, Samples, clip
@@ -115,7 +115,7 @@ class World:
         """The last seconds of sound, mono at 16 kHz; silence before the start."""
         return self.physics.sounds.audio(self.time_s - seconds, self.time_s)
 
-    def pose(self, name: str) -> Pose3D:
+    def pose(self, name: str) -> BodyPose:
         """Where an object is now."""
         self.scene.object_named(name)
         return self.physics.pose(name)

@@ -135,13 +135,13 @@ def _expect_frame(frame_id: str) -> None:
 # What goes out.
 
 
-def scene_pose(pose: physics.Pose3D) -> Pose3D:
+def scene_pose(pose: physics.BodyPose) -> Pose3D:
     """A pose of the simulator as the robot's words have it."""
     x, y, z = pose.position.tolist()
     return Pose3D((x, y, z), quaternion_of(pose.rotation))
 
 
-def transform_message(pose: physics.Pose3D, parent: Header, child: str) -> TransformStamped:
+def transform_message(pose: physics.BodyPose, parent: Header, child: str) -> TransformStamped:
     """The pose of a frame in that of the header."""
     placed = pose_message(scene_pose(pose))
     x, y, z = pose.position.tolist()
@@ -156,7 +156,9 @@ def camera_transforms(world: World, stamp: Time) -> list[TransformStamped]:
         (camera.name, view_of(camera)) for camera in world.scene.cameras
     ]
     return [
-        transform_message(physics.Pose3D(view.position, view.rotation), parent, optical_frame(name))
+        transform_message(
+            physics.BodyPose(view.position, view.rotation), parent, optical_frame(name)
+        )
         for name, view in views
     ]
 
@@ -174,14 +176,14 @@ def moving_transforms(world: World, stamp: Time, *, objects: bool) -> list[Trans
     return moving
 
 
-def robot_pose(world: World) -> physics.Pose3D:
+def robot_pose(world: World) -> physics.BodyPose:
     """Of the tool at a table, of the base on the floor in a room; in the frame of the scene."""
     if world.scene.place is Place.TABLE:
         return world.physics.pose(TOOL_BODY)
     base = world.base.pose
     sine, cosine = math.sin(base.yaw), math.cos(base.yaw)
     rotation = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
-    return physics.Pose3D(np.array([base.x, base.y, 0.0]), rotation)
+    return physics.BodyPose(np.array([base.x, base.y, 0.0]), rotation)
 
 
 def joint_message(world: World, stamp: Time) -> JointState:

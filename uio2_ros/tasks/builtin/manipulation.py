@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from uio2_ros.decoding import (
-    Motion,
+    ManipulationStep,
     Primitive,
     UnitPose,
     manipulation_steps,
-    parse_motions,
+    parse_manipulation,
 )
 from uio2_ros.decoding.manipulation import step_text
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
@@ -61,13 +61,13 @@ def _motions(session: Session, prompt: str, at_most: int) -> Asking[tuple[Step, 
         prompt, session.grammar(manipulation_steps, at_most=at_most)
     )
     try:
-        motions = parse_motions(session.symbols.vocabulary, reply.tokens)
+        motions = parse_manipulation(session.symbols.vocabulary, reply.tokens)
     except ValueError as problem:
         raise parse_failed(reply, str(problem)) from problem
     return tuple(step_of(motion, session.space) for motion in motions)
 
 
-def step_of(motion: Motion, space: ActionSpace) -> Step:
+def step_of(motion: ManipulationStep, space: ActionSpace) -> Step:
     """The step in metres and radians of the action space's frame."""
     kind, name = _KINDS[motion.primitive]
     return Step(kind, name, _pose(motion.start, space), _pose(motion.end, space))
