@@ -61,9 +61,9 @@ def test_agent_says_why_and_takes_a_correction(
 @pytest.mark.parametrize(
     ("name", "value", "possible"),
     [
-        ("audio.format.encoding", "MP3", "S16LE or F32LE"),
+        ("audio.format.encoding", "MP3", "S16LE, F32LE"),
         ("device", "gpu", "auto, cpu, cuda or cuda:<number>"),
-        ("dtype", "float8", "float32 or bfloat16"),
+        ("dtype", "float8", "float32, bfloat16"),
         ("tasks.normal_axes", "up", "three signed axes"),
     ],
 )

@@ -268,6 +268,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         )
         self._observations.listening = self._enabled
         installed_cv_bridge()  # tried while the model loads
+        describe_tasks()  # the table is read now, or the first request would wait for it
         status = self._wait_for_model(answerer, settings.load_timeout_s)
         if status.state is not ModelState.READY:
             raise RuntimeError(status.reason)
