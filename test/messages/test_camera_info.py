@@ -116,8 +116,9 @@ def test_a_picture_of_another_size_is_not_taken_for_that_of_the_camera() -> None
     [
         {"k": [0.0] * 9, "p": [0.0] * 12},
         {"k": [0.0] * 9, "p": [0.0] * 12, "width": 0, "height": 0},
-        {"k": k(np.nan, 1, 1, 1), "p": [0.0] * 12},
-        {"k": k(-150, 150, 80, 60), "p": [0.0] * 12},
+        {"k": [0.0] * 9},
+        {"k": k(np.nan, 1, 1, 1)},
+        {"k": k(-150, 150, 80, 60)},
         {"k": [0.0] * 9, "d": [*BENT]},
     ],
 )

@@ -23,8 +23,8 @@ PHOTO = cv2.GaussianBlur(
     np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8), (0, 0), 3
 )
 DEPTH_MM = np.array([[5000, 0, 2500], [0, 0, 10000]], np.uint16)
-SHOWN = [[128, 0, 191], [0, 0, 0]]
-"""Of `DEPTH_MM`, as Unified-IO 2 draws depth."""
+SHOWN = [[128, 0, 64], [0, 0, 255]]
+"""Of `DEPTH_MM`, as the model draws depth."""
 
 
 def compressed(text: str, data: bytes) -> SimpleNamespace:

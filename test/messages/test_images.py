@@ -87,17 +87,17 @@ def test_sixteen_bits_of_gray_are_scaled_not_cut(big_endian: bool) -> None:
 
 @pytest.mark.parametrize("big_endian", [False, True])
 @pytest.mark.parametrize(("encoding", "unit"), [("16UC1", 1000), ("32FC1", 1.0)])
-def test_near_is_white_and_far_is_black(encoding: str, unit: float, big_endian: bool) -> None:
+def test_near_is_black_and_far_is_white(encoding: str, unit: float, big_endian: bool) -> None:
     metres = np.array([[0.001, DEPTH_RANGE_M / 2, DEPTH_RANGE_M, 2 * DEPTH_RANGE_M]])
     dtype = np.uint16 if encoding == "16UC1" else np.float32
     depth = (metres * unit).astype(dtype)
     converted = image_to_rgb(message(encoding, depth, big_endian=big_endian))
-    np.testing.assert_array_equal(converted[0, :, 0], [255, 128, 0, 0])
+    np.testing.assert_array_equal(converted[0, :, 0], [0, 128, 255, 255])
 
 
-def test_a_pixel_without_a_measurement_is_black() -> None:
-    depth = np.array([[np.nan, np.inf, -np.inf, 0.0, -1.0]], np.float32)
-    assert not image_to_rgb(message("32FC1", depth)).any()
+def test_a_pixel_without_a_measurement_is_black_and_one_beyond_all_range_white() -> None:
+    depth = np.array([[np.nan, -np.inf, 0.0, -1.0, np.inf]], np.float32)
+    assert image_to_rgb(message("32FC1", depth))[0, :, 0].tolist() == [0, 0, 0, 0, 255]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def shows_rectified(picture_topic: str) -> bool:
 def camera_of(
     info: Any, *, rectified: bool = False, size: tuple[int, int] | None = None
 ) -> CameraModel | None:
-    """The camera of a CameraInfo; None where it is not calibrated (no positive focal lengths).
+    """The camera of a CameraInfo; None where it is not calibrated (K says no focal lengths).
 
     rectified: whether the pictures are (`shows_rectified`). size: width and height of the picture,
     which decide where a driver gives the matrices of the picture it has binned already, and stand
@@ -44,9 +44,9 @@ def camera_of(
     lens = tuple(map(float, info.d))
     bends = any(lens) and not rectified
     raw, projected = np.array(info.k).reshape(3, 3), np.array(info.p).reshape(3, 4)[:, :3]
-    matrix = raw if bends or not _is_calibrated(projected) else projected
-    if not _is_calibrated(matrix):
+    if not _is_calibrated(raw):
         return None
+    matrix = raw if bends or not _is_calibrated(projected) else projected
     full = (int(info.width), int(info.height))
     shown = _shown_size(info, full)
     if size is None or size != full:

@@ -5,8 +5,8 @@ those of cv_bridge (16 bits become 8 by the factor 255/65535). cv_bridge itself 
 missing here only: the distributed one is built against another numpy and OpenCV than pip's, and it
 refuses depth.
 
-Depth (16UC1 in millimetres, 32FC1 in metres: REP 118) is shown as Unified-IO 2 draws it: white is
-0 m; black is `DEPTH_RANGE_M`, beyond it, or no measurement (0, NaN, infinite).
+Depth (16UC1 in millimetres, 32FC1 in metres: REP 118) is shown as the model was trained to draw it:
+black is 0 m or no measurement (0, NaN), white `DEPTH_RANGE_M` and beyond (infinite: REP 117).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 Samples = npt.NDArray[Any]
 
 DEPTH_RANGE_M = 10.0
-"""Depth shown black; the range of Unified-IO 2's own depth pictures."""
+"""Depth shown white; the range of the models' own depth pictures."""
 
 
 class ImageMessage(Protocol):
@@ -199,11 +199,9 @@ def _gray_16(grid: Samples) -> Pixels:
 
 def _depth(metres_per_unit: float) -> Callable[[Samples], Pixels]:
     def convert(grid: Samples) -> Pixels:
-        metres = np.nan_to_num(grid.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        metres *= np.float32(metres_per_unit)
-        nearness = 1.0 - np.clip(metres / np.float32(DEPTH_RANGE_M), 0.0, 1.0)
-        nearness[metres <= 0] = 0.0
-        return _gray(np.rint(nearness * 255.0).astype(np.uint8))
+        metres = grid.astype(np.float32) * np.float32(metres_per_unit)
+        gray = np.clip(np.nan_to_num(metres, nan=0.0) / np.float32(DEPTH_RANGE_M), 0.0, 1.0)
+        return _gray(np.rint(gray * 255.0).astype(np.uint8))
 
     return convert
 
