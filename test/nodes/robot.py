@@ -158,10 +158,13 @@ class Robot:
         self.publish_and_wait(topic, message)
         return message
 
-    def calibrate(self, numbers: Sequence[float], *, accepted: bool = True) -> None:
-        """Publishes intrinsics (fx, cx, fy, cy) until the agent reports what it made of them."""
+    def calibrate(self, numbers: Sequence[float], *, accepted: bool = True, **changes: Any) -> None:
+        """Publishes intrinsics (fx, cx, fy, cy), with some fields changed, until the agent reports
+        what it made of them."""
         fx, cx, fy, cy = map(float, numbers)
         message = CameraInfo(width=64, height=48, k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0])
+        for name, value in changes.items():
+            setattr(message, name, value)
         wanted = KeyValue(key="camera calibrated", value=str(accepted))
         self.listen("/diagnostics", DiagnosticArray)
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.media.pictures import decode_picture
 from uio2_ros.messages.images import Pixels, Samples, grid_to_rgb
 from uio2_ros.robot.encoded_picture import MOST_PIXELS, expect_decodable
 from uio2_ros.robot.errors import InvalidInputError
@@ -67,15 +68,8 @@ def compressed_to_rgb(message: CompressedImageMessage, most_pixels: int = MOST_P
 
 def _decoded(data: bytes, most_pixels: int) -> Samples:
     """(H, W, channels) as OpenCV decodes: BGR(A) of files in the usual order."""
-    header = expect_decodable(data, most_pixels)
-    try:
-        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise InvalidInputError(f"the {header.codec} cannot be decoded: {error}") from error
-    if decoded is None:
-        raise InvalidInputError(
-            f"the {header.codec} of {len(data)} bytes is damaged or truncated; resend"
-        )
+    expect_decodable(data, most_pixels)  # and of no other codec
+    decoded = decode_picture(data, cv2.IMREAD_UNCHANGED, most_pixels)
     return decoded[:, :, np.newaxis] if decoded.ndim == 2 else decoded
 
 

@@ -178,6 +178,20 @@ def test_intrinsics_that_are_none(robot: Robot, number: float) -> None:
     robot.calibrate((number, number, number, number), accepted=False)
 
 
+def test_a_lens_that_nobody_knows_is_named(robot: Robot) -> None:
+    robot.calibrate((50, 32, 50, 24), accepted=False, distortion_model="omni", d=[0.1])
+    robot.show()
+    result = robot.ask("", task="cuboids")
+    assert result.error_code == ErrorCode.NO_CAMERA_INFO
+    assert "'omni' is unknown; expected one of plumb_bob" in result.error_msg
+
+
+def test_the_intrinsics_of_a_binned_picture_are_made_its_own(robot: Robot) -> None:
+    robot.calibrate((100, 64, 100, 48), width=128, height=96, binning_x=2, binning_y=2)
+    robot.show(np.zeros((48, 64, 3), np.uint8))
+    assert robot.ask("", task="cuboids").error_code == 0
+
+
 def test_stereo_sound_of_another_rate_is_understood(robot: Robot) -> None:
     robot.listen("/history_state", HistoryState)
     robot.say(np.zeros((44100, 2), np.int16), rate=44100, encoding="S16LE")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,17 @@ def test_depth_comes_with_the_intrinsics_of_its_picture(speaker: Speaker, robot:
         assert np.frombuffer(depth.data, "<u2").tolist() == [1500] * 12
     finally:
         speaker.set("depth_millimetres", False)
+
+
+def test_depth_comes_without_the_intrinsics_of_another_picture(
+    speaker: Speaker, robot: Robot
+) -> None:
+    robot.listen("/depth/camera_info", CameraInfo)
+    answer = Answer(pictures=(Picture("depth", np.full((3, 4), 1.5, np.float32)),))
+    speaker.say(answer, replace(CAMERA, width=8, height=6))
+    speaker.say(answer)
+    first = robot.heard("/depth/camera_info")
+    assert (first.width, first.height) == (4, 3)
 
 
 def test_normals_pictures_and_sound_have_topics(speaker: Speaker, robot: Robot) -> None:
