@@ -20,6 +20,7 @@ from fuzz.mutation import apply, random_edits
 from fuzz.targets import Target
 
 HANG_S = 20
+"""Of processor time, so that a busy machine is no hang."""
 MEMORY_BYTES = 6 * 2**30
 """Of address space, beyond what is there: what asks for more was fooled by a length."""
 PACKAGE = "uio2_ros/"
@@ -94,13 +95,13 @@ def _time_limit() -> Iterator[None]:
     def give_up(_number: int, _frame: FrameType | None) -> None:
         raise Hang(f"longer than {HANG_S} s")
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(HANG_S)
+    before = signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @contextmanager
