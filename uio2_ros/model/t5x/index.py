@@ -42,7 +42,12 @@ def read_index(path: Path) -> dict[str, StoredArray]:
         raise CheckpointError(
             f"{path} is cut off or damaged ({error}): download it again"
         ) from error
-    return dict(_leaves(_target(content, path), "", path))
+    try:
+        return dict(_leaves(_target(content, path), "", path))
+    except CheckpointError:
+        raise
+    except (TypeError, ValueError, RecursionError, OSError) as error:  # a tree of other values
+        raise CheckpointError(f"{path} is damaged: {error}") from error
 
 
 def _target(content: Any, path: Path) -> Mapping[str, Any]:
