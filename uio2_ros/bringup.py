@@ -7,9 +7,10 @@ Imports neither rclpy nor launch.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -262,8 +263,9 @@ def _microphone(settings: Settings) -> Process:
 
 def _simulator(settings: Settings) -> Process:
     """BringupError, with the remedy, where MuJoCo is missing."""
-    if importlib.util.find_spec("mujoco") is None:
-        raise BringupError(f"sim:=true needs MuJoCo: {sys.executable} -m pip install mujoco")
+    python = shutil.which("python3") or sys.executable  # the nodes', which `ros2` may not run on
+    if subprocess.run([python, "-c", FIND_MUJOCO], check=False).returncode != 0:
+        raise BringupError(f"sim:=true needs MuJoCo: {python} -m pip install mujoco")
     return Process(
         name="simulator",
         package=PACKAGE,
@@ -327,6 +329,7 @@ def _rviz(settings: Settings) -> Process:
 
 
 CLOCK = {"use_sim_time": "use_sim_time"}
+FIND_MUJOCO = "import sys, importlib.util; sys.exit(importlib.util.find_spec('mujoco') is None)"
 
 
 def _given(settings: Settings, **parameter_of: str) -> dict[str, Value]:

@@ -234,6 +234,6 @@ def test_what_does_not_fit_the_simulator_is_refused(given: dict[str, str], probl
 
 
 def test_a_missing_mujoco_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr(bringup, "FIND_MUJOCO", "import sys; sys.exit(1)")
     with pytest.raises(BringupError, match=r"sim:=true needs MuJoCo: .* -m pip install mujoco"):
         running(sim="true")

@@ -22,13 +22,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 from uio2_ros.cli.answer_files import save_answer
+from uio2_ros.cli.answer_progress import progress_line
 from uio2_ros.cli.ask_execute import (
     EXIT_ANSWERED,
     EXIT_FAILED,
     EXIT_NO_AGENT,
     execute,
 )
-from uio2_ros.cli.progress_line import ProgressLine
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
@@ -175,8 +175,8 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
     _await_agent(agent, arguments.wait)
     with _Drawings(agent) as drawings:
         try:
-            with ProgressLine(sys.stderr) as line:
-                result = _answer(agent, arguments, choice, end_s, line.show)
+            with progress_line(sys.stderr) as show_progress:
+                result = _answer(agent, arguments, choice, end_s, show_progress)
         except AgentUnavailableError:
             raise
         except AgentError as error:

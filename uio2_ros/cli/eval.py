@@ -6,11 +6,13 @@ import argparse
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from tqdm import tqdm
 
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
@@ -61,24 +63,23 @@ def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
 def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> int:
     from uio2_ros.evaluation.run import carry_on
 
-    line = _ProgressLine()
     before = signal.signal(signal.SIGTERM, _interrupt)
+    period_s = 0.1 if sys.stderr.isatty() else LINE_PERIOD_S
     try:
-        carry_on(folder, settings, _work(folder, settings, arguments), arguments.batch, line.show)
+        with tqdm(unit=" episodes", mininterval=period_s, dynamic_ncols=True) as bar:
+            work = _work(folder, settings, arguments)
+            carry_on(folder, settings, work, arguments.batch, partial(_show, bar))
     except KeyboardInterrupt:
-        line.end()
         print(
             f"uio2 eval: interrupted; the same command with -o {folder.path} goes on from here",
             file=sys.stderr,
         )
         return EXIT_INTERRUPTED
     except (CheckpointError, TokenizerError, OSError, RuntimeError) as error:
-        line.end()
         print(f"uio2 eval: {type(error).__name__}: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:
         signal.signal(signal.SIGTERM, before)
-    line.end()
     return EXIT_DONE
 
 
@@ -160,37 +161,12 @@ def _tables(folder: RunFolder, settings: RunSettings, facts: Any) -> str:
     return "\n".join(lines)
 
 
-class _ProgressLine:
-    """One line that is written over in a terminal, or now and then a new one."""
-
-    def __init__(self) -> None:
-        self._in_terminal = sys.stderr.isatty()
-        self._shown_s = -LINE_PERIOD_S
-        self._open = False
-
-    def show(self, progress: RunProgress) -> None:
-        now_s = time.monotonic()
-        if not self._in_terminal and now_s - self._shown_s < LINE_PERIOD_S:
-            return
-        self._shown_s = now_s
-        rates = ", ".join(
-            f"{policy} {good}/{count}" for policy, (good, count) in progress.successes.items()
-        )
-        told = f"{progress.episodes} of {progress.of} episodes ({rates})"
-        if progress.looks:
-            told += f", {progress.looks} questions"
-        told += f", {progress.seconds:.0f} s"
-        if self._in_terminal:
-            print(f"\r\x1b[K{told}", end="", file=sys.stderr, flush=True)
-            self._open = True
-        else:
-            print(told, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Leaves the line."""
-        if self._open:
-            print(file=sys.stderr)
-        self._open = False
+def _show(bar: tqdm[NoReturn], progress: RunProgress) -> None:
+    told = [f"{policy} {good}/{count}" for policy, (good, count) in progress.successes.items()]
+    told += [f"{progress.looks} questions"] if progress.looks else []
+    bar.total = progress.of
+    bar.set_postfix_str(", ".join(told), refresh=False)
+    bar.update(progress.episodes - bar.n)
 
 
 def _interrupt(*_: object) -> NoReturn:

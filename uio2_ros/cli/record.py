@@ -13,13 +13,13 @@ from pathlib import Path
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+from tqdm import tqdm
 
 from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.recording_writer import COMPRESSIONS, RecordingWriter
 
-REPORT_PERIOD_S = 0.5
 SPIN_S = 0.1
 MIB = 2**20
 
@@ -76,16 +76,13 @@ def _spin(
     stop: threading.Event,
     seconds: float,
 ) -> None:
-    began_s = shown_s = time.monotonic()
-    while not stop.is_set() and not (seconds and time.monotonic() - began_s >= seconds):
-        executor.spin_once(timeout_sec=SPIN_S)
-        now_s = time.monotonic()
-        if sys.stderr.isatty() and now_s - shown_s >= REPORT_PERIOD_S:
-            shown_s = now_s
-            line = f"{now_s - began_s:7.1f} s  {_amount(writer, recorder)}"
-            print(f"\r{line}", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+    began_s = time.monotonic()
+    with tqdm(unit=" messages", disable=None) as bar:
+        while not stop.is_set() and not (seconds and time.monotonic() - began_s >= seconds):
+            executor.spin_once(timeout_sec=SPIN_S)
+            size = writer.size_bytes / MIB
+            bar.set_postfix_str(f"{len(recorder.topics)} topics, {size:.1f} MiB", refresh=False)
+            bar.update(writer.messages - bar.n)
 
 
 def _report(
@@ -100,11 +97,6 @@ def _report(
     size = writer.path.stat().st_size / MIB
     topics = len(recorder.topics)
     print(f"{writer.path}: {writer.messages} messages of {topics} topics, {size:.1f} MiB")
-
-
-def _amount(writer: RecordingWriter, recorder: Recorder) -> str:
-    size = writer.size_bytes / MIB
-    return f"{writer.messages} messages of {len(recorder.topics)} topics, {size:.1f} MiB"
 
 
 def _parser() -> argparse.ArgumentParser:
