@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_loaded_is_told_and_nothing_lost(
 ) -> None:
     words = ("--policy", "model", "--model", str(tmp_path / "none"))
     assert run(*words, folder=tmp_path / "run") == 1
-    assert "uio2 eval: TokenizerError: model" in capsys.readouterr().err
+    assert "uio2 eval: CheckpointError: no checkpoint" in capsys.readouterr().err
     assert (tmp_path / "run" / JOURNAL).exists()
 
 

@@ -6,14 +6,12 @@ steps is reached, when a reference policy says nothing more, or with the first a
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from transforms3d.quaternions import quat2mat
 
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.records import EpisodeRecord, digest
@@ -24,7 +22,7 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.plan import Step
-from uio2_ros.robot.poses import Pose2D
+from uio2_ros.robot.poses import Pose2D, planar_pose, unit_quaternion, yaw_of
 from uio2_ros.sim import Episode, Oracle, Policy, RandomPolicy, World
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.physics import UnstableSceneError
@@ -188,9 +186,8 @@ def as_sent(step: Step) -> Step:
 
 
 def _as_sent(pose: Pose2D) -> Pose2D:
-    quaternion = np.array([math.cos(pose.yaw / 2), 0.0, 0.0, math.sin(pose.yaw / 2)])
-    rotation = quat2mat(quaternion / float(np.linalg.norm(quaternion)))
-    return Pose2D(pose.x, pose.y, math.atan2(rotation[1, 0], rotation[0, 0]))
+    received = unit_quaternion(planar_pose(pose).quaternion_wxyz)
+    return Pose2D(pose.x, pose.y, yaw_of(received))
 
 
 def _carry_out(attempt: Attempt, steps: tuple[Step, ...], world: World) -> None:

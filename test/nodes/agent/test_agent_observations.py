@@ -84,6 +84,19 @@ def test_what_was_observed_before_time_jumped_back_is_forgotten(
     observations.observe(task_named("caption"), MAX_AGE_S).snapshot.release()
 
 
+def test_what_came_before_the_news_of_the_jump_is_kept(
+    node: Node, observations: Observations
+) -> None:
+    observations.clear()
+    show(observations, 50.0)
+    observations.audio.push(to_ns(49.0), np.ones(16000, np.float32), 16000)
+    set_time(node, 50.0)
+    seen = observations.observe(task_named(""), MAX_AGE_S)
+    assert seen.observation.image is not None
+    assert seen.observation.audio is not None
+    seen.snapshot.release()
+
+
 def test_a_clock_that_goes_back_by_its_jitter_forgets_nothing(
     node: Node, observations: Observations
 ) -> None:

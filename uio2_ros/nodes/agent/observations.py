@@ -37,7 +37,7 @@ from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import ActionKind
-from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.robot.time import NS_PER_S, to_ns, to_s
 from uio2_ros.tasks.task import Task, Use
 
 JUMP_S = 0.1
@@ -172,8 +172,12 @@ class Observations:
     # Callbacks, on the thread that spins the node.
 
     def _time_jumped(self, _: object) -> None:
-        """What is from before a jump back, or of another clock, would be of the future."""
-        self.clear()
+        """Forgets what is of the future now; what came already since the jump is kept."""
+        soon_ns = self._now_ns() + to_ns(JUMP_S)
+        if (self.frames.newest_stamp_ns() or 0) > soon_ns:
+            self.frames.clear()
+        if (self.audio.state().end_ns or 0) > soon_ns:
+            self.audio.clear()
 
     def _take_picture(self, type_name: str, serialised: bytes) -> None:
         if not self.listening:
