@@ -14,10 +14,6 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "uio2_ros"
 GENERATED = ("msg", "srv", "action")
 """What rosidl makes under the package's name."""
-CIRCLES: dict[tuple[str, str], str] = {
-    ("model", "processing"): "the family's network takes the examples that its processor makes",
-}
-"""Arrows that point up all the same, and why; one that is gone must be taken off."""
 
 
 def floors() -> list[str]:
@@ -66,10 +62,6 @@ def test_a_floor_stands_on_those_below_it_alone(floor: str) -> None:
     upward = {
         f"{file} imports {imported}"
         for importing, imported, file in arrows()
-        if importing == floor and imported not in below and (importing, imported) not in CIRCLES
+        if importing == floor and imported not in below
     }
     assert sorted(upward) == []
-
-
-def test_known_circles_are_still_there() -> None:
-    assert set(CIRCLES) <= {(importing, imported) for importing, imported, _ in arrows()}

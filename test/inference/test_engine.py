@@ -15,8 +15,8 @@ from torch import Tensor
 from uio2_ros.inference import Engine, Generation, Sampling
 from uio2_ros.inference import engine as engine_module
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families import family
 from uio2_ros.model import Camera, TrainedFor, UnifiedIO
-from uio2_ros.model.families import family
 from uio2_ros.model.families.unified_io_2.layers import Attention
 from uio2_ros.model.families.unified_io_2.vocabulary import LLAMA_PIECES
 from uio2_ros.model.skeleton import without_weights

@@ -1,4 +1,4 @@
-"""The seam of families: an engine runs whatever speaks the protocols of `model.family`."""
+"""The seam of families: an engine runs whatever speaks the protocols of `inference.family`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uio2_ros.inference import Engine, Sampling
-from uio2_ros.model import TrainedFor, families
+from uio2_ros.inference import Engine, Sampling, families
+from uio2_ros.model import TrainedFor
 from uio2_ros.robot.errors import CheckpointError
 
 WORDS = "pick up the mug"

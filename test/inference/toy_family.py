@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.family import LoadOptions
 from uio2_ros.model.checkpoint import CheckpointFiles
-from uio2_ros.model.family import LoadOptions
 from uio2_ros.processing import Example, Tokenizer
 
 LONGEST, START_ID = 32, 0

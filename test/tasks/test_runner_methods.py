@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from uio2_ros.model import families
+from uio2_ros.inference import families
 from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import TASKS, Box, Instruction, Prompt, TaskRunner, describe_tasks, parts

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.model import ModelConfig
+from uio2_ros.model.example import Example, PatchInput
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.example import Example, PatchInput
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.training.denoising import (
     UL2,

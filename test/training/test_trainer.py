@@ -15,8 +15,8 @@ import torch
 
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
+from uio2_ros.model.example import Example
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.example import Example
 from uio2_ros.training.config import DataSettings, LoraSettings, OptimizerSettings, TrainingConfig
 from uio2_ros.training.objectives import AnswerObjective
 from uio2_ros.training.trainer import OptimizerStep, Trainer

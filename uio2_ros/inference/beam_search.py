@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from uio2_ros.inference.family import GenerationState, Network
 from uio2_ros.inference.generation import OnToken, StopCondition, TokenSequences, forbid, raw_scores
 from uio2_ros.inference.sampling import Sampling, require_possible
-from uio2_ros.model.family import GenerationState, Network
 
 
 def search_beams(

@@ -19,6 +19,15 @@ from torch.nn import functional as F
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.defaults import DEFAULTS, PLAIN
 from uio2_ros.inference.devices import Device, resolve_device, resolve_dtype
+from uio2_ros.inference.families import DEFAULT_FAMILY, family, family_of
+from uio2_ros.inference.family import (
+    Encoding,
+    ExampleProcessor,
+    LoadOptions,
+    Network,
+    TextTokenizer,
+    TokenizerSource,
+)
 from uio2_ros.inference.generation import (
     EngineTimings,
     Generation,
@@ -33,15 +42,6 @@ from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
 from uio2_ros.model.bundle import BUNDLE_FILE, CARD_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
-from uio2_ros.model.families import DEFAULT_FAMILY, family, family_of
-from uio2_ros.model.family import (
-    Encoding,
-    ExampleProcessor,
-    LoadOptions,
-    Network,
-    TextTokenizer,
-    TokenizerSource,
-)
 from uio2_ros.processing import Example
 from uio2_ros.robot.errors import TokenizerError
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from uio2_ros.inference.family import GenerationState, Network
 from uio2_ros.inference.sampling import (
     LogitsProcessor,
     Sampling,
@@ -18,7 +19,6 @@ from uio2_ros.inference.sampling import (
     guide,
     penalize,
 )
-from uio2_ros.model.family import GenerationState, Network
 
 NO_TOKEN = -1
 Tokens = npt.NDArray[np.int64]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from uio2_ros.inference.defaults import Defaults
+from uio2_ros.inference.family import ExampleProcessor
 from uio2_ros.inference.sampling import Sampling
-from uio2_ros.model.family import ExampleProcessor
 from uio2_ros.processing import Example
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from uio2_ros.inference.family import Network, TextTokenizer
 from uio2_ros.inference.vocoder import Vocoder
-from uio2_ros.model.family import Network, TextTokenizer
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.model.example import Floats
 from uio2_ros.model.weights import check_state_dict, read_state_dict
 from uio2_ros.processing.config import SpectrogramSettings
-from uio2_ros.processing.example import Floats
 from uio2_ros.robot.errors import CheckpointError, InvalidInputError
 
 LEAKY_SLOPE = 0.1

@@ -42,7 +42,7 @@ class Bundle:
     """What `bundle.json` says about the model beside it."""
 
     family: str
-    """As in `model.families`."""
+    """As in `inference.families`."""
     description: str
     licence: str
     trained_for: TrainedFor

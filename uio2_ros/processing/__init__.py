@@ -1,8 +1,8 @@
 """Text, pictures, video and sound to model inputs, and picture geometry back."""
 
+from uio2_ros.model.example import Batch, Example, PatchBatch, PatchInput
 from uio2_ros.processing.batch import collate
 from uio2_ros.processing.config import ProcessingConfig
-from uio2_ros.processing.example import Batch, Example, PatchBatch, PatchInput
 from uio2_ros.processing.geometry import ImageInfo
 from uio2_ros.processing.processor import Processor
 from uio2_ros.processing.tokenizer import Tokenizer

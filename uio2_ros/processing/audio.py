@@ -11,8 +11,8 @@ import numpy.typing as npt
 import soxr
 
 from uio2_ros.media.sounds import read_sound_file, read_sound_track
+from uio2_ros.model.example import Floats, PatchInput
 from uio2_ros.processing.config import SpectrogramSettings
-from uio2_ros.processing.example import Floats, PatchInput
 from uio2_ros.processing.patches import to_patches
 from uio2_ros.robot.errors import InvalidInputError
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from uio2_ros.processing.example import Batch, Bools, Example, Floats, Ints, PatchBatch, PatchInput
+from uio2_ros.model.example import Batch, Bools, Example, Floats, Ints, PatchBatch, PatchInput
 from uio2_ros.robot.errors import InvalidInputError
 
 

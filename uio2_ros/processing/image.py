@@ -12,8 +12,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from uio2_ros.media.pictures import decode_rgb
+from uio2_ros.model.example import Bools, Floats, PatchInput
 from uio2_ros.processing.config import PictureSettings
-from uio2_ros.processing.example import Bools, Floats, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, letterbox
 from uio2_ros.processing.patches import to_patches
 from uio2_ros.robot.errors import InvalidInputError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.model.example import Bools, Floats, PatchInput
 from uio2_ros.processing.config import PictureSettings, SpectrogramSettings
-from uio2_ros.processing.example import Bools, Floats, PatchInput
 
 Pixels = npt.NDArray[np.uint8]
 

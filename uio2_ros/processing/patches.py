@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from uio2_ros.processing.example import Bools, Floats, PatchInput
+from uio2_ros.model.example import Bools, Floats, PatchInput
 
 
 def to_patches(

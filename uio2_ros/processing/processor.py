@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.model.example import Batch, Example, Floats, Ints, PatchInput
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.prompts import BOX, PREFIXES
 from uio2_ros.processing import audio as sound
@@ -16,7 +17,6 @@ from uio2_ros.processing import image as picture
 from uio2_ros.processing import video as moving
 from uio2_ros.processing.batch import collate
 from uio2_ros.processing.config import ProcessingConfig
-from uio2_ros.processing.example import Batch, Example, Floats, Ints, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, checked_region, to_canvas, to_pixels
 from uio2_ros.processing.image import Pixels
 from uio2_ros.processing.tokenizer import Tokenizer

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.media.films import open_film
+from uio2_ros.model.example import Floats
 from uio2_ros.processing.config import SpectrogramSettings, VideoSettings
-from uio2_ros.processing.example import Floats
 from uio2_ros.processing.image import Pixels
 from uio2_ros.robot.errors import InvalidInputError
 

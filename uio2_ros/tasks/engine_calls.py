@@ -22,7 +22,7 @@ from uio2_ros.inference.defaults import (
     SEGMENTATION_SAMPLING,
 )
 from uio2_ros.inference.sampling import Sampling
-from uio2_ros.processing.example import Example
+from uio2_ros.model.example import Example
 from uio2_ros.robot.answer import Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks.examples import MODALITIES

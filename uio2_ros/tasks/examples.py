@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from uio2_ros.processing.example import Example
+from uio2_ros.model.example import Example
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
@@ -13,7 +13,7 @@ from uio2_ros.tasks.model_calls import ModelCall, PictureCall, ScoreCall, SoundC
 from uio2_ros.tasks.task import Task, Use
 
 if TYPE_CHECKING:
-    from uio2_ros.model.family import ExampleProcessor
+    from uio2_ros.inference.family import ExampleProcessor
 
 
 MODALITIES: dict[type[ModelCall], str] = {

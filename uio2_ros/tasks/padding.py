@@ -11,7 +11,7 @@ from uio2_ros.processing.geometry import ImageInfo
 from uio2_ros.tasks.model_calls import Floats
 
 if TYPE_CHECKING:
-    from uio2_ros.model.family import ExampleProcessor
+    from uio2_ros.inference.family import ExampleProcessor
 
 Pixels = npt.NDArray[np.uint8]
 

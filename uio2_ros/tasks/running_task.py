@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
-from uio2_ros.processing.example import Example
+from uio2_ros.model.example import Example
 from uio2_ros.robot.answer import Answer, Stage, Timings
 from uio2_ros.robot.errors import InstructionError
 from uio2_ros.tasks.model_calls import Asking, ModelCall

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
-from uio2_ros.processing.example import Batch
 
 ROWS = 16
 

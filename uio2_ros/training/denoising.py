@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.model.example import Bools, Example, Floats, Ints, PatchInput
 from uio2_ros.processing import Processor
-from uio2_ros.processing.example import Bools, Example, Floats, Ints, PatchInput
 from uio2_ros.processing.tokenizer import Tokenizer
 from uio2_ros.robot.observation import Observation
 

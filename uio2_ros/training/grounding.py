@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.model.example import Example
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
-from uio2_ros.processing.example import Example
 from uio2_ros.processing.geometry import letterbox, to_canvas
 from uio2_ros.robot.answer import Detection
 from uio2_ros.robot.box import Box

@@ -12,10 +12,10 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from uio2_ros.model.example import Batch, PatchBatch
 from uio2_ros.model.families.unified_io_2.inputs import PatchEmbedder
 from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
-from uio2_ros.processing.example import Batch, PatchBatch
 from uio2_ros.training.config import LossOptions, TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseHeads, dense_scores
 from uio2_ros.training.grounding import GroundingHead, stacked_marks

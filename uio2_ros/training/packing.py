@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from uio2_ros.model.example import Example
 from uio2_ros.processing.config import ProcessingConfig
-from uio2_ros.processing.example import Example
 
 POOL = 10
 LATENTS_OF_FRAME, LATENTS_OF_SEGMENT = 32, 16

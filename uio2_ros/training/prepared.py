@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from uio2_ros.data.sample import Sample
+from uio2_ros.model.example import Example, Ints, PatchBatch, PatchInput
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Processor
-from uio2_ros.processing.example import Example, Ints, PatchBatch, PatchInput
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.training.grounding import GroundedExample, spoken_of

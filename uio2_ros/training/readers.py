@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.example import Batch
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseReader, scene_of

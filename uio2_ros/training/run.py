@@ -19,10 +19,10 @@ import torch.distributed as dist
 
 from uio2_ros.model.bundle import BUNDLE_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
-from uio2_ros.processing.example import Batch
 from uio2_ros.training.answer_sheet import answer_sheet
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.initialization import initialize

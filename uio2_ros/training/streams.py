@@ -12,10 +12,10 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
 from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
+from uio2_ros.model.example import Example
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.example import Example
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
 from uio2_ros.training.augmentation import rescaled
 from uio2_ros.training.config import DataSettings, TrainingConfig

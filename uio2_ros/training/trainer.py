@@ -26,8 +26,8 @@ from torch.distributed.fsdp import (
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
+from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
-from uio2_ros.processing.example import Batch
 from uio2_ros.training.checkpoints import (
     TrainingState,
     load_checkpoint,

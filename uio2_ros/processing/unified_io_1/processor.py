@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.model.example import Example, Ints, PatchInput
 from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config
 from uio2_ros.processing.config import PictureSettings
-from uio2_ros.processing.example import Example, Ints, PatchInput
 from uio2_ros.processing.geometry import ImageInfo, checked_region
 from uio2_ros.processing.image import read_picture
 from uio2_ros.processing.unified_io_1 import pictures
@@ -26,7 +26,7 @@ TARGETS = ("text", "image")
 
 @dataclass(frozen=True)
 class UnifiedIO1Limits:
-    """What examples may hold; see `model.family.Limits`."""
+    """What examples may hold; see `inference.family.Limits`."""
 
     image: PictureSettings
     max_text_tokens: int

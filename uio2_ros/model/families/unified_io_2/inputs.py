@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from uio2_ros.model.example import PatchBatch
 from uio2_ros.model.families.unified_io_2.config import (
     ModelConfig,
     ResamplerConfig,
@@ -22,7 +23,6 @@ from uio2_ros.model.families.unified_io_2.layers import normal_parameter
 from uio2_ros.model.families.unified_io_2.resampler import PerceiverResampler
 from uio2_ros.model.families.unified_io_2.rotary import table_1d, table_2d
 from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT, ViTFeatures
-from uio2_ros.processing.example import PatchBatch
 
 ViT = ImageViT | AudioViT
 

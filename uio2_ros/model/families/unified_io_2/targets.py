@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.audio_vqgan import AudioViTVQGAN
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.image_vqgan import ImageVQGAN
 from uio2_ros.model.families.unified_io_2.layers import normal_parameter
 from uio2_ros.model.families.unified_io_2.rotary import table_1d, table_2d
 from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
-from uio2_ros.processing.example import Batch
 
 FIRST_CODE_ID = 2  # of pictures and sound: 0 is the start, 1 the mask token, code c is c + 2
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.model.example import Batch, PatchBatch
 from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES, ModelConfig
 from uio2_ros.model.families.unified_io_2.inputs import (
     HistoryEmbedder,
@@ -47,7 +48,6 @@ from uio2_ros.model.families.unified_io_2.transformer import (
 )
 from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
-from uio2_ros.processing.example import Batch, PatchBatch
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a family of models is to the engine: the seam that lets other networks come.
 
-A family is a folder of `model/families/` with a `family.py` that has a `FAMILY`. The engine speaks
-only these protocols. Letters of shapes: B rows, S encoder sequence, T tokens, E model width, V
+A family is a module with a `FAMILY`, as those in `inference/families/`. The engine speaks only
+these protocols. Letters of shapes: B rows, S encoder sequence, T tokens, E model width, V
 vocabulary.
 """
 
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.model.checkpoint import CheckpointFiles
+from uio2_ros.model.example import Example, Floats
 from uio2_ros.model.quantization import check_quantization
 from uio2_ros.processing.config import PictureSettings
-from uio2_ros.processing.example import Example, Floats
 from uio2_ros.processing.image import Pixels
 from uio2_ros.processing.processor import Samples, Source
 

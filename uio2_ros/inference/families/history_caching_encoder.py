@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from uio2_ros.model.families.unified_io_2.frame_cache import FrameCache
+from uio2_ros.inference.families.frame_cache import FrameCache
 from uio2_ros.model.families.unified_io_2.inputs import HistoryFrames
 from uio2_ros.model.families.unified_io_2.unified_io import Encoded, UnifiedIO
 from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processor
 
 
 class HistoryCachingEncoder:
-    """See `model.family.ExampleEncoder`. For one thread."""
+    """See `inference.family.ExampleEncoder`. For one thread."""
 
     def __init__(self, network: UnifiedIO, processor: Processor, cached_frames: int) -> None:
         self._network, self._processor = network, processor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from uio2_ros.model.families.unified_io_2.frame_cache import FrameCache
+from uio2_ros.inference.families.frame_cache import FrameCache
 
 
 def test_it_forgets_the_least_recently_used() -> None:

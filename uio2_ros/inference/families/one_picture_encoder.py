@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.model.example import Example
 from uio2_ros.model.families.unified_io_1.network import Encoded, UnifiedIO1
 from uio2_ros.processing.batch import collate
-from uio2_ros.processing.example import Example
 
 
 class OnePictureEncoder:
-    """See `model.family.ExampleEncoder`; there is no history, so no frame is ever held."""
+    """See `inference.family.ExampleEncoder`; there is no history, so no frame is ever held."""
 
     def __init__(self, network: UnifiedIO1) -> None:
         self._network = network

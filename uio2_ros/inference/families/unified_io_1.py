@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
+from uio2_ros.inference.families.one_picture_encoder import OnePictureEncoder
+from uio2_ros.inference.family import LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
-from uio2_ros.model.families.unified_io_1.example_encoder import OnePictureEncoder
 from uio2_ros.model.families.unified_io_1.network import UnifiedIO1
 from uio2_ros.model.families.unified_io_1.released import SIZES
 from uio2_ros.model.families.unified_io_1.weights import ConfigSource
-from uio2_ros.model.family import LoadOptions, TokenizerSource
 from uio2_ros.processing.unified_io_1 import T5Tokenizer, UnifiedIO1Processor
 from uio2_ros.robot.errors import TokenizerError
 
 
 class UnifiedIO1Family:
-    """See `model.family.Family`."""
+    """See `inference.family.Family`."""
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "model" in config and "vqgan" in config

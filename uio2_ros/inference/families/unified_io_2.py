@@ -8,18 +8,18 @@ from typing import Any
 
 import torch
 
+from uio2_ros.inference.families.history_caching_encoder import HistoryCachingEncoder
+from uio2_ros.inference.family import LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
-from uio2_ros.model.families.unified_io_2.example_encoder import HistoryCachingEncoder
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.model.families.unified_io_2.vocabulary import LLAMA_PIECES
 from uio2_ros.model.families.unified_io_2.weights import ConfigSource
-from uio2_ros.model.family import LoadOptions, TokenizerSource
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.errors import TokenizerError
 
 
 class UnifiedIO2:
-    """See `model.family.Family`."""
+    """See `inference.family.Family`."""
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "t5_config" in config and "image_history_cfg" in config
