@@ -107,7 +107,8 @@ class Trainer:
         skipped = not math.isfinite(norm)
         self.skipped += skipped
         elapsed = time.perf_counter() - began
-        return StepReport(self.step, losses, norm, skipped, elapsed, round(counts[EXAMPLES]))
+        together = self._summed(losses)
+        return StepReport(self.step, together, norm, skipped, elapsed, round(counts[EXAMPLES]))
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
@@ -169,6 +170,17 @@ class Trainer:
         sums = sums.to(self.objective.model.device)
         dist.all_reduce(sums)
         return dict(zip(counted, sums.tolist(), strict=True))
+
+    def _summed(self, losses: Mapping[str, float]) -> dict[str, float]:
+        """Losses over all ranks, some of which may lack one."""
+        if self._ranks == 1:
+            return dict(losses)
+        everybody: list[Mapping[str, float]] = [{} for _ in range(self._ranks)]
+        dist.all_gather_object(everybody, dict(losses))
+        total: Counter[str] = Counter()
+        for one in everybody:
+            total.update(one)
+        return dict(total)
 
     def _backward(
         self, batch: Batch | DenseBatch, counts: Mapping[str, float], last: bool
