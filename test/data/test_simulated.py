@@ -22,7 +22,8 @@ from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import SceneTruth, observe
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.registry import TASKS
+from uio2_ros.tasks.registry import TASKS, tasks_of
+from uio2_ros.tasks.task import DEFAULT_FAMILY
 
 SMALL = SimulatedSettings(size=PictureSize(64, 64), period_s=1.0)
 SPACES = load_action_spaces(Path(__file__).parents[2] / "config" / "action_spaces")
@@ -86,7 +87,7 @@ def test_every_task_that_is_labelled_can_be_asked(every: list[Sample]) -> None:
 
 def test_all_tasks_are_there_but_those_without_truth(every: list[Sample]) -> None:
     there = {labelled.instruction.task for sample in every for labelled in sample.tasks}
-    assert there == set(TASKS) - LEFT_OUT
+    assert there == set(tasks_of(DEFAULT_FAMILY)) - LEFT_OUT
 
 
 def test_a_shard_gives_the_labels_back(tmp_path: Path, swapping: list[Sample]) -> None:
@@ -203,14 +204,14 @@ def test_an_expression_means_one_object(truth: SceneTruth) -> None:
 
 
 def test_a_surface_has_a_normal_that_faces_the_camera_or_none(truth: SceneTruth) -> None:
-    normals = truth.normals.copy()
-    normals[:3] = 0
-    holed = replace(truth, normals=normals)
+    depth = truth.depth.copy()
+    depth[:3] = 0
+    holed = replace(truth, depth=depth)
     tasks = perceived(holed, Place.TABLE, np.random.default_rng(1))
     (picture,) = next(one for one in tasks if one.instruction.task == "normals").answer.pictures
     assert np.isnan(picture.pixels[:3]).all()
     known = picture.pixels[np.isfinite(picture.pixels[..., 2])]
-    assert len(known) > 0.9 * normals[3:, :, 0].size
+    assert len(known) > 0.9 * depth[3:].size
     assert (known[:, 2] < 0).all()
 
 

@@ -49,7 +49,7 @@ def test_shipped_bundles_are_found_by_name(tmp_path: Path, monkeypatch: pytest.M
     for module in ("bundle", "checkpoint"):
         monkeypatch.setattr(f"uio2_ros.model.{module}.SHIPPED_BUNDLES", tmp_path)
     assert checkpoints.locate("uio2-small").bundle == BUNDLE
-    with pytest.raises(CheckpointError, match="and weights, uio2-small, a T5X folder"):
+    with pytest.raises(CheckpointError, match="and weights, uio2-small, uio1-small, "):
         checkpoints.locate("uio2-smal")
 
 
