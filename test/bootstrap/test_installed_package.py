@@ -59,6 +59,8 @@ def copied_install(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("workspace")
     copied_checkout(workspace)
     flags = ["-DCMAKE_C_FLAGS=-O0", "-DCMAKE_CXX_FLAGS=-O0", "-DBUILD_TESTING=OFF"]
+    if sys.prefix in os.environ["AMENT_PREFIX_PATH"].split(os.pathsep):
+        flags.append("-DPYTHON_OVER_FASTDDS_ONLY=ON")  # wheels, and the set-up's lean messages
     command = ["colcon", "build", "--merge-install", "--event-handlers", "console_cohesion+"]
     command += ["--cmake-args", *flags, f"-DPython3_EXECUTABLE={sys.executable}"]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True)
