@@ -143,7 +143,7 @@ def test_other_content_is_named(content: Any, message: str, tmp_path: Path) -> N
 def test_truncated_files_say_to_download_again(name: str, kept: int, tmp_path: Path) -> None:
     path = checkpoint_dir(tmp_path, {name: {"w": torch.zeros(1000)}}) / name
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(CheckpointError, match=f"{name} is .*download it again"):
+    with pytest.raises(CheckpointError, match=f"{name} .*download it again"):
         read_state_dict([path])
 
 
