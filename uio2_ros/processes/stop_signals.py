@@ -1,24 +1,57 @@
-"""Signals as an event, so that a node ends in its own order and without a traceback."""
+"""Ctrl-C and SIGTERM as an event: a process ends in its own order and without a traceback."""
 
 from __future__ import annotations
 
 import signal
 import threading
+import time
+from collections.abc import Iterable
 from types import FrameType
 
+POLL_PERIOD_S = 0.02
 
-def stop_signals() -> threading.Event:
-    """An event that SIGINT, SIGTERM and SIGHUP set, in place of what they did. Main thread only.
 
-    A terminal that closes sends SIGHUP; who ignores it, as nohup has it, goes on ignoring it.
+class SignalEvent(threading.Event):
+    """An event that a signal handler may set.
+
+    The handler runs in the main thread, whatever that is doing, which may be just this: setting or
+    asking an ordinary event, whose lock would then be waited for by who holds it. So no lock is
+    taken, and who waits looks again and again.
     """
-    asked_to_stop = threading.Event()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Sets it, for good."""
+        self._is_set = True
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is set, or for some seconds; whether it is set."""
+        end_s = None if timeout is None else time.monotonic() + timeout
+        while not self._is_set:
+            left_s = POLL_PERIOD_S if end_s is None else end_s - time.monotonic()
+            if left_s <= 0:
+                break
+            time.sleep(min(left_s, POLL_PERIOD_S))
+        return self._is_set
+
+
+def stop_signals(
+    numbers: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
+) -> threading.Event:
+    """An event that these signals set, in place of what they did. Main thread only."""
+    asked_to_stop = SignalEvent()
 
     def stop(number: int, frame: FrameType | None) -> None:
         del number, frame
         asked_to_stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, stop)
+    for number in numbers:
+        signal.signal(number, stop)
     return asked_to_stop

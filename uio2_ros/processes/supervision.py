@@ -17,6 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
+from uio2_ros.processes.stop_signals import stop_signals
+
 GROUP_SIGTERM_AFTER_S = 1.2
 SIGKILL_AFTER_S = 1.8
 POLL_PERIOD_S = 0.02
@@ -181,10 +183,7 @@ class Supervisor:
 
 def stop_on_signals() -> threading.Event:
     """An event that Ctrl-C, SIGTERM and the end of the terminal set. Main thread only."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+    return stop_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
 
 def own_terminal(names: Sequence[str]) -> Terminal:

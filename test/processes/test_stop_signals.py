@@ -1,0 +1,64 @@
+"""Signals end a process, however many come and whatever they interrupt."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from uio2_ros.processes.stop_signals import SignalEvent
+
+PROGRAM = """
+import signal, sys
+from uio2_ros.processes.stop_signals import stop_signals
+
+asked_to_stop = stop_signals()
+left = 200
+
+def interrupt(*_):
+    # at every call and return, those within the event and the handler too
+    global left
+    if left:
+        left -= 1
+        signal.raise_signal(signal.SIGTERM)
+
+sys.setprofile(interrupt)
+while not asked_to_stop.wait(0.01):
+    pass
+sys.setprofile(None)
+print("ended")
+"""
+
+
+def test_signals_that_interrupt_the_handling_of_others_end_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("ended\n", 0), done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_sets_the_event_that_somebody_waits_for(number: signal.Signals) -> None:
+    program = (
+        "from uio2_ros.processes.stop_signals import stop_signals\n"
+        "asked_to_stop = stop_signals()\n"
+        "print('ready', flush=True)\n"
+        "raise SystemExit(0 if asked_to_stop.wait(60) else 1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.wait(60) == 0
+
+
+def test_waiting_ends_with_its_time() -> None:
+    event, began_s = SignalEvent(), time.monotonic()
+    assert not event.wait(0.05)
+    assert time.monotonic() - began_s >= 0.05
+    assert not event.is_set()
+    event.set()
+    assert event.wait()
