@@ -41,7 +41,7 @@ def ask_without_picture(robot: Robot) -> InstructionResult:
 def ask_about_old_picture(robot: Robot) -> InstructionResult:
     robot.call(Trigger, "/agent/clear_history", Trigger.Request())
     robot.show(age_s=5.0)
-    return robot.ask("the cup", task="refexp")
+    return robot.ask("the cup", task="refexp", max_age=0.0)
 
 
 def ask_about_no_picture(robot: Robot) -> InstructionResult:
