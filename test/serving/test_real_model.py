@@ -102,16 +102,12 @@ def test_file_that_is_no_tokenizer_fails_with_its_name(tmp_path: Path) -> None:
     assert str(tokenizer) in status.reason
 
 
-@pytest.mark.parametrize(
-    ("tokenizer", "message"), [("", "has no tokenizer"), (__file__, "TokenizerError")]
-)
-def test_directory_that_is_no_checkpoint_fails(
-    tmp_path: Path, tokenizer: str, message: str
-) -> None:
+@pytest.mark.parametrize("tokenizer", ["", __file__])
+def test_directory_that_is_no_checkpoint_fails(tmp_path: Path, tokenizer: str) -> None:
     with ModelProcess(ModelSpec(str(tmp_path), tokenizer)) as process:
         status = process.wait_ready(WAIT_S)
     assert status.state is ModelState.FAILED
-    assert message in status.reason
+    assert "has no config.json" in status.reason
 
 
 def test_scoring_many_options_can_be_cancelled_and_the_model_goes_on(real: ModelProcess) -> None:
