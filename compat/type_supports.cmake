@@ -9,10 +9,8 @@ option(PYTHON_OVER_FASTDDS_ONLY "Generate only the type supports that rclpy uses
 macro(generate_interfaces)
   if(PYTHON_OVER_FASTDDS_ONLY)
     set(used rosidl_generator_type_description rosidl_generator_c rosidl_generator_py
-      rosidl_typesupport_c rosidl_typesupport_fastrtps_c)
-    if("$ENV{ROS_DISTRO}" STREQUAL "jazzy")
-      list(APPEND used rosidl_typesupport_introspection_c)  # rmw_fastrtps registers types with it
-    endif()
+      rosidl_typesupport_c rosidl_typesupport_fastrtps_c
+      rosidl_typesupport_introspection_c)  # asked for first; without it rcutils complains aloud
     list(JOIN used "|" used)
     # Finding the dependencies' packages has registered every generator there is.
     list(FILTER AMENT_EXTENSIONS_rosidl_generate_idl_interfaces INCLUDE REGEX "^(${used}):")
