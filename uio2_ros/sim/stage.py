@@ -31,6 +31,7 @@ from uio2_ros.sim.world import World
 
 TICK_S = 0.04
 """Of the simulator: how often the clock, requests and whoever listens are attended to."""
+BETWEEN_SCENES_NS = 1
 LONGEST_STEP_S = 3600.0
 LONGEST_JOIN_S = 1.5
 
@@ -345,10 +346,11 @@ class Stage:
             self._world.close()
         world = World(episode.scene, self.settings.samples_per_pixel)
         self._world, self.episode, self._motion = world, episode, None
-        self._offset_ns = now_ns - to_ns(world.time_s)
+        # no picture of two scenes has the same stamp: who keeps pictures would take them for one
+        self._offset_ns = now_ns + BETWEEN_SCENES_NS - to_ns(world.time_s)
         self._shown_ns, self.steps = -1, 0
-        self._instruction_ns = now_ns
-        self.pace.pause(now_ns)
+        self._instruction_ns = self.now_ns
+        self.pace.pause(self.now_ns)
         self._audience.on_scene(self)
         world.watch(self._breathe, TICK_S)
         world.watch(self._show, 1 / self.settings.picture_rate_hz)

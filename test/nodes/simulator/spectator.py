@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
 from patience import patient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
@@ -21,6 +23,16 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 SERVICES = {"reset": ResetSimulation, "step": StepSimulation, "get_state": GetSimulationState}
 
 
+def nanoseconds(stamp: Time) -> int:
+    return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
+
+
+def _is_after(message: Any, stamp_ns: int) -> bool:
+    """Whether it has a later stamp, or none in the simulator's time."""
+    has_none = isinstance(message, DiagnosticArray) or not hasattr(message, "header")
+    return has_none or nanoseconds(message.header.stamp) > stamp_ns
+
+
 class Spectator:
     """A node that is spun by a thread of its own; `with` ends it."""
 
@@ -32,6 +44,7 @@ class Spectator:
         self._executor.add_node(self.node)
         self._arrived = threading.Condition()
         self._messages: dict[str, list[Any]] = defaultdict(list)
+        self._after_ns = -1
         self._clients = {
             name: self.node.create_client(kind, f"/simulator/{name}")
             for name, kind in SERVICES.items()
@@ -57,8 +70,9 @@ class Spectator:
 
         def keep(message: Any) -> None:
             with self._arrived:
-                self._messages[topic].append(message)
-                self._arrived.notify_all()
+                if _is_after(message, self._after_ns):
+                    self._messages[topic].append(message)
+                    self._arrived.notify_all()
 
         qos = LATCHED if latched else QoSProfile(depth=depth)
         self.node.create_subscription(kind, topic, keep, qos)
@@ -67,10 +81,11 @@ class Spectator:
         with self._arrived:
             return list(self._messages[topic])
 
-    def forget(self) -> None:
-        """Count from now on."""
+    def forget(self, until: Time | None = None) -> None:
+        """Count from now on, and without what has an earlier stamp but is still under way."""
         with self._arrived:
             self._messages.clear()
+            self._after_ns = -1 if until is None else nanoseconds(until)
 
     def wait(self, topic: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
         """What came on a topic, as soon as it is enough."""
@@ -79,7 +94,8 @@ class Spectator:
                 lambda: enough(self._messages[topic]), patient(PATIENCE_S)
             )
             messages = list(self._messages[topic])
-        assert done, f"{len(messages)} messages on {topic}, the last: {messages[-1:]}"
+        last = [getattr(message, "header", message) for message in messages[-1:]]
+        assert done, f"{len(messages)} messages on {topic}, the last: {last}"
         return messages
 
     def publisher(self, topic: str, kind: type) -> Callable[[Any], None]:

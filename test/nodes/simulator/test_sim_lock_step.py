@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from nodes.simulator.spectator import Spectator
+from nodes.simulator.spectator import Spectator, nanoseconds
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
@@ -42,17 +42,13 @@ def pixels(message: Image) -> npt.NDArray[np.uint8]:
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, 3)
 
 
-def nanoseconds(stamp: Any) -> int:
-    return int(stamp.sec * 1_000_000_000 + stamp.nanosec)
-
-
 def at_time_of(state: SimulationState) -> Callable[[list[Any]], bool]:
     """Whether a message that shows this state has come."""
     return lambda heard: bool(heard) and heard[-1].header.stamp == state.header.stamp
 
 
 def begin(spectator: Spectator, task: str, seed: int) -> SimulationState:
-    spectator.forget()
+    spectator.forget(until=spectator.state().header.stamp)
     answer = spectator.call("reset", task=task, seed=seed, split="train", width=96, height=72)
     assert answer.success, answer.message
     return answer.state
