@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import patient
 
 from uio2_ros import bringup
 
@@ -46,7 +47,7 @@ def test_launched_graph_ends_cleanly_within_two_seconds_of_ctrl_c(
     began_s = time.monotonic()
     os.killpg(launch.pid, signal.SIGINT)
     assert launch.wait(timeout=20) == 0, log.read_text()
-    assert time.monotonic() - began_s < 2.0
+    assert time.monotonic() - began_s < patient(2.0)
     assert log.read_text().count("process has finished cleanly") == 2
     with pytest.raises(ProcessLookupError):
         os.killpg(launch.pid, 0)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import rclpy
@@ -151,7 +152,9 @@ def test_interrupted_before_the_goal_is_accepted(
     del client
     monkeypatch.setattr(PendingAnswer, "result", interrupt)
     with Robot() as robot:
-        robot.listen("/agent/result", InstructionResult)
+        robot.listen_until_heard(
+            {"/agent/result": InstructionResult}, partial(robot.ask, task="no such task")
+        )
         with AgentClient() as hasty:
             assert hasty.wait_for_agent(20)
             with pytest.raises(KeyboardInterrupt):

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -125,7 +126,9 @@ def test_interrupting_cancels_the_instruction(agent: AgentProcess, tmp_path: Pat
     del agent
     command = [sys.executable, "-m", "uio2_ros.cli", "ask", "person", "--task", "keypoints"]
     with Robot() as robot:
-        robot.listen("/agent/result", InstructionResult)
+        robot.listen_until_heard(
+            {"/agent/result": InstructionResult}, partial(robot.ask, task="no such task")
+        )
         begun = threading.Event()
         robot.node.create_subscription(
             Instruct.Impl.FeedbackMessage,

@@ -103,7 +103,8 @@ class Robot:
         self.node.destroy_publisher(self._publishers.pop(topic))
 
     def listen(self, topic: str, message_type: type, qos: QoSProfile | int = 10) -> None:
-        """Begins to keep a topic's messages."""
+        """Begins to keep a topic's messages; what is said at once may be missed, but where it is
+        latched or said again and again."""
 
         def keep(message: Any) -> None:
             with self._arrived:
@@ -113,18 +114,42 @@ class Robot:
         self.node.create_subscription(message_type, topic, keep, qos)
         wait_until(lambda: self.node.count_publishers(topic) > 0, f"a publisher of {topic}")
 
+    def listen_until_heard(self, topics: dict[str, type], provoke: Callable[[], object]) -> None:
+        """Begins to keep the messages of topics whose writers know it, then: each has been heard.
+
+        A writer loses what it says before it knows its reader, and the reader cannot tell when
+        that is. So `provoke`, which lets something be said on all of them, is called until it is
+        heard. What was heard is forgotten.
+        """
+        for topic, message_type in topics.items():
+            self.listen(topic, message_type)
+
+        def are_heard() -> bool:
+            provoke()
+            with self._arrived:
+                return self._arrived.wait_for(
+                    lambda: all(self._messages[topic] for topic in topics), TAKEN_S
+                )
+
+        wait_until(are_heard, f"{', '.join(topics)} to speak")
+        self.forget()
+
     def heard(
         self, topic: str, fits: Callable[[Any], bool] = lambda _: True, timeout_s: float = WAIT_S
     ) -> Any:
         """The first kept message that fits."""
+        found = self.has_heard(topic, fits, patient(timeout_s))
         with self._arrived:
-            found = self._arrived.wait_for(
-                lambda: any(fits(message) for message in self._messages[topic]),
-                patient(timeout_s),
-            )
             last = self._messages[topic][-1:]
             assert found, f"nothing that fits on {topic}; last: {last}"
             return next(message for message in self._messages[topic] if fits(message))
+
+    def has_heard(self, topic: str, fits: Callable[[Any], bool], within_s: float) -> bool:
+        """Whether a message that fits is kept, or comes within a time."""
+        with self._arrived:
+            return self._arrived.wait_for(
+                lambda: any(fits(message) for message in self._messages[topic]), within_s
+            )
 
     def forget(self) -> None:
         """Forgets the messages kept so far."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nodes.agent_process import AgentProcess
 from nodes.robot import LATCHED, Robot, as_bytes, done, header, wait_until
+from patience import patient
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
@@ -23,6 +25,23 @@ from visualization_msgs.msg import Marker, MarkerArray
 from uio2_ros.robot.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
+
+
+@pytest.fixture(scope="module", autouse=True)
+def listening(agent: AgentProcess, robot_of_module: Robot) -> None:
+    """The agent knows who listens to what it answers."""
+    del agent
+    robot = robot_of_module
+    robot.calibrate((50, 32, 50, 24))
+    topics = {"/agent/result": InstructionResult, "/markers": MarkerArray}
+    for topic, kind, task in (
+        ("/detections", Detection2DArray, "refexp"),
+        ("/agent/plan", Plan, "next_action"),
+        ("/keypoints", KeypointArray, "keypoints"),
+    ):
+        robot.show()
+        robot.listen_until_heard({topic: kind, **topics}, partial(robot.ask, "cup", task=task))
+        topics = {}
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +65,7 @@ def reading(message: DiagnosticArray, name: str, key: str) -> str:
 
 
 def test_detection_carries_the_header_of_its_picture(robot: Robot) -> None:
-    robot.listen("/detections", Detection2DArray)
-    robot.listen("/markers", MarkerArray)
     robot.listen("/debug_image", Image, LATCHED)
-    robot.listen("/agent/result", InstructionResult)
-    robot.calibrate((50, 32, 50, 24))
     shown = robot.show(age_s=0.5)
     result = robot.ask("the cup", task="refexp")
     assert result.synthetic_weights
@@ -86,8 +101,6 @@ def test_timings_add_up(robot: Robot) -> None:
 
 
 def test_plan_is_in_the_frame_of_its_action_space(robot: Robot) -> None:
-    robot.listen("/agent/plan", Plan)
-    robot.listen("/markers", MarkerArray)
     shown = robot.show()
     result = robot.ask("put the cup on the tray", task="next_action")
     plan = robot.heard("/agent/plan", lambda heard: heard.header.stamp == shown.header.stamp)
@@ -104,19 +117,15 @@ def test_plan_is_in_the_frame_of_its_action_space(robot: Robot) -> None:
 
 
 def test_keypoints_are_published(robot: Robot) -> None:
-    robot.listen("/keypoints", KeypointArray)
     shown = robot.show()
     robot.ask("", task="keypoints")
     robot.heard("/keypoints", lambda heard: heard.header == shown.header)
 
 
 def test_a_failed_answer_is_no_empty_detection(robot: Robot) -> None:
-    robot.listen("/detections", Detection2DArray)
-    robot.listen("/agent/result", InstructionResult)
     shown = robot.show(encoding="rgb9")
     robot.ask("the cup", task="refexp")
-    with pytest.raises(AssertionError):
-        robot.heard("/detections", lambda heard: heard.header == shown.header, timeout_s=0.5)
+    assert not robot.has_heard("/detections", lambda heard: heard.header == shown.header, 0.5)
 
 
 def test_history_state_is_latched_and_counts(robot: Robot) -> None:
@@ -129,7 +138,6 @@ def test_history_state_is_latched_and_counts(robot: Robot) -> None:
 
 
 def test_refused_requests_are_results_too(robot: Robot) -> None:
-    robot.listen("/agent/result", InstructionResult)
     refused = robot.ask("the cup", task="no such task")
     assert ErrorCode(refused.error_code) is ErrorCode.UNKNOWN_TASK
     assert robot.heard("/agent/result") == refused
@@ -165,7 +173,7 @@ def test_cancelled_goal_ends_at_the_next_token(robot: Robot) -> None:
     began_s = time.monotonic()
     done(goal.cancel_goal_async())
     response = done(goal.get_result_async())
-    assert time.monotonic() - began_s < 1.0
+    assert time.monotonic() - began_s < patient(1.0)
     assert response.status == GoalStatus.STATUS_CANCELED
     result = response.result.result
     assert (ErrorCode(result.error_code), bool(result.error_msg)) == (ErrorCode.CANCELED, True)
@@ -252,17 +260,19 @@ def test_audio_info_tells_what_other_sound_messages_are(robot: Robot) -> None:
         )
         wait_until(lambda: publisher.get_subscription_count() > 0, "the agent to adopt the type")
         wait_until(lambda: teller.get_subscription_count() > 0, "the agent to be told")
-        time.sleep(1.5)  # the agent takes over the QoS of a publisher within a second
 
         def is_two_seconds_long(state: HistoryState) -> bool:
             return 1.9 < state.audio_span < 2.05  # the resampler lags
 
-        message = AudioDataStamped(header=header(robot.now_ns() - 2 * 10**9))
-        message.audio.data = as_bytes(np.zeros((64000, 2), "<i2"))
-        publisher.publish(message)
-        robot.heard("/history_state", is_two_seconds_long)
+        def is_read_as_told() -> bool:
+            """At the latest when the agent has taken over the QoS of who tells it."""
+            robot.call(Trigger, "/agent/clear_history", Trigger.Request())
+            message = AudioDataStamped(header=header(robot.now_ns() - 2 * 10**9))
+            message.audio.data = as_bytes(np.zeros((64000, 2), "<i2"))
+            publisher.publish(message)
+            return robot.has_heard("/history_state", is_two_seconds_long, 1.0)
+
+        wait_until(is_read_as_told, "sound to be read as it is told")
     finally:
-        teller.publish(AudioInfo(channels=1, sample_rate=16000, sample_format="S16LE"))
-        time.sleep(0.5)  # for the tests that follow
         for each in (publisher, teller):
             robot.node.destroy_publisher(each)
