@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from patience import patient
 
-from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
+from uio2_ros.processes.supervision import ChildProcess, ProcessCommand, Supervisor, Terminal
 
 POLITE = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = """
@@ -33,8 +33,8 @@ print(child.pid, flush=True)
 """
 
 
-def command(name: str, code: str, needed: bool = True) -> Command:
-    return Command(name, (sys.executable, "-c", textwrap.dedent(code)), needed)
+def command(name: str, code: str, needed: bool = True) -> ProcessCommand:
+    return ProcessCommand(name, (sys.executable, "-c", textwrap.dedent(code)), needed)
 
 
 def is_alive(pid: int) -> bool:
@@ -52,7 +52,7 @@ def ends_soon(pid: int) -> bool:
     return not is_alive(pid)
 
 
-def wait_for_line(child: Child) -> str:
+def wait_for_line(child: ChildProcess) -> str:
     deadline_s = time.monotonic() + 20
     while not child.last_lines and time.monotonic() < deadline_s:
         time.sleep(0.01)

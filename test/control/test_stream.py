@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uio2_ros.control import (
-    Arm,
+    ArmInterface,
     Cause,
-    Gripper,
+    GripperInterface,
     Origin,
     PlanError,
     Pose3D,
@@ -166,7 +166,7 @@ def test_absolute_pose_of_the_tip_is_a_target_pose(
 def test_arm_follows_a_whole_trajectory_as_a_goal(
     make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
 ) -> None:
-    rig = make_rig(arm=Arm.FOLLOW_JOINT_TRAJECTORY, joint_state_timeout_s=60.0)
+    rig = make_rig(arm=ArmInterface.FOLLOW_JOINT_TRAJECTORY, joint_state_timeout_s=60.0)
     rig.at_home()
     rig.start(chunk_plan(spaces["arm7"], [arm_row(0.02 * step) for step in range(8)]))
     goals = [command for command in rig.ticks(3.0) if isinstance(command, TrajectoryGoal)]
@@ -187,9 +187,9 @@ def test_arm_follows_a_whole_trajectory_as_a_goal(
     assert rig.outcomes[0].cause is Cause.NONE
 
 
-@pytest.mark.parametrize("arm", Arm)
+@pytest.mark.parametrize("arm", ArmInterface)
 def test_arm_that_is_not_seen_at_its_goal_has_failed(
-    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace], arm: Arm
+    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace], arm: ArmInterface
 ) -> None:
     rig = make_rig(arm=arm, goal_s=1.0)
     rig.at_home()
@@ -216,7 +216,7 @@ def test_arm_whose_joints_need_not_be_known_is_done_when_it_was_told(
 def test_next_chunk_is_a_new_goal_that_begins_where_the_arm_is_by_then(
     make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
 ) -> None:
-    rig = make_rig(arm=Arm.FOLLOW_JOINT_TRAJECTORY, joint_state_timeout_s=60.0)
+    rig = make_rig(arm=ArmInterface.FOLLOW_JOINT_TRAJECTORY, joint_state_timeout_s=60.0)
     rig.at_home()
     rig.start(chunk_plan(spaces["arm7"], [arm_row(0.05 * step) for step in range(8)]))
     (first,) = rig.ticks(0.5)[:1]
@@ -232,7 +232,7 @@ def test_next_chunk_is_a_new_goal_that_begins_where_the_arm_is_by_then(
 def test_goal_of_the_arm_is_cancelled_when_it_stops(
     make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
 ) -> None:
-    rig = make_rig(arm=Arm.FOLLOW_JOINT_TRAJECTORY)
+    rig = make_rig(arm=ArmInterface.FOLLOW_JOINT_TRAJECTORY)
     rig.at_home()
     rig.start(chunk_plan(spaces["arm7"], [arm_row(0.1)] * 8))
     rig.tick()
@@ -273,7 +273,7 @@ def test_speeds_may_change_while_chunks_are_carried_out(
 def test_gripper_with_an_action_is_told_where_its_steps_lead(
     make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
 ) -> None:
-    rig = make_rig(gripper=Gripper.PARALLEL_GRIPPER_COMMAND)
+    rig = make_rig(gripper=GripperInterface.PARALLEL_GRIPPER_COMMAND)
     rig.at_home()
     rig.start(chunk_plan(spaces["arm7"], [arm_row(0.0, 0.02)] * 2 + [arm_row(0.0, 0.06)] * 2))
     told = [item for item in rig.ticks(0.4) if isinstance(item, GripperCommand)]

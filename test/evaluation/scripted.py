@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from uio2_ros.evaluation.episodes import PlayedEpisode, Question, play
+from uio2_ros.evaluation.episodes import Asked, PlayedEpisode, play
 from uio2_ros.evaluation.records import EpisodeRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.side_by_side import SideBySide
@@ -14,7 +15,7 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.plan import Step, TaskPlan
-from uio2_ros.serving import Answerer, PendingAnswer
+from uio2_ros.serving import Answerer
 from uio2_ros.sim import Split, World, sample_episode
 
 SMALL = {"width": 64, "height": 48, "seed": 7}
@@ -53,17 +54,16 @@ class Scripted(Answerer):
 
     def submit(
         self, instruction: Instruction, observation: Observation, **_: object
-    ) -> PendingAnswer:
+    ) -> Future[Answer]:
         self.asked.append((instruction, observation))
-        pending = PendingAnswer()
+        pending: Future[Answer] = Future()
         if callable(self.answers):
             pending.set_result(self.answers(instruction))
         else:
             pending.set_result(self.answers[min(len(self.asked), len(self.answers)) - 1])
         return pending
 
-    def all_of(self, questions: Sequence[Question]) -> tuple[Answer, ...]:
-        asked = [(one.instruction, one.observation) for one in questions]
+    def all_of(self, asked: Sequence[Asked]) -> tuple[Answer, ...]:
         return tuple(one.result(0) for one in self.submit_together(asked, timeout_s=1.0))
 
 

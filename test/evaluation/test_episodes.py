@@ -100,7 +100,7 @@ def test_episodes_side_by_side_go_as_they_do_alone() -> None:
     together = {
         done.record.task: done.record
         for done in side.play(
-            episodes, lambda asked: [said[one.instruction.instruction] for one in asked]
+            episodes, lambda asked: [said[instruction.instruction] for instruction, _ in asked]
         )
     }
     side.close()

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 
@@ -30,7 +31,6 @@ from uio2_ros.serving import (
     ModelSpec,
     ModelState,
     ModelStatus,
-    PendingAnswer,
     ServingSettings,
     SharedArena,
     default_threads,
@@ -50,7 +50,7 @@ def ask(process: ModelProcess, text: str, observation: Observation = NOTHING) ->
     return process.submit(Instruction(text), observation, timeout_s=WAIT_S).result(WAIT_S)
 
 
-def begun(process: ModelProcess, text: str, timeout_s: float = WAIT_S) -> PendingAnswer:
+def begun(process: ModelProcess, text: str, timeout_s: float = WAIT_S) -> Future[Answer]:
     """The answer to come of one that generates already."""
     started = threading.Event()
     pending = process.submit(
@@ -110,7 +110,7 @@ def test_progress_that_nobody_hears_is_not_sent_and_can_still_be_cancelled(
     process: ModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[object] = []
-    monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.task))
+    monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.instruction.task))
     pending = process.submit(Instruction("count 100000"), NOTHING, timeout_s=WAIT_S)
     wait_until(lambda: process._workload.running is not None)
     time.sleep(5 * TOKEN_S)

@@ -25,8 +25,8 @@ def workload() -> Workload:
 
 
 def put(workload: Workload) -> Job:
-    job = Job("", 9.0)
-    assert workload.put(job, Instruction("find the cup"), Observation())
+    job = Job(Instruction("find the cup"), Observation(), 9.0)
+    assert workload.put(job)
     return job
 
 
@@ -56,8 +56,8 @@ def test_an_instruction_waits_for_a_frame_that_is_sent(workload: Workload) -> No
 def test_an_observation_of_which_a_part_has_no_room_leaves_nothing_behind() -> None:
     workload = Workload(SharedArena(2 * FRAME.pixels.nbytes), queue_size=2)
     workload.accept()
-    job = Job("", 9.0)
-    assert not workload.put(job, Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)))
+    job = Job(Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)), 9.0)
+    assert not workload.put(job)
     assert job.result(0).error_code is ErrorCode.OUT_OF_MEMORY
     assert workload.arena.used == 0
 

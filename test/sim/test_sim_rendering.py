@@ -11,7 +11,7 @@ import pytest
 from uio2_ros.sim import PictureSize, RenderError, SceneSpec, Split, World, sample_episode
 from uio2_ros.sim import renderer as renderer_module
 from uio2_ros.sim.appearance import texture
-from uio2_ros.sim.renderer import Renderer
+from uio2_ros.sim.renderer import SceneRenderer
 from uio2_ros.sim.spec import Colour, ObjectPose, ObjectSpec, Shape, Size, SurfaceSpec
 
 BALL = ObjectSpec("ball", Shape.BALL, Colour.RED, Size.LARGE, ObjectPose(0.6, -0.3))
@@ -90,7 +90,7 @@ def test_all_of_a_scene_is_in_both_pictures() -> None:
 
 def test_a_closed_renderer_says_so(table_world: MakeWorld) -> None:
     world = table_world(BALL)
-    renderer = Renderer(world.physics.model, PictureSize(32, 24))
+    renderer = SceneRenderer(world.physics.model, PictureSize(32, 24))
     renderer.close()
     renderer.close()
     with pytest.raises(RenderError, match="closed; make a new one"):

@@ -30,7 +30,7 @@ STAMP_OFFSET = 4  # bytes, after the encapsulation header of CDR
 CHANNELS = 3
 
 
-class Camera:
+class PicturePublisher:
     """Publishes one picture again and again, at a rate."""
 
     def __init__(
@@ -62,7 +62,7 @@ def main(argv: list[str]) -> int:
     rclpy.init(args=[])
     node = rclpy.create_node("bench_camera", enable_rosout=False)
     publisher = node.create_publisher(Image, topic, qos_profile_sensor_data)
-    camera = Camera(publisher, int(width), int(height), float(rate_hz))
+    camera = PicturePublisher(publisher, int(width), int(height), float(rate_hz))
     for line in sys.stdin:
         command, *arguments = line.split()
         if command == "stream":

@@ -26,7 +26,7 @@ from uio2_ros.evaluation.episodes import Attempt, PlayedEpisode, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_answerer
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.messages.stamps import nanoseconds_of
-from uio2_ros.processes.supervision import Child, Command, Supervisor, Terminal
+from uio2_ros.processes.supervision import ChildProcess, ProcessCommand, Supervisor, Terminal
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.time import to_s
@@ -125,7 +125,7 @@ class RosGraph:
         self._images: dict[int, Any] = {}
         """The newest picture by its stamp."""
         self._history: Any = None
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
     def __enter__(self) -> RosGraph:
         os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().choice(DOMAINS))
@@ -212,9 +212,9 @@ class RosGraph:
             file = self._folder / f"{name}.yaml"
             file.write_text(yaml.safe_dump({"/**": {"ros__parameters": parameters}}))
             words = (sys.executable, "-m", module, "--ros-args", "--params-file", str(file))
-            self._children.append(self._supervisor.start(Command(name, words)))
+            self._children.append(self._supervisor.start(ProcessCommand(name, words)))
         waiting = (sys.executable, "-m", "uio2_ros.nodes.agent.await_active", "/agent")
-        waiter = self._supervisor.start(Command("waiter", waiting, needed=False))
+        waiter = self._supervisor.start(ProcessCommand("waiter", waiting, needed=False))
         end_s = time.monotonic() + READY_S
         while waiter.is_running:
             self._expect_alive()

@@ -15,8 +15,8 @@ import yaml
 
 from uio2_ros import bringup
 from uio2_ros.processes.supervision import (
-    Child,
-    Command,
+    ChildProcess,
+    ProcessCommand,
     Supervisor,
     Terminal,
     own_terminal,
@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         return _run(commands, settings)
 
 
-def _run(commands: Sequence[Command], settings: bringup.Settings) -> int:
+def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
     terminal = own_terminal([command.name for command in commands])
     supervisor = Supervisor(_environment(terminal.colored), terminal)
     stop = stop_on_signals()
@@ -77,9 +77,9 @@ def _greet_when_active(
         "uio2_ros.nodes.agent.await_active",
         f"{settings.namespace}/agent",
     )
-    waiter = supervisor.start(Command("up", words, needed=False))
+    waiter = supervisor.start(ProcessCommand("up", words, needed=False))
 
-    def greet(waiter: Child) -> None:
+    def greet(waiter: ChildProcess) -> None:
         if waiter.process.wait() == 0:
             terminal.write(_banner(settings))
 
@@ -103,7 +103,7 @@ def _command(
     program: tuple[str, ...],
     settings: bringup.Settings,
     folder: Path,
-) -> Command:
+) -> ProcessCommand:
     remappings = [("__node", process.name), *process.remappings]
     if settings.namespace:
         remappings.append(("__ns", settings.namespace))
@@ -115,7 +115,7 @@ def _command(
         words += ["--params-file", str(given)]
     for old, new in remappings:
         words += ["-r", f"{old}:={new}"]
-    return Command(process.name, tuple(words), process.needed)
+    return ProcessCommand(process.name, tuple(words), process.needed)
 
 
 def _environment(colored: bool) -> dict[str, str]:

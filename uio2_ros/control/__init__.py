@@ -13,11 +13,11 @@ from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.settings import (
-    Arm,
+    ArmInterface,
     Blend,
     BlendSettings,
     BridgeSettings,
-    Gripper,
+    GripperInterface,
     HandOverSettings,
     Navigation,
     Origin,
@@ -27,7 +27,7 @@ from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D
 
 __all__ = [
-    "Arm",
+    "ArmInterface",
     "Axes",
     "Blend",
     "BlendSettings",
@@ -37,7 +37,7 @@ __all__ = [
     "ChunkBlender",
     "ClockWatch",
     "FreshFrames",
-    "Gripper",
+    "GripperInterface",
     "HandOverSettings",
     "JointStates",
     "Limiter",

@@ -19,14 +19,14 @@ class Navigation(Enum):
     NAVIGATE_TO_POSE = "navigate_to_pose"
 
 
-class Arm(Enum):
+class ArmInterface(Enum):
     """How joint positions reach the arm."""
 
     TRAJECTORY = "trajectory"
     FOLLOW_JOINT_TRAJECTORY = "follow_joint_trajectory"
 
 
-class Gripper(Enum):
+class GripperInterface(Enum):
     """How openings reach a gripper."""
 
     TOPIC = "topic"
@@ -161,8 +161,8 @@ class BridgeSettings:
         "frame of navigation goals, such as map; empty: that of the plan",
         name="goal_frame",
     )
-    arm: Arm = setting(Arm.TRAJECTORY, "who carries out joint positions")
-    gripper: Gripper = setting(Gripper.TOPIC, "who carries out openings")
+    arm: ArmInterface = setting(ArmInterface.TRAJECTORY, "who carries out joint positions")
+    gripper: GripperInterface = setting(GripperInterface.TOPIC, "who carries out openings")
     origin: Origin = setting(
         Origin.STAMP, "when the first step of a chunk on plan is due", name="chunk.origin"
     )
@@ -181,6 +181,6 @@ class BridgeSettings:
         """Whether action servers may have goals of this bridge."""
         return (
             self.navigation is Navigation.NAVIGATE_TO_POSE
-            or self.arm is Arm.FOLLOW_JOINT_TRAJECTORY
-            or self.gripper is Gripper.PARALLEL_GRIPPER_COMMAND
+            or self.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY
+            or self.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND
         )

@@ -30,7 +30,7 @@ from uio2_ros.control.commands import (
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import PlanProgress
-from uio2_ros.control.settings import Arm, BridgeSettings, Gripper, SpeedSettings
+from uio2_ros.control.settings import ArmInterface, BridgeSettings, GripperInterface, SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
 from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D, from_roll_pitch_yaw
@@ -160,12 +160,12 @@ class Stream:
     # Inside.
 
     def _axes_of(self, speeds: SpeedSettings) -> Axes:
-        by_action = self._settings.gripper is Gripper.PARALLEL_GRIPPER_COMMAND
+        by_action = self._settings.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND
         return Axes.of(self.space, speeds, grippers_jump=by_action)
 
     @property
     def _sends_goals(self) -> bool:
-        return self._settings.arm is Arm.FOLLOW_JOINT_TRAJECTORY and bool(self.joints)
+        return self._settings.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY and bool(self.joints)
 
     def _items(self, drive: Drive) -> Iterator[Dimension]:
         return (item for item in self.space.dimensions if drive_of(item) is drive)

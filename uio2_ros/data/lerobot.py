@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
-from uio2_ros.data.lerobot_files import TOLERANCE_S, Episode, LeRobotDataSet
+from uio2_ros.data.lerobot_files import TOLERANCE_S, LeRobotDataSet, LeRobotEpisode
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
@@ -53,7 +53,7 @@ class ImportSettings:
 
 
 def import_episode(
-    data: LeRobotDataSet, episode: Episode, settings: ImportSettings
+    data: LeRobotDataSet, episode: LeRobotEpisode, settings: ImportSettings
 ) -> Iterator[Sample]:
     """The samples of one episode. Raises DataSetError."""
     space = settings.action_space
@@ -80,7 +80,7 @@ def import_episode(
 
 
 def actions_in_space(
-    data: LeRobotDataSet, episode: Episode, space: ActionSpace
+    data: LeRobotDataSet, episode: LeRobotEpisode, space: ActionSpace
 ) -> npt.NDArray[np.float64]:
     """(frames, n) actions in SI units. DataSetError where they are not those of the space."""
     names = data.action_names

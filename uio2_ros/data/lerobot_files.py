@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Episode:
+class LeRobotEpisode:
     """Rows [first, last) of the data, what was to be done, and where its film is.
 
     `instruction` is "" where the data set does not tell it.
@@ -83,11 +83,11 @@ class LeRobotDataSet:
             raise DataSetError(f"{folder / INFO}: fps is {self.fps}")
 
     @cached_property
-    def episodes(self) -> tuple[Episode, ...]:
+    def episodes(self) -> tuple[LeRobotEpisode, ...]:
         """All episodes, in order."""
         return tuple(self._episodes_v3() if self._is_v3 else self._episodes_v2())
 
-    def _episodes_v3(self) -> Iterator[Episode]:
+    def _episodes_v3(self) -> Iterator[LeRobotEpisode]:
         folder = self.folder / _EPISODES_V3
         files = sorted(folder.rglob("*.parquet"))
         if not files:
@@ -104,7 +104,7 @@ class LeRobotDataSet:
         for file in files:
             for row in _rows(file, wanted):
                 with _understood(file):
-                    yield Episode(
+                    yield LeRobotEpisode(
                         int(row["episode_index"]),
                         int(row["dataset_from_index"]),
                         int(row["dataset_to_index"]),
@@ -118,7 +118,7 @@ class LeRobotDataSet:
         chunk, file = row[f"{prefix}chunk_index"], row[f"{prefix}file_index"]
         return self._path(pattern, chunk_index=chunk, file_index=file)
 
-    def _episodes_v2(self) -> Iterator[Episode]:
+    def _episodes_v2(self) -> Iterator[LeRobotEpisode]:
         file = self.folder / _EPISODES_V2
         with _understood(file):
             lines = file.read_text(encoding="utf-8").splitlines()
@@ -127,7 +127,7 @@ class LeRobotDataSet:
                 index, last = int(row["episode_index"]), first + int(row["length"])
                 chunk = index // int(self.info.get("chunks_size", _CHUNK_OF_V2))
                 place = {"episode_chunk": chunk, "episode_index": index}
-                yield Episode(
+                yield LeRobotEpisode(
                     index,
                     first,
                     last,
@@ -141,13 +141,15 @@ class LeRobotDataSet:
     def _path(self, pattern: str, **place: int) -> Path:
         return self.folder / str(self.info[pattern]).format(video_key=self.camera, **place)
 
-    def actions(self, episode: Episode) -> Floats:
+    def actions(self, episode: LeRobotEpisode) -> Floats:
         """(frames, n): the action of every frame."""
         with _understood(episode.data_file):
             cells = self._table(episode)["action"].to_pylist()
             return np.array(cells, np.float64).reshape(episode.frames, len(self.action_names))
 
-    def pictures(self, episode: Episode, tolerance_s: float = TOLERANCE_S) -> Iterator[Pixels]:
+    def pictures(
+        self, episode: LeRobotEpisode, tolerance_s: float = TOLERANCE_S
+    ) -> Iterator[Pixels]:
         """The RGB picture of every frame."""
         if episode.video_file is None:
             cells = self._table(episode)[self.camera].to_pylist()
@@ -163,7 +165,7 @@ class LeRobotDataSet:
                 f"episode {episode.index}: {problem}{_lfs(episode.video_file)}"
             ) from problem
 
-    def _expect_apart(self, episode: Episode, last_s: float) -> None:
+    def _expect_apart(self, episode: LeRobotEpisode, last_s: float) -> None:
         """DataSetError if an episode reaches into the next one of its film, as it does where
         pictures were lost when the film was made: then it would end with those of the next."""
         end_s = last_s + 0.5 / self.fps
@@ -176,13 +178,13 @@ class LeRobotDataSet:
                     f"at {other.video_start_s:.3f} s already: the film lacks pictures"
                 )
 
-    def _picture(self, episode: Episode, frame: int, cell: Any) -> Pixels:
+    def _picture(self, episode: LeRobotEpisode, frame: int, cell: Any) -> Pixels:
         where = f"{episode.data_file}, frame {frame} of episode {episode.index}"
         with _understood(Path(where)):
             data = cell["bytes"] or (self.folder / cell["path"]).read_bytes()
             return decode_rgb(data)
 
-    def _times_s(self, episode: Episode, tolerance_s: float) -> Floats:
+    def _times_s(self, episode: LeRobotEpisode, tolerance_s: float) -> Floats:
         """(frames,) when the film shows what each row is about."""
         with _understood(episode.data_file):
             told = self._table(episode)["timestamp"].to_numpy().astype(np.float32)
@@ -199,7 +201,7 @@ class LeRobotDataSet:
         times_s: Floats = episode.video_start_s + told.astype(np.float64)
         return times_s
 
-    def _table(self, episode: Episode) -> pa.Table:
+    def _table(self, episode: LeRobotEpisode) -> pa.Table:
         """The rows of an episode, in the order of their frames; all of them are there."""
         wanted = ["action", "timestamp", "frame_index", "episode_index"]
         of_episode = pc.field("episode_index") == episode.index

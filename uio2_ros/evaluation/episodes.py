@@ -31,14 +31,8 @@ from uio2_ros.sim.spec import Place
 from uio2_ros.tasks.registry import task_named
 
 Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a model is asked in an episode."""
-
-    instruction: Instruction
-    observation: Observation
+Asked = tuple[Instruction, Observation]
+"""What a model is asked in an episode."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ def reference(policy: str, seed: int) -> Policy | None:
 
 def play(
     episode: Episode, policy: str, settings: RunSettings
-) -> Generator[Question, Answer, PlayedEpisode]:
+) -> Generator[Asked, Answer, PlayedEpisode]:
     """Plays one episode in a world of its own; what the model is asked is yielded.
 
     Send the answers. All of it must run on one thread, whose drawing context the world uses.
@@ -152,7 +146,7 @@ def play(
                 instruction = Instruction(episode.instruction, task.name)
                 seen = observations.observe(task)
                 attempt.looked(_stamps_ns(seen))
-                answer = yield Question(instruction, seen)
+                answer = yield instruction, seen
                 observations.remember(answer)
             attempt.answer_s += time.perf_counter() - asked_s
             steps = attempt.take(answer)

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from uio2_ros.evaluation.episodes import PlayedEpisode, Question, play
-from uio2_ros.evaluation.perception import Look, looks_of, scene_names
+from uio2_ros.evaluation.episodes import Asked, PlayedEpisode, play
+from uio2_ros.evaluation.perception import looks_of, scene_names
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_folder import RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
@@ -122,16 +122,15 @@ class Worker:
     def _look(self, job: SceneJob) -> Iterator[Done]:
         looks = looks_of(job.task, job.seed, self._settings)
         left = [look for look in looks if look.key not in job.done]
-        answers = self._answers(left)
+        answers = self._answers([(look.instruction, look.observation) for look in left])
         for look, answer in zip(left, answers, strict=True):
             yield look.score(answer)
 
-    def _answers(self, asked: Sequence[Question] | Sequence[Look]) -> tuple[Answer, ...]:
+    def _answers(self, asked: Sequence[Asked]) -> tuple[Answer, ...]:
         """In the order of what is asked; RuntimeError if the model cannot go on."""
         if self._answerer is None:
             self._answerer = self._make_answerer(self._settings)
-        questions = [(one.instruction, one.observation) for one in asked]
-        pending = self._answerer.submit_together(questions, timeout_s=math.inf)
+        pending = self._answerer.submit_together(asked, timeout_s=math.inf)
         answers = tuple(one.result() for one in pending)
         status = self._answerer.status()
         if status.state is not ModelState.READY:

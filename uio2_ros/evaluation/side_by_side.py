@@ -6,11 +6,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from uio2_ros.evaluation.episodes import PlayedEpisode, Question
+from uio2_ros.evaluation.episodes import Asked, PlayedEpisode
 from uio2_ros.robot.answer import Answer
 
-Episode = Generator[Question, Answer, PlayedEpisode]
-Asked = Callable[[Sequence[Question]], Sequence[Answer]]
+Episode = Generator[Asked, Answer, PlayedEpisode]
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class _Waiting:
 
     episode: Episode
     thread: ThreadPoolExecutor
-    following: Future[Question | PlayedEpisode]
+    following: Future[Asked | PlayedEpisode]
 
 
 class SideBySide:
@@ -31,7 +30,9 @@ class SideBySide:
     def __init__(self) -> None:
         self._threads: list[ThreadPoolExecutor] = []
 
-    def play(self, episodes: Sequence[Episode], answer: Asked) -> Iterator[PlayedEpisode]:
+    def play(
+        self, episodes: Sequence[Episode], answer: Callable[[Sequence[Asked]], Sequence[Answer]]
+    ) -> Iterator[PlayedEpisode]:
         """Plays all of them; `answer` is called on the caller's thread. In the order they end."""
         while len(self._threads) < len(episodes):
             name = f"episode-{len(self._threads)}"
@@ -42,7 +43,7 @@ class SideBySide:
         ]
         try:
             while waiting:
-                asking: list[tuple[_Waiting, Question]] = []
+                asking: list[tuple[_Waiting, Asked]] = []
                 for one in waiting:
                     following = one.following.result()
                     if isinstance(following, PlayedEpisode):
@@ -69,7 +70,7 @@ def _go_on(episode: Episode, thread: ThreadPoolExecutor, said: Answer | None) ->
     return _Waiting(episode, thread, thread.submit(_following, episode, said))
 
 
-def _following(episode: Episode, said: Answer | None) -> Question | PlayedEpisode:
+def _following(episode: Episode, said: Answer | None) -> Asked | PlayedEpisode:
     """The next question, or the end."""
     try:
         return next(episode) if said is None else episode.send(said)

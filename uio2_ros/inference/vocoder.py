@@ -156,7 +156,7 @@ class HiFiGAN(nn.Module):
             )
         )
         self.resblocks = nn.ModuleList(
-            ResBlock(width, kernel, dilations)
+            DilatedResBlock(width, kernel, dilations)
             for width in widths[1:]
             for kernel, dilations in zip(
                 config.resblock_kernels, config.resblock_dilations, strict=True
@@ -208,7 +208,7 @@ class HiFiGAN(nn.Module):
         return samples
 
 
-class ResBlock(nn.Module):
+class DilatedResBlock(nn.Module):
     """Dilated convolutions, each beside an identity."""
 
     def __init__(self, width: int, kernel: int, dilations: tuple[int, ...]) -> None:

@@ -27,7 +27,7 @@ COLORS = (36, 33, 32, 35, 34)  # ANSI: cyan, yellow, green, magenta, blue
 
 
 @dataclass(frozen=True)
-class Command:
+class ProcessCommand:
     """A process to run; the end of one that is `needed` ends all."""
 
     name: str
@@ -78,11 +78,11 @@ class Terminal:
                 self._stream = open(os.devnull, "w")  # noqa: SIM115
 
 
-class Child:
+class ChildProcess:
     """One running process and the thread that reads its output."""
 
     def __init__(
-        self, command: Command, environment: Mapping[str, str], terminal: Terminal
+        self, command: ProcessCommand, environment: Mapping[str, str], terminal: Terminal
     ) -> None:
         self.command = command
         self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
@@ -137,11 +137,11 @@ class Supervisor:
     def __init__(self, environment: Mapping[str, str], terminal: Terminal) -> None:
         self._environment = environment
         self._terminal = terminal
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
 
-    def start(self, command: Command) -> Child:
+    def start(self, command: ProcessCommand) -> ChildProcess:
         """Start one more process."""
-        child = Child(command, self._environment, self._terminal)
+        child = ChildProcess(command, self._environment, self._terminal)
         self._children.append(child)
         return child
 
@@ -156,7 +156,7 @@ class Supervisor:
                 self._bury(child)
         return None
 
-    def _bury(self, child: Child) -> None:
+    def _bury(self, child: ChildProcess) -> None:
         """Ends what an ended child left behind and forgets it: some day its number is another's."""
         child.signal_group(signal.SIGKILL)
         self._children.remove(child)

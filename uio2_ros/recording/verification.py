@@ -51,7 +51,7 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Verification:
     """One instruction, asked again."""
 
     asked: Any = field(repr=False)
@@ -60,7 +60,7 @@ class Comparison:
     """Which fields differ, or why it was not asked."""
 
 
-def verify(recording: Recording, answerer: Answerer) -> Iterator[Comparison]:
+def verify(recording: Recording, answerer: Answerer) -> Iterator[Verification]:
     """Every recorded instruction, in order. RecordingError if there is none."""
     pictures: dict[int, Recorded] = {}
     count = 0
@@ -84,14 +84,14 @@ def _remember(pictures: dict[int, Recorded], message: Recorded) -> None:
         del pictures[old_ns]
 
 
-def _ask_again(asked: Any, pictures: Mapping[int, Recorded], answerer: Answerer) -> Comparison:
+def _ask_again(asked: Any, pictures: Mapping[int, Recorded], answerer: Answerer) -> Verification:
     if asked.result.error_code in UNREPEATABLE:
         code = ErrorCode(asked.result.error_code).name
-        return Comparison(asked, Verdict.SKIPPED, f"it ended with {code}")
+        return Verification(asked, Verdict.SKIPPED, f"it ended with {code}")
     try:
         observation = _observation(asked, pictures)
     except LookupError as error:
-        return Comparison(asked, Verdict.SKIPPED, str(error))
+        return Verification(asked, Verdict.SKIPPED, str(error))
     answer = _answer(asked, observation, answerer)
     again = result_message(answer, asked.instruction, asked.result.header)
     return _compare(asked, again)
@@ -123,14 +123,14 @@ def _answer(asked: Any, observation: Observation, answerer: Answerer) -> Answer:
     return answerer.submit(instruction, observation, timeout_s=math.inf).result()
 
 
-def _compare(asked: Any, again: InstructionResult) -> Comparison:
+def _compare(asked: Any, again: InstructionResult) -> Verification:
     first = asked.result
     if _bytes(first) == _bytes(again):
-        return Comparison(asked, Verdict.IDENTICAL)
+        return Verification(asked, Verdict.IDENTICAL)
     fields = [name for name in first.get_fields_and_field_types() if name != "timings"]
     names = [name for name in fields if getattr(first, name) != getattr(again, name)]
     close = all(_is_close(getattr(first, name), getattr(again, name)) for name in names)
-    return Comparison(asked, Verdict.CLOSE if close else Verdict.DIFFERENT, ", ".join(names))
+    return Verification(asked, Verdict.CLOSE if close else Verdict.DIFFERENT, ", ".join(names))
 
 
 def _bytes(result: InstructionResult) -> bytes:

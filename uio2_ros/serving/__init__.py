@@ -1,6 +1,6 @@
 """Asking a model, in this process or in one of its own. Importing it needs no torch and no ROS."""
 
-from uio2_ros.serving.answerer import Answerer, OnProgress, PendingAnswer
+from uio2_ros.serving.answerer import Answerer, OnProgress
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.in_process import InProcess
 from uio2_ros.serving.model_process import ModelProcess
@@ -17,7 +17,6 @@ __all__ = [
     "ModelState",
     "ModelStatus",
     "OnProgress",
-    "PendingAnswer",
     "ServingSettings",
     "SharedArena",
     "default_threads",

@@ -22,24 +22,6 @@ OnReleased: TypeAlias = Callable[[], None]
 A = TypeVar("A", bound="Answerer")
 
 
-class PendingAnswer(Future[Answer]):
-    """The answer to an instruction under way. Any thread may call any method.
-
-    It ends in an `Answer` in any case: `result` raises nothing but TimeoutError, when the caller's
-    own patience is over. What went wrong is the answer's error code. Callbacks of
-    `add_done_callback` run on the thread that brings the answer, or at once if it is there; they
-    must be short.
-    """
-
-    def cancel(self) -> bool:
-        """Asks for an end; False if the answer is there.
-
-        The answer becomes CANCELED without waiting for the model, which stops at its next token,
-        batch of options or picture; what is asked next waits until then.
-        """
-        raise NotImplementedError
-
-
 class Answerer(Protocol):
     """Answers instructions about observations. Any thread may call any method.
 
@@ -68,13 +50,19 @@ class Answerer(Protocol):
         since: float | None = None,
         on_progress: OnProgress | None = None,
         on_released: OnReleased | None = None,
-    ) -> PendingAnswer:
+    ) -> Future[Answer]:
         """Asks for an answer within `timeout_s` seconds (inf: whenever), counted like the answer's
         timings from `since` (time.monotonic(); None: now).
 
         Never raises for what goes wrong with the instruction: the answer then is `Answer.failed`
         with MODEL_NOT_READY (not READY now), BUSY, TIMEOUT, CANCELED, OUT_OF_MEMORY,
         INFERENCE_FAILED, or a code of the task. ValueError if `timeout_s` is not above 0.
+
+        The future ends in an `Answer` in any case: its `result` raises nothing but TimeoutError,
+        when the caller's own patience is over. Any thread may call `cancel`: the answer becomes
+        CANCELED without waiting for the model, which stops at its next token, batch of options or
+        picture; what is asked next waits until then. Callbacks of `add_done_callback` run on the
+        thread that brings the answer, or at once if it is there; they must be short.
 
         `on_progress` hears of every stage and token before the answer is there. `on_released` is
         called once, when nothing of the answerer reads the observation's arrays any more, which may
@@ -83,7 +71,7 @@ class Answerer(Protocol):
 
     def submit_together(
         self, questions: Sequence[tuple[Instruction, Observation]], *, timeout_s: float
-    ) -> tuple[PendingAnswer, ...]:
+    ) -> tuple[Future[Answer], ...]:
         """`submit` for several at once, which one that can do so answers in batches.
 
         The answers, in the order of the questions, depend on them alone and not on what else is

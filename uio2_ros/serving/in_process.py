@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,10 +16,11 @@ from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased, PendingAnswer
+from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.faults import Fault, InstructionCanceled
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, load_model
+from uio2_ros.serving.scheduler import Scheduler
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
 from uio2_ros.serving.status_board import StatusBoard
@@ -36,23 +38,16 @@ def _load_here(spec: ModelSpec) -> LoadedModel:
 
 
 @dataclass(frozen=True)
-class _Question:
-    job: Job
-    instruction: Instruction
-    observation: Observation
-
-
-@dataclass(frozen=True)
 class _OfferedFrame:
     frame: Frame
     on_released: OnReleased | None
 
 
-_Work = tuple[_Question, ...] | _OfferedFrame
-"""Questions that are answered together, or a frame."""
+_Work = tuple[Job, ...] | _OfferedFrame
+"""Jobs that are answered together, or a frame."""
 
 
-class InProcess(Answerer):
+class InProcess(Scheduler):
     """A model in this process, for evaluation, notebooks and tests: nothing watches over it.
 
     One thread loads it and runs it, in the order of what is asked; questions that are submitted
@@ -89,64 +84,24 @@ class InProcess(Answerer):
         with self._changed:
             return replace(self._board.read(), counts=dict(self._counts))
 
-    def wait_ready(self, timeout_s: float) -> ModelStatus:
-        """See `Answerer`."""
-        self._board.wait_settled(timeout_s)
-        return self.status()
-
-    def submit(
-        self,
-        instruction: Instruction,
-        observation: Observation,
-        *,
-        timeout_s: float,
-        since: float | None = None,
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
-    ) -> PendingAnswer:
-        """See `Answerer`."""
-        job = Job(
-            instruction.task,
-            timeout_s,
-            since=since,
-            on_progress=on_progress,
-            on_released=on_released,
-            on_cancel=lambda job: self._finish(job, job.verdict()),
-        )
-        self._put((_Question(job, instruction, observation),))
-        return job
-
     def submit_together(
         self, questions: Sequence[tuple[Instruction, Observation]], *, timeout_s: float
-    ) -> tuple[PendingAnswer, ...]:
+    ) -> tuple[Future[Answer], ...]:
         """See `Answerer`."""
         asked = tuple(
-            _Question(
-                Job(
-                    instruction.task,
-                    timeout_s,
-                    on_cancel=lambda job: self._finish(job, job.verdict()),
-                ),
-                instruction,
-                observation,
-            )
+            Job(instruction, observation, timeout_s, on_cancel=self._on_cancel)
             for instruction, observation in questions
         )
-        self._put(asked)
-        return tuple(question.job for question in asked)
+        self._put_together(asked)
+        return asked
 
-    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
-        """See `Answerer`."""
-        if frame.key is None:
-            raise ValueError("a frame without a key cannot be found again; give it one")
+    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
         with self._changed:
             ready = self._board.read().state is ModelState.READY
             taken = ready and self._running is None and not self._waiting
             if taken:
                 self._waiting.append(_OfferedFrame(frame, on_released))
                 self._changed.notify()
-        if not taken and on_released is not None:
-            call(on_released)
         return taken
 
     def close(self) -> None:
@@ -156,13 +111,19 @@ class InProcess(Answerer):
             running = self._running
             self._changed.notify()
         if isinstance(running, tuple):
-            for question in running:
-                question.job.cancel()
+            for job in running:
+                job.cancel()
         self._fail_waiting(Fault(ErrorCode.CANCELED, "the model was stopped"))
         self._thread.join(CLOSE_S)
         self._board.write_state(ModelState.STOPPED)
 
-    def _put(self, asked: tuple[_Question, ...]) -> None:
+    def _put(self, job: Job) -> None:
+        self._put_together((job,))
+
+    def _on_cancel(self, job: Job) -> None:
+        self._finish(job, job.verdict())
+
+    def _put_together(self, asked: tuple[Job, ...]) -> None:
         status = self._board.read()
         with self._changed:
             refused = self._closed or status.state is not ModelState.READY
@@ -178,10 +139,10 @@ class InProcess(Answerer):
             with self._changed:
                 self._counts[OUTCOMES.get(answer.error_code, "failed")] += 1
 
-    def _fail(self, asked: tuple[_Question, ...], fault: Fault) -> None:
-        for question in asked:
-            self._finish(question.job, fault.answer(question.job.task))
-            question.job.release()
+    def _fail(self, asked: tuple[Job, ...], fault: Fault) -> None:
+        for job in asked:
+            self._finish(job, fault.answer(job.instruction.task))
+            job.release()
 
     def _fail_waiting(self, fault: Fault) -> None:
         with self._changed:
@@ -227,10 +188,10 @@ class InProcess(Answerer):
         if offered.on_released is not None:
             call(offered.on_released)
 
-    def _answer(self, runner: Runner, asked: tuple[_Question, ...]) -> bool:
+    def _answer(self, runner: Runner, asked: tuple[Job, ...]) -> bool:
         """Answers questions; False if the model cannot go on."""
-        for question in asked:
-            question.job.sent = time.monotonic()
+        for job in asked:
+            job.sent = time.monotonic()
         try:
             self._report(asked)  # they may be over already
             answers = self._answers(runner, asked)
@@ -241,29 +202,29 @@ class InProcess(Answerer):
                 self._fail_waiting(Fault(ErrorCode.MODEL_NOT_READY, fault.message))
             self._fail(asked, fault)
             return not fault.broken
-        for question, answer in zip(asked, answers, strict=True):
-            self._finish(question.job, answer)
-            question.job.release()
+        for job, answer in zip(asked, answers, strict=True):
+            self._finish(job, answer)
+            job.release()
         return True
 
-    def _answers(self, runner: Runner, asked: tuple[_Question, ...]) -> tuple[Answer, ...]:
-        questions = [(one.instruction, one.observation) for one in asked]
+    def _answers(self, runner: Runner, asked: tuple[Job, ...]) -> tuple[Answer, ...]:
+        questions = [(job.instruction, job.observation) for job in asked]
         if len(questions) > 1:
             return runner.run_batch(questions, partial(self._report, asked))
         return (runner.run(*questions[0], partial(self._report, asked, 0)),)
 
     def _report(
         self,
-        asked: tuple[_Question, ...],
+        asked: tuple[Job, ...],
         number: int = 0,
         stage: Stage = Stage.PREPROCESSING,
         text: str = "",
         tokens: int = 0,
     ) -> None:
         """Tells the progress of one question, and ends all when nobody waits for any of them."""
-        for question in asked:
-            if question.job.is_over():
-                self._finish(question.job, question.job.verdict())
-        if all(question.job.done() for question in asked):
+        for job in asked:
+            if job.is_over():
+                self._finish(job, job.verdict())
+        if all(job.done() for job in asked):
             raise InstructionCanceled
-        asked[number].job.progress(Progress(stage, text, tokens))
+        asked[number].progress(Progress(stage, text, tokens))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import InvalidStateError
+from concurrent.futures import Future, InvalidStateError
 
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.serving.answerer import OnProgress, OnReleased, PendingAnswer
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Observation
+from uio2_ros.serving.answerer import OnProgress, OnReleased
 
 logger = logging.getLogger(__name__)
 
 
-class Job(PendingAnswer):
+class Job(Future[Answer]):
     """An instruction on its way to its answer. Any thread may call any method.
 
     It owns the answer's timings of queue and total; those in between are the model's.
@@ -22,7 +24,8 @@ class Job(PendingAnswer):
 
     def __init__(
         self,
-        task: str,
+        instruction: Instruction,
+        observation: Observation,
         timeout_s: float,
         *,
         since: float | None = None,
@@ -34,7 +37,9 @@ class Job(PendingAnswer):
         if not timeout_s > 0:
             raise ValueError(f"the timeout of an instruction is {timeout_s} s; give more than 0")
         super().__init__()
-        self.task = task
+        self.instruction = instruction
+        self.observation = observation
+        """Empty once it is released."""
         self.since = time.monotonic() if since is None else since
         self.deadline = self.since + timeout_s
         self.on_progress = on_progress
@@ -46,7 +51,7 @@ class Job(PendingAnswer):
         self._cancel_requested = False
 
     def cancel(self) -> bool:
-        """See `PendingAnswer`."""
+        """Asks for an end, see `Answerer.submit`; False if the answer is there."""
         if self.done():
             return False
         self._cancel_requested = True
@@ -61,12 +66,14 @@ class Job(PendingAnswer):
     def verdict(self) -> Answer:
         """The answer to a job that is over."""
         if self._cancel_requested:
-            return Answer.failed(ErrorCode.CANCELED, "the instruction was cancelled", self.task)
-        message = (
-            f"no answer within {self._timeout_s:g} s; give more time, ask for less, or use a "
-            "smaller model or a faster device"
-        )
-        return Answer.failed(ErrorCode.TIMEOUT, message, self.task)
+            code, message = ErrorCode.CANCELED, "the instruction was cancelled"
+        else:
+            code, message = (
+                ErrorCode.TIMEOUT,
+                f"no answer within {self._timeout_s:g} s; give more time, ask for less, or use a "
+                "smaller model or a faster device",
+            )
+        return Answer.failed(code, message, self.instruction.task)
 
     def finish(self, answer: Answer) -> bool:
         """Gives the answer with its timings to whoever waits; False if there was one already."""
@@ -85,6 +92,7 @@ class Job(PendingAnswer):
 
     def release(self) -> None:
         """Says, once, that nothing reads the observation any more."""
+        self.observation = Observation()
         released, self._on_released = self._on_released, None
         if released is not None:
             call(released)

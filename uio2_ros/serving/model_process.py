@@ -7,11 +7,11 @@ import threading
 from dataclasses import replace
 
 from uio2_ros.processes.lifeline import is_suspended
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased, PendingAnswer
+from uio2_ros.robot.observation import Frame
+from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.arena import SharedArena
-from uio2_ros.serving.job import Job, call
+from uio2_ros.serving.job import Job
+from uio2_ros.serving.scheduler import Scheduler
 from uio2_ros.serving.settings import ServingSettings
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
@@ -23,7 +23,7 @@ from uio2_ros.serving.workload import Workload
 DEFAULT_FACTORY = "uio2_ros.serving.runner:load_model"
 
 
-class ModelProcess(Answerer):
+class ModelProcess(Scheduler):
     """A model in a process of its own: one instruction at a time, restarted when it dies.
 
     `close` waits for `stop_s` at most. Callbacks run on the supervisor's thread and must not call
@@ -80,44 +80,19 @@ class ModelProcess(Answerer):
         suspended = status.pid is not None and is_suspended(status.pid)
         return replace(status, counts=self._workload.counts(), suspended=suspended)
 
-    def wait_ready(self, timeout_s: float) -> ModelStatus:
-        """See `Answerer`."""
-        self._board.wait_settled(timeout_s)
-        return self.status()
-
-    def submit(
-        self,
-        instruction: Instruction,
-        observation: Observation,
-        *,
-        timeout_s: float,
-        since: float | None = None,
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
-    ) -> PendingAnswer:
-        """See `Answerer`."""
-        job = Job(
-            instruction.task,
-            timeout_s,
-            since=since,
-            on_progress=on_progress,
-            on_released=on_released,
-            on_cancel=lambda _: self._wakeup.set(),
-        )
-        if self._workload.put(job, instruction, observation):
+    def _put(self, job: Job) -> None:
+        if self._workload.put(job):
             self._wakeup.set()
-        return job
 
-    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
-        """See `Answerer`."""
-        if frame.key is None:
-            raise ValueError("a frame without a key cannot be found again; give it one")
+    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
         taken = self._workload.put_frame(frame, on_released)
         if taken:
             self._wakeup.set()
-        elif on_released is not None:
-            call(on_released)
         return taken
+
+    def _on_cancel(self, job: Job) -> None:
+        del job  # the supervisor looks at all of them
+        self._wakeup.set()
 
     def __enter__(self) -> ModelProcess:
         self.start()

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from uio2_ros.history.memory import Bytes
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.codec import ProtocolError
@@ -69,17 +68,15 @@ class Workload:
 
     # Any thread.
 
-    def put(self, job: Job, instruction: Instruction, observation: Observation) -> bool:
+    def put(self, job: Job) -> bool:
         """Lets the job wait for its turn, or answers it with why not."""
-        fault = self._try_put(job, instruction, observation)
+        fault = self._try_put(job)
         if fault is not None:
-            self.finish(job, fault.answer(job.task))
+            self.finish(job, fault.answer(job.instruction.task))
             job.release()
         return fault is None
 
-    def _try_put(
-        self, job: Job, instruction: Instruction, observation: Observation
-    ) -> Fault | None:
+    def _try_put(self, job: Job) -> Fault | None:
         with self._lock:
             if self._refusal:
                 message = f"the model is not ready: {self._refusal}; ask again when it is"
@@ -92,7 +89,8 @@ class Workload:
                 return Fault(ErrorCode.BUSY, message)
             number = next(self._numbers)
             try:
-                submit = Submit(number, instruction, observation, job.on_progress is not None)
+                reports = job.on_progress is not None
+                submit = Submit(number, job.instruction, job.observation, reports)
                 packed = Packed(number, job, *pack(submit, self.arena))
             except MemoryError as error:
                 return Fault(ErrorCode.OUT_OF_MEMORY, str(error))
@@ -206,7 +204,7 @@ class Workload:
     def fail_running(self, fault: Fault) -> None:
         """Answers the running job, if there is one, which the child has yet."""
         if self.running is not None:
-            self.finish(self.running.job, fault.answer(self.running.job.task))
+            self.finish(self.running.job, fault.answer(self.running.job.instruction.task))
 
     def abandon_waiting(self, fault: Fault) -> None:
         """Fails all that waits."""
@@ -214,7 +212,7 @@ class Workload:
             waiting = tuple(self._waiting)
             self._waiting.clear()
         for packed in waiting:
-            self.finish(packed.job, fault.answer(packed.job.task))
+            self.finish(packed.job, fault.answer(packed.job.instruction.task))
             self._give_back(packed)
 
     def _give_back(self, packed: Packed) -> None:

@@ -42,7 +42,7 @@ class Render:
     bodies: npt.NDArray[np.int32]
 
 
-class Renderer:
+class SceneRenderer:
     """Draws one model at one size."""
 
     def __init__(self, model: Any, size: PictureSize) -> None:
@@ -85,7 +85,7 @@ class Renderer:
             self._context.free()
             self._context = None
 
-    def __enter__(self) -> Renderer:
+    def __enter__(self) -> SceneRenderer:
         return self
 
     def __exit__(

@@ -23,7 +23,7 @@ Wave = Callable[[Seconds], npt.NDArray[np.float64]]  # times to amplitudes
 
 
 @dataclass(frozen=True)
-class Sound:
+class SoundEffect:
     """A sound: its name, what people call it, and its making: seconds -> amplitudes."""
 
     name: str
@@ -124,26 +124,26 @@ _CLINK = _struck(((2700, 1.0, 0.05), (4300, 0.7, 0.04), (6100, 0.4, 0.03)))
 _CHIME = _struck(((1568, 1.0, 0.5), (3140, 0.4, 0.3), (4710, 0.2, 0.2)))
 _PLATE = _struck(((900, 1.0, 0.08), (1340, 0.9, 0.06), (2210, 0.7, 0.05)))
 
-SOUNDS: Mapping[str, Sound] = MappingProxyType(
+SOUNDS: Mapping[str, SoundEffect] = MappingProxyType(
     {
         sound.name: sound
         for sound in (
-            Sound("knock", "wooden knocking", 1.0, _repeated(_KNOCK, 0.33)),
-            Sound("beeps", "an electronic beep pattern", 1.0, _beeps((880, 1175, 880), 0.11)),
-            Sound("bell", "a bell ringing", 1.2, _BELL),
-            Sound("clink", "the clinking of a cup", 1.0, _repeated(_CLINK, 0.25)),
-            Sound("gong", "a deep gong", 1.2, _GONG),
-            Sound("clatter", "a plate clattering", 1.0, _repeated(_PLATE, 0.14)),
-            Sound("rattle", "a tray rattling", 1.0, _repeated(_noise(800, 5000, 3), 1.0)),
-            Sound("chime", "a high chime", 1.2, _CHIME),
-            Sound("whistle", "a whistle going up and down", 1.0, _sweep(700, 1500)),
-            Sound("whirr", "a robot arm whirring", 1.0, _whirr(110, 5)),
-            Sound("suction", "the hiss of suction", 0.3, _noise(2000, 7500, 7)),
-            Sound("release", "a pop", 0.15, _struck(((320, 1.0, 0.02), (150, 1.0, 0.03)))),
-            Sound("scrape", "scraping over a table", 1.0, _noise(400, 1800, 11)),
-            Sound("drive", "wheels driving", 1.0, _whirr(70, 13)),
-            Sound("turn", "wheels turning on the spot", 1.0, _whirr(95, 17)),
-            Sound("stop", "a short beep", 0.25, _beeps((1000,), 0.25)),
+            SoundEffect("knock", "wooden knocking", 1.0, _repeated(_KNOCK, 0.33)),
+            SoundEffect("beeps", "an electronic beep pattern", 1.0, _beeps((880, 1175, 880), 0.11)),
+            SoundEffect("bell", "a bell ringing", 1.2, _BELL),
+            SoundEffect("clink", "the clinking of a cup", 1.0, _repeated(_CLINK, 0.25)),
+            SoundEffect("gong", "a deep gong", 1.2, _GONG),
+            SoundEffect("clatter", "a plate clattering", 1.0, _repeated(_PLATE, 0.14)),
+            SoundEffect("rattle", "a tray rattling", 1.0, _repeated(_noise(800, 5000, 3), 1.0)),
+            SoundEffect("chime", "a high chime", 1.2, _CHIME),
+            SoundEffect("whistle", "a whistle going up and down", 1.0, _sweep(700, 1500)),
+            SoundEffect("whirr", "a robot arm whirring", 1.0, _whirr(110, 5)),
+            SoundEffect("suction", "the hiss of suction", 0.3, _noise(2000, 7500, 7)),
+            SoundEffect("release", "a pop", 0.15, _struck(((320, 1.0, 0.02), (150, 1.0, 0.03)))),
+            SoundEffect("scrape", "scraping over a table", 1.0, _noise(400, 1800, 11)),
+            SoundEffect("drive", "wheels driving", 1.0, _whirr(70, 13)),
+            SoundEffect("turn", "wheels turning on the spot", 1.0, _whirr(95, 17)),
+            SoundEffect("stop", "a short beep", 0.25, _beeps((1000,), 0.25)),
         )
     }
 )

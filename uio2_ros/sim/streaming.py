@@ -20,13 +20,13 @@ VELOCITY_COUNTS_S = 0.5
 """After this long without a new one the base stops, as with diff_drive_controller."""
 
 
-class Motion(Protocol):
+class OngoingMotion(Protocol):
     """Something that goes on while time passes."""
 
     def check(self, world: World) -> None:
         """Raises ActionError where the robot of this world cannot do it."""
 
-    def after(self, other: Motion | None, world: World) -> Motion:
+    def after(self, other: OngoingMotion | None, world: World) -> OngoingMotion:
         """This motion, where the other one was under way until now."""
 
     def step(self, world: World) -> bool:
@@ -60,7 +60,7 @@ class Track:
         for point in self.waypoints:
             world.arm.check(point.pose)
 
-    def after(self, other: Motion | None, world: World) -> Motion:
+    def after(self, other: OngoingMotion | None, world: World) -> OngoingMotion:
         del other
         self._began_s, self._from = world.time_s, world.arm.aim
         return self
@@ -81,7 +81,7 @@ class Track:
 
 
 @dataclass
-class Drive:
+class BaseVelocity:
     """The base moves at velocities for a while."""
 
     forward_m_s: float
@@ -100,9 +100,9 @@ class Drive:
                 f"does {FASTEST_M_S:g} m/s and {FASTEST_RAD_S:g} rad/s"
             )
 
-    def after(self, other: Motion | None, world: World) -> Motion:
+    def after(self, other: OngoingMotion | None, world: World) -> OngoingMotion:
         self._until_s = world.time_s + VELOCITY_COUNTS_S
-        heard = other.sound if isinstance(other, Drive) else None
+        heard = other.sound if isinstance(other, BaseVelocity) else None
         sounds, moves = world.physics.sounds, bool(self.forward_m_s or self.turn_rad_s)
         if heard is not None:
             heard = sounds.end(heard, self._until_s if moves else world.time_s)

@@ -16,7 +16,7 @@ from uio2_ros.sim.cameras import CameraView, PictureSize
 from uio2_ros.sim.events import Event, Ring, Shift, Wait
 from uio2_ros.sim.model import SAMPLES_PER_PIXEL, TIMESTEP_S, magnification
 from uio2_ros.sim.physics import BodyPose, Physics
-from uio2_ros.sim.renderer import Render, Renderer
+from uio2_ros.sim.renderer import Render, SceneRenderer
 from uio2_ros.sim.shapes import Form, form
 from uio2_ros.sim.sounds import RATE_HZ, SOUND_OF_SHAPE, Samples, clip
 from uio2_ros.sim.spec import CameraSpec, ObjectPose, Place, SceneSpec
@@ -46,7 +46,7 @@ class World:
         self.physics = Physics(scene, samples_per_pixel)
         self._forms = {thing.name: self._form_of(thing.name) for thing in scene.objects}
         self._robot = self._make_robot()
-        self._renderers: dict[PictureSize, Renderer] = {}
+        self._renderers: dict[PictureSize, SceneRenderer] = {}
         self.physics.advance(SETTLE_S)
 
     @property
@@ -159,11 +159,11 @@ class World:
         known = ", ".join(camera.name for camera in self.scene.cameras)
         raise KeyError(f"the scene has no camera {name!r}; it has {known}")
 
-    def _renderer(self, camera: str) -> Renderer:
+    def _renderer(self, camera: str) -> SceneRenderer:
         model = self._camera(camera).model
         size = PictureSize(model.width, model.height)
         if size not in self._renderers:
-            self._renderers[size] = Renderer(self.physics.model, size)
+            self._renderers[size] = SceneRenderer(self.physics.model, size)
         return self._renderers[size]
 
     def _shift(self, event: Shift) -> None:

@@ -149,14 +149,14 @@ def test_memory_holds_a_tensor_and_its_array(tmp_path: Path) -> None:
 import resource
 from uio2_ros.model.t5x import open_checkpoint
 from uio2_ros.model.safetensors_stream import Entry, write_stream
-from uio2_ros.model.t5x import Layout, read_tensor
+from uio2_ros.model.t5x import TensorLayout, read_tensor
 import torch
 from pathlib import Path
 arrays = open_checkpoint({str(tmp_path)!r}).arrays
-read_tensor(arrays["small"], Layout.TRANSPOSED)
+read_tensor(arrays["small"], TensorLayout.TRANSPOSED)
 entries = [
-    Entry(n, Layout.TRANSPOSED.tensor_shape(a.shape), torch.float32,
-          lambda a=a: read_tensor(a, Layout.TRANSPOSED)) for n, a in arrays.items()
+    Entry(n, TensorLayout.TRANSPOSED.tensor_shape(a.shape), torch.float32,
+          lambda a=a: read_tensor(a, TensorLayout.TRANSPOSED)) for n, a in arrays.items()
 ]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 write_stream(Path({str(tmp_path / "out")!r}), entries, {{}}, lambda _: None)

@@ -12,13 +12,13 @@ from model.t5x.conftest import GOLDEN, Names
 
 from uio2_ros.model import UnifiedIO, synthetic_tensor
 from uio2_ros.model.families.unified_io_2.jax_names import layout, official_name
-from uio2_ros.model.t5x import Layout
+from uio2_ros.model.t5x import TensorLayout
 
 TRANSFORMS = {
-    "same": Layout.SAME,
-    "T": Layout.TRANSPOSED,
-    "conv": Layout.CONVOLUTION,
-    "convT": Layout.TRANSPOSED_CONVOLUTION,
+    "same": TensorLayout.SAME,
+    "T": TensorLayout.TRANSPOSED,
+    "conv": TensorLayout.CONVOLUTION,
+    "convT": TensorLayout.TRANSPOSED_CONVOLUTION,
 }
 
 

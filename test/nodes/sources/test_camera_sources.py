@@ -11,10 +11,10 @@ import pytest
 from uio2_ros.media.films import open_film
 from uio2_ros.nodes.sources import camera_sources
 from uio2_ros.nodes.sources.camera_sources import (
-    Device,
     DeviceFormat,
     Folder,
     Still,
+    V4L2Camera,
     Video,
     frame_age_s,
     is_demonstration,
@@ -210,7 +210,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 
 def test_frame_of_a_camera_that_is_not_due_is_not_decoded(driver: Driver) -> None:
-    source = Device("/dev/null", ANY_FORMAT)
+    source = V4L2Camera("/dev/null", ANY_FORMAT)
     due_s = driver.now_s + 1.0
     pictures = [source.read(due_s) for _ in range(32)]
     shown = [picture for picture in pictures if picture]
@@ -219,18 +219,18 @@ def test_frame_of_a_camera_that_is_not_due_is_not_decoded(driver: Driver) -> Non
 
 
 def test_picture_of_a_camera_knows_its_age(driver: Driver) -> None:
-    picture = Device("/dev/null", ANY_FORMAT).read(driver.now_s)
+    picture = V4L2Camera("/dev/null", ANY_FORMAT).read(driver.now_s)
     assert picture is not None
     assert picture.age_s == pytest.approx(0.02, abs=1e-9)
 
 
 def test_camera_is_asked_for_the_wanted_format_only(driver: Driver) -> None:
-    Device("/dev/null", DeviceFormat(width=640, rate_hz=15.0))
+    V4L2Camera("/dev/null", DeviceFormat(width=640, rate_hz=15.0))
     assert driver.asked == {cv2.CAP_PROP_FRAME_WIDTH: 640, cv2.CAP_PROP_FPS: 15.0}
 
 
 def test_unplugged_camera_is_a_source_error(driver: Driver) -> None:
-    source = Device("/dev/null", ANY_FORMAT)
+    source = V4L2Camera("/dev/null", ANY_FORMAT)
     driver.frames_left = 1
     with pytest.raises(SourceError, match="stopped giving pictures"):
         source.read(0.0)

@@ -15,7 +15,7 @@ from uio2_ros.nodes.sources import microphone_sources
 from uio2_ros.nodes.sources.microphone_sources import (
     DEMONSTRATION_RECORDING,
     QUEUED_BLOCKS,
-    Device,
+    PortAudioInput,
     RecordingSource,
     is_demonstration,
     open_source,
@@ -170,7 +170,7 @@ def test_reader_that_falls_behind_loses_counted_blocks_and_blocks_nobody(
 
 @pytest.mark.usefixtures("port_audio")
 def test_device_gone_silent_is_a_source_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = Device(None, BLOCK_S)
+    source = PortAudioInput(None, BLOCK_S)
     assert source.read() is None
     monkeypatch.setattr(microphone_sources, "LONGEST_SILENCE_OF_A_DEVICE_S", 0.0)
     with pytest.raises(SourceError, match="stopped giving sound"):

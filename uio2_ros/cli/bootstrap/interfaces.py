@@ -8,7 +8,7 @@ from pathlib import Path
 
 from uio2_ros.cli.bootstrap.environment import build_environment
 from uio2_ros.cli.bootstrap.layout import Layout
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 from uio2_ros.cli.bootstrap.ros import Ros, missing_packages
 from uio2_ros.cli.bootstrap.stamp import (
     digest_of_files,
@@ -33,7 +33,7 @@ def interface_inputs(layout: Layout) -> dict[str, str]:
     }
 
 
-def ensure_interfaces(layout: Layout, ros: Ros, progress: Progress) -> None:
+def ensure_interfaces(layout: Layout, ros: Ros, progress: StepDisplay) -> None:
     """Build what changed since the last build; a changed environment builds from scratch."""
     recorded, wanted = read_stamp(layout.interfaces_stamp), interface_inputs(layout)
     if recorded == wanted and layout.install.is_dir():

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 
 
 @contextmanager
-def setup_lock(file: Path, progress: Progress) -> Iterator[None]:
+def setup_lock(file: Path, progress: StepDisplay) -> Iterator[None]:
     """Hold the lock while the body runs; wait for another holder and say so.
 
     The operating system releases it when the holder dies, so a stale file locks nobody out.

@@ -12,7 +12,7 @@ from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.interfaces import ensure_interfaces
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.lock import setup_lock
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 from uio2_ros.cli.bootstrap.python_environment import (
     TEST_EXTRAS,
     USER_EXTRAS,
@@ -82,7 +82,7 @@ def run_command(root: Path, command: str, arguments: Sequence[str], assume_yes: 
 
 def set_up(layout: Layout, ros: Ros, extras: Sequence[str], assume_yes: bool) -> None:
     """Bring `.venv` and the built interfaces up to date."""
-    progress = Progress(layout.setup_log)
+    progress = StepDisplay(layout.setup_log)
     with setup_lock(layout.lock, progress):
         ensure_environment(layout, ros, extras, progress, assume_yes)
         ensure_interfaces(layout, ros, progress)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uio2_ros.cli.bootstrap.failure import SetupError
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 from uio2_ros.cli.bootstrap.ros import Ros
 
 OLDEST_GLIBC = (2, 28)
@@ -192,7 +192,7 @@ def install_commands(missing: Sequence[Prerequisite]) -> list[list[str]]:
     return []
 
 
-def ensure_prerequisites(python: Path, progress: Progress, assume_yes: bool) -> None:
+def ensure_prerequisites(python: Path, progress: StepDisplay, assume_yes: bool) -> None:
     """Install what is missing if the user agrees; raise SetupError naming what stays missing."""
     missing = missing_prerequisites(python)
     if not missing:
@@ -229,7 +229,7 @@ def ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _install(commands: Sequence[Sequence[str]], progress: Progress) -> None:
+def _install(commands: Sequence[Sequence[str]], progress: StepDisplay) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in commands:
         progress.note(f"running {' '.join(command)}")

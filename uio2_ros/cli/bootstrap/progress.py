@@ -13,7 +13,7 @@ from uio2_ros.cli.bootstrap.failure import SetupError, failure_report
 HEARTBEAT_S = 30.0  # so that a watched build without a terminal is not taken for dead
 
 
-class Progress:
+class StepDisplay:
     """Shows steps on stderr, so that stdout stays free for what a command prints."""
 
     def __init__(self, log_file: Path) -> None:

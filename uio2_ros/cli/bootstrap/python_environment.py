@@ -20,7 +20,7 @@ from uio2_ros.cli.bootstrap.prerequisites import (
     ensure_prerequisites,
     find_python,
 )
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 from uio2_ros.cli.bootstrap.ros import Ros, relocate_wheels
 from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
 
@@ -84,7 +84,7 @@ def is_current(recorded: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def ensure_environment(
-    layout: Layout, ros: Ros, extras: Sequence[str], progress: Progress, assume_yes: bool
+    layout: Layout, ros: Ros, extras: Sequence[str], progress: StepDisplay, assume_yes: bool
 ) -> None:
     """Make or update `.venv` if its inputs changed."""
     recorded = read_stamp(layout.environment_stamp)
@@ -109,7 +109,7 @@ def ensure_environment(
 
 
 def _make_venv(
-    layout: Layout, ros: Ros, python: Path, recorded: Mapping[str, str], progress: Progress
+    layout: Layout, ros: Ros, python: Path, recorded: Mapping[str, str], progress: StepDisplay
 ) -> None:
     moved = bool(recorded) and (recorded.get("root"), recorded.get("ros")) != (
         str(layout.root),
@@ -129,7 +129,7 @@ def _make_venv(
 
 
 def _install_torch(
-    layout: Layout, torch: Torch, env: Mapping[str, str], progress: Progress, assume_yes: bool
+    layout: Layout, torch: Torch, env: Mapping[str, str], progress: StepDisplay, assume_yes: bool
 ) -> None:
     index = ["--extra-index-url", torch.index] if torch.index else []
     build = "torch (CPU build)" if torch.is_cpu_build else "torch"
@@ -143,7 +143,7 @@ def _install_torch(
         progress.run("Installing torch with CUDA", _pip(layout, plain), env)
 
 
-def _offer_cuda_build(progress: Progress, assume_yes: bool) -> None:
+def _offer_cuda_build(progress: StepDisplay, assume_yes: bool) -> None:
     progress.note("no NVIDIA GPU here, and your package index offers torch with CUDA only")
     if assume_yes or ask("Install that (about 3 GB more)?"):
         return
@@ -155,7 +155,7 @@ def _offer_cuda_build(progress: Progress, assume_yes: bool) -> None:
 
 
 def _install_packages(
-    layout: Layout, ros: Ros, extras: Sequence[str], env: Mapping[str, str], progress: Progress
+    layout: Layout, ros: Ros, extras: Sequence[str], env: Mapping[str, str], progress: StepDisplay
 ) -> None:
     """Everything but torch, with torch held where it is."""
     constraints = layout.colcon / "constraints.txt"

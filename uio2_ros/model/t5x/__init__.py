@@ -6,12 +6,12 @@ version 2 does not know.
 """
 
 from uio2_ros.model.t5x.source import JaxCheckpoint, is_jax_checkpoint, open_checkpoint
-from uio2_ros.model.t5x.tensors import Layout, StoredArray, read_tensor
+from uio2_ros.model.t5x.tensors import StoredArray, TensorLayout, read_tensor
 
 __all__ = [
     "JaxCheckpoint",
-    "Layout",
     "StoredArray",
+    "TensorLayout",
     "is_jax_checkpoint",
     "open_checkpoint",
     "read_tensor",

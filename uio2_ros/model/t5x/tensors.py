@@ -46,7 +46,7 @@ class StoredArray:
         return math.prod(self.shape) * STORAGE[self.dtype].itemsize
 
 
-class Layout(Enum):
+class TensorLayout(Enum):
     """Which axes of the array are those of the tensor."""
 
     SAME = "same"
@@ -63,7 +63,7 @@ class Layout(Enum):
 
     def array_view(self, tensor: Array) -> Array:
         """The memory of a tensor under the array's axes: what is written there is in place."""
-        if self is Layout.TRANSPOSED_CONVOLUTION:
+        if self is TensorLayout.TRANSPOSED_CONVOLUTION:
             tensor = tensor[:, :, ::-1, ::-1]
         view: Array = tensor.transpose(np.argsort(self._axes(tensor.ndim)))
         return view
@@ -73,13 +73,13 @@ class Layout(Enum):
 
 
 _AXES = {
-    Layout.TRANSPOSED: (1, 0),
-    Layout.CONVOLUTION: (3, 2, 0, 1),
-    Layout.TRANSPOSED_CONVOLUTION: (2, 3, 0, 1),
+    TensorLayout.TRANSPOSED: (1, 0),
+    TensorLayout.CONVOLUTION: (3, 2, 0, 1),
+    TensorLayout.TRANSPOSED_CONVOLUTION: (2, 3, 0, 1),
 }
 
 
-def read_tensor(array: StoredArray, layout: Layout) -> Tensor:
+def read_tensor(array: StoredArray, layout: TensorLayout) -> Tensor:
     """The tensor for an array, in its stored type; memory holds it and one chunk of the array."""
     values = np.empty(layout.tensor_shape(array.shape), STORAGE[array.dtype])
     array.read_into(layout.array_view(values))

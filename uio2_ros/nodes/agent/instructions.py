@@ -35,7 +35,7 @@ from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Observation
-from uio2_ros.serving import Answerer, OnProgress, PendingAnswer
+from uio2_ros.serving import Answerer, OnProgress
 from uio2_ros.srv import Instruct as InstructService
 from uio2_ros.tasks.registry import TASKS, task_named
 from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
@@ -74,7 +74,7 @@ class _Call:
     canceled_because: str = ""
     """Why the agent cancelled it; "" if it did not."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _pending: PendingAnswer | None = None
+    _pending: Future[Answer] | None = None
     _canceled: bool = False
 
     def cancel(self, because: str = "") -> None:
@@ -86,7 +86,7 @@ class _Call:
         if pending is not None:
             pending.cancel()
 
-    def is_with_model(self, pending: PendingAnswer) -> None:
+    def is_with_model(self, pending: Future[Answer]) -> None:
         """The model has it."""
         with self._lock:
             self._pending = pending

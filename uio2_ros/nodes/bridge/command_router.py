@@ -14,7 +14,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
-from uio2_ros.control import Arm, BridgeSettings, Gripper, Navigation, PlanError
+from uio2_ros.control import ArmInterface, BridgeSettings, GripperInterface, Navigation, PlanError
 from uio2_ros.control.commands import (
     CancelGoals,
     Command,
@@ -102,10 +102,10 @@ class CommandRouter:
         if settings.navigation is Navigation.NAVIGATE_TO_POSE:
             kind = action_type("nav2_msgs", "NavigateToPose")
             connect(NavigationGoal, kind, node_settings.navigate_to_pose)
-        if settings.arm is Arm.FOLLOW_JOINT_TRAJECTORY:
+        if settings.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY:
             kind = action_type("control_msgs", "FollowJointTrajectory")
             connect(TrajectoryGoal, kind, node_settings.follow_joint_trajectory)
-        if settings.gripper is Gripper.PARALLEL_GRIPPER_COMMAND:
+        if settings.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND:
             kind = action_type("control_msgs", "ParallelGripperCommand")
             connect(GripperCommand, kind, node_settings.parallel_gripper_command)
 

@@ -32,8 +32,8 @@ from uio2_ros.sim.base import DIMENSIONS
 from uio2_ros.sim.cameras import CameraView, quaternion_of, view_of
 from uio2_ros.sim.model import TIMESTEP_S, TOOL_BODY, TOOL_JOINTS
 from uio2_ros.sim.policies import MOVES
+from uio2_ros.sim.simulator_thread import SimulatorThread
 from uio2_ros.sim.spec import Place
-from uio2_ros.sim.stage import Stage
 from uio2_ros.sim.streaming import Track, Waypoint
 from uio2_ros.sim.world import World
 
@@ -200,10 +200,10 @@ def odometry_message(world: World, stamp: Time) -> Odometry:
     return odometry
 
 
-def state_message(stage: Stage) -> SimulationState:
-    """How things are; on the stage's thread."""
-    world, episode = stage.world, stage.episode
-    stamp = time_message(stage.stamp_ns)
+def state_message(simulator: SimulatorThread) -> SimulationState:
+    """How things are; on the simulator's thread."""
+    world, episode = simulator.world, simulator.episode
+    stamp = time_message(simulator.stamp_ns)
     return SimulationState(
         header=Header(stamp=stamp, frame_id=scene_frame(world)),
         task=episode.task,
@@ -212,12 +212,12 @@ def state_message(stage: Stage) -> SimulationState:
         instruction=episode.instruction,
         action_space=SPACES[world.scene.place],
         max_steps=episode.step_limit,
-        steps=stage.steps,
+        steps=simulator.steps,
         succeeded=episode.success(world),
-        moving=stage.moving,
-        lock_step=stage.settings.lock_step,
-        episode_time=stage.episode_s,
-        real_time_factor=stage.pace.real_time_factor,
+        moving=simulator.moving,
+        lock_step=simulator.settings.lock_step,
+        episode_time=simulator.episode_s,
+        real_time_factor=simulator.pace.real_time_factor,
         held=(world.arm.held or "") if world.scene.place is Place.TABLE else "",
         robot=pose_message(scene_pose(robot_pose(world))),
         objects=[_object(world, thing.name) for thing in world.scene.objects],

@@ -1,7 +1,8 @@
 """sim_node: the simulator as a robot. Senses go out, commands come in; see docs/simulator.md.
 
-The physics and their pictures have a thread of their own, the stage; this file hands it what
-comes, and tells what becomes of it. One other thread spins the node, and nothing in it blocks.
+The physics and their pictures have a thread of their own, the `SimulatorThread`; this file hands
+it what comes, and tells what becomes of it. One other thread spins the node, and nothing in it
+blocks.
 """
 
 from __future__ import annotations
@@ -48,8 +49,14 @@ from uio2_ros.settings import Effect
 from uio2_ros.sim.arm import ActionError
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.renderer import RenderError
-from uio2_ros.sim.stage import Choice, Done, InterruptedStepError, RefusedError, Stage
-from uio2_ros.sim.streaming import Drive, Motion, Track, Waypoint
+from uio2_ros.sim.simulator_thread import (
+    EpisodeChoice,
+    InterruptedStepError,
+    RefusedError,
+    SimulatorThread,
+    StepsResult,
+)
+from uio2_ros.sim.streaming import BaseVelocity, OngoingMotion, Track, Waypoint
 from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
 STOP_CHECK_PERIOD_S = 0.1
@@ -70,8 +77,8 @@ class SimNode(Node):  # type: ignore[misc]
         declare_parameters(self, SimulatorSettings, Effect.RESTART)
         settings = read_parameters(self, SimulatorSettings)
         self._settings = settings
-        self._audience = Publishers(self, settings)
-        self.stage = Stage(settings.choice, settings.stage, self._audience)
+        self._publishers = Publishers(self, settings)
+        self.simulator = SimulatorThread(settings.choice, settings.timing, self._publishers)
         self._pick: PoseStamped | None = None
         self._step_done = self.create_publisher(Bool, "step_done", 10)
         self._subscribe()
@@ -101,13 +108,13 @@ class SimNode(Node):  # type: ignore[misc]
 
     def start(self) -> None:
         """Let the first episode begin."""
-        choice, stage = self._settings.choice, self._settings.stage
-        speed = "in lock-step" if stage.lock_step else f"at {stage.rate:g} x real time"
+        choice, timing = self._settings.choice, self._settings.timing
+        speed = "in lock-step" if timing.lock_step else f"at {timing.rate:g} x real time"
         self.get_logger().info(
             f"{choice.task}, seed {choice.seed}, {choice.split.value}, {speed}: "
-            f'"{self.stage.episode.instruction}"'
+            f'"{self.simulator.episode.instruction}"'
         )
-        self.stage.start()
+        self.simulator.start()
 
     # Commands.
 
@@ -132,29 +139,29 @@ class SimNode(Node):  # type: ignore[misc]
         self._step_done.publish(Bool(data=succeeded))
 
     def _on_plan(self, plan: Plan) -> None:
-        if not self._settings.follow or self._settings.stage.lock_step:
+        if not self._settings.follow or self._settings.timing.lock_step:
             return
         try:
-            steps = steps_of(plan, self.stage.episode.scene.place)
+            steps = steps_of(plan, self.simulator.episode.scene.place)
         except ActionError as error:
             self._refuse("plan", str(error))
             return
         if steps:
             self._carry_out("plan", steps, lambda _: None)
         else:
-            self.stage.stop()
+            self.simulator.stop()
 
     def _carry_out(self, topic: str, steps: tuple[Step, ...], tell: Callable[[bool], None]) -> None:
-        if self._settings.stage.lock_step:
+        if self._settings.timing.lock_step:
             self._refuse(topic, "in lock-step only ~/step moves the robot")
             tell(False)
             return
-        self.stage.execute(steps).add_done_callback(partial(self._on_carried_out, topic, tell))
+        self.simulator.execute(steps).add_done_callback(partial(self._on_carried_out, topic, tell))
 
     def _on_carried_out(
-        self, topic: str, tell: Callable[[bool], None], future: Future[Done]
+        self, topic: str, tell: Callable[[bool], None], future: Future[StepsResult]
     ) -> None:
-        """On the stage's thread."""
+        """On the simulator's thread."""
         try:
             problem = future.result().problem
         except (RefusedError, ActionError, InterruptedStepError) as error:
@@ -171,18 +178,18 @@ class SimNode(Node):  # type: ignore[misc]
 
     def _on_velocity(self, message: TwistStamped) -> None:
         twist = message.twist
-        self._move("cmd_vel", lambda: Drive(twist.linear.x, twist.angular.z))
+        self._move("cmd_vel", lambda: BaseVelocity(twist.linear.x, twist.angular.z))
 
-    def _move(self, topic: str, motion: Callable[[], Motion]) -> None:
+    def _move(self, topic: str, motion: Callable[[], OngoingMotion]) -> None:
         try:
-            future = self.stage.move(motion())
+            future = self.simulator.move(motion())
         except ActionError as error:
             self._refuse(topic, str(error))
             return
         future.add_done_callback(partial(self._on_moved, topic))
 
     def _on_moved(self, topic: str, future: Future[None]) -> None:
-        """On the stage's thread."""
+        """On the simulator's thread."""
         error = future.exception()
         if error is not None:
             self._refuse(topic, str(error))
@@ -190,13 +197,13 @@ class SimNode(Node):  # type: ignore[misc]
     def _on_event(self, message: String) -> None:
         if message.data == STOP_EVENT:
             self._pick = None
-            self.stage.stop()
+            self.simulator.stop()
 
     def _refuse(self, topic: str, why: str) -> None:
-        if self.stage.ended:
+        if self.simulator.ended:
             return
         self.get_logger().warning(f"{topic}: {why}", throttle_duration_sec=1.0)
-        self.stage.problem = f"{topic}: {why}"
+        self.simulator.problem = f"{topic}: {why}"
 
     # Services.
 
@@ -204,16 +211,16 @@ class SimNode(Node):  # type: ignore[misc]
         self, request: ResetSimulation.Request, response: ResetSimulation.Response
     ) -> ResetSimulation.Response:
         try:
-            await result_of(self.stage.reset(self._choice(request)), self)
-            response.state = await result_of(self.stage.look(state_message), self)
+            await result_of(self.simulator.reset(self._choice(request)), self)
+            response.state = await result_of(self.simulator.look(state_message), self)
             response.success = True
         except (ValueError, InterruptedStepError) as error:
             response.message = str(error)
         return response
 
-    def _choice(self, request: ResetSimulation.Request) -> Choice:
+    def _choice(self, request: ResetSimulation.Request) -> EpisodeChoice:
         """ValueError for what is no episode."""
-        present = self.stage.choice
+        present = self.simulator.choice
         size = PictureSize(
             request.width or present.size.width, request.height or present.size.height
         )
@@ -223,22 +230,22 @@ class SimNode(Node):  # type: ignore[misc]
                 f"{PICTURE_PIXELS[0]} to {PICTURE_PIXELS[-1]}, or 0"
             )
         split = split_named(request.split) if request.split else present.split
-        return Choice(request.task or present.task, request.seed, split, size)
+        return EpisodeChoice(request.task or present.task, request.seed, split, size)
 
     async def _on_step(
         self, request: StepSimulation.Request, response: StepSimulation.Response
     ) -> StepSimulation.Response:
-        if not self._settings.stage.lock_step:
+        if not self._settings.timing.lock_step:
             response.message = (
                 "time passes by itself; ~/step is for the parameter lock_step, set when it starts"
             )
             return response
         try:
-            steps = steps_of(request.plan, self.stage.episode.scene.place)
-            done = await result_of(self.stage.execute(steps, request.seconds), self)
+            steps = steps_of(request.plan, self.simulator.episode.scene.place)
+            done = await result_of(self.simulator.execute(steps, request.seconds), self)
             response.picked, response.seconds = list(done.picked), done.seconds
             response.message = done.problem
-            response.state = await result_of(self.stage.look(state_message), self)
+            response.state = await result_of(self.simulator.look(state_message), self)
             response.success = not done.problem
         except (ValueError, InterruptedStepError) as error:
             response.message = str(error)
@@ -248,15 +255,15 @@ class SimNode(Node):  # type: ignore[misc]
         self, request: GetSimulationState.Request, response: GetSimulationState.Response
     ) -> GetSimulationState.Response:
         del request
-        response.state = await result_of(self.stage.look(state_message), self)
+        response.state = await result_of(self.simulator.look(state_message), self)
         return response
 
     # Diagnostics.
 
     def _report(self) -> None:
-        if self.stage.failure is not None:
+        if self.simulator.failure is not None:
             return
-        self.stage.look(self._status).add_done_callback(self._publish_status)
+        self.simulator.look(self._status).add_done_callback(self._publish_status)
 
     def _publish_status(self, status: Future[DiagnosticStatus]) -> None:
         if status.exception() is None:
@@ -264,24 +271,24 @@ class SimNode(Node):  # type: ignore[misc]
             report.header.stamp = self.get_clock().now().to_msg()
             self._diagnostics.publish(report)
 
-    def _status(self, stage: Stage) -> DiagnosticStatus:
-        """On the stage's thread."""
-        factor, wished = stage.pace.real_time_factor, stage.settings.rate
-        problem = stage.problem
-        if not stage.settings.lock_step and wished and 0 < factor < SLOWEST * wished:
+    def _status(self, simulator: SimulatorThread) -> DiagnosticStatus:
+        """On the simulator's thread."""
+        factor, wished = simulator.pace.real_time_factor, simulator.settings.rate
+        problem = simulator.problem
+        if not simulator.settings.lock_step and wished and 0 < factor < SLOWEST * wished:
             problem = (
                 f"runs at {factor:.2f} instead of {wished:g} x real time; lower width, height, "
                 "image_rate, samples_per_pixel or rate"
             )
         readings = {
-            "task": stage.episode.task,
-            "seed": str(stage.episode.seed),
-            "instruction": stage.episode.instruction,
+            "task": simulator.episode.task,
+            "seed": str(simulator.episode.seed),
+            "instruction": simulator.episode.instruction,
             "real time factor": f"{factor:.2f}",
-            "skipped (s)": f"{to_s(stage.pace.skipped_ns):.2f}",
-            "pictures": str(self._audience.pictures),
-            "steps": str(stage.steps),
-            "moving": str(stage.moving).lower(),
+            "skipped (s)": f"{to_s(simulator.pace.skipped_ns):.2f}",
+            "pictures": str(self._publishers.pictures),
+            "steps": str(simulator.steps),
+            "moving": str(simulator.moving).lower(),
         }
         name = f"{self.get_fully_qualified_name().lstrip('/')}: simulation"
         return status_message(name, problem, readings)
@@ -313,13 +320,13 @@ def _spin(node: SimNode, asked_to_stop: threading.Event) -> int:
     executor.add_node(node)
     node.start()
     try:
-        while not asked_to_stop.is_set() and node.stage.failure is None:
+        while not asked_to_stop.is_set() and node.simulator.failure is None:
             executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
     finally:
-        node.stage.close()
+        node.simulator.close()
         executor.shutdown(timeout_sec=0)
         node.destroy_node()
-    failure: Any = node.stage.failure
+    failure: Any = node.simulator.failure
     if isinstance(failure, RenderError):
         get_logger("simulator").fatal(str(failure))
         return 1

@@ -27,9 +27,9 @@ from uio2_ros.nodes.simulator.messages import (
 )
 from uio2_ros.nodes.simulator.settings import SimulatorSettings
 from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.sim.simulator_thread import SimulatorThread
 from uio2_ros.sim.sounds import RATE_HZ
 from uio2_ros.sim.spec import Place
-from uio2_ros.sim.stage import Stage
 
 NEWEST = QoSProfile(depth=4)
 EVERY = QoSProfile(depth=200)
@@ -39,7 +39,7 @@ TOP = "top"
 
 
 class Publishers:
-    """The audience of the stage. What nobody listens to is neither drawn nor made."""
+    """What the simulator shows, as messages. What nobody listens to is neither drawn nor made."""
 
     def __init__(self, node: Node, settings: SimulatorSettings) -> None:
         self._settings = settings
@@ -47,7 +47,7 @@ class Publishers:
         self._sounded = 0  # samples of the scene that were published
         self.pictures = 0
         publisher = node.create_publisher
-        pictures = EVERY if settings.stage.lock_step else NEWEST
+        pictures = EVERY if settings.timing.lock_step else NEWEST
         self._clock = publisher(Clock, "/clock", NEWEST)
         self._image = publisher(Image, "image", pictures)
         self._camera_info = publisher(CameraInfo, "camera_info", pictures)
@@ -61,22 +61,22 @@ class Publishers:
         self._odometry = publisher(Odometry, "odom", 10)
         self._instruction = publisher(String, "instruction", LATCHED)
 
-    # The stage's thread.
+    # The simulator's thread.
 
-    def on_scene(self, stage: Stage) -> None:
+    def on_scene(self, simulator: SimulatorThread) -> None:
         """Where the cameras of the new scene are."""
-        self._sounded = round(stage.world.time_s * RATE_HZ)
-        stamp = time_message(stage.stamp_ns)
-        self._tf_static.publish(TFMessage(transforms=camera_transforms(stage.world, stamp)))
+        self._sounded = round(simulator.world.time_s * RATE_HZ)
+        stamp = time_message(simulator.stamp_ns)
+        self._tf_static.publish(TFMessage(transforms=camera_transforms(simulator.world, stamp)))
 
-    def on_instruction(self, stage: Stage) -> None:
+    def on_instruction(self, simulator: SimulatorThread) -> None:
         """What is to be done."""
-        self._instruction.publish(String(data=stage.episode.instruction))
+        self._instruction.publish(String(data=simulator.episode.instruction))
 
-    def on_tick(self, stage: Stage) -> None:
+    def on_tick(self, simulator: SimulatorThread) -> None:
         """The clock, frames, joints, and sound by the chunk."""
-        world, stamp = stage.world, time_message(stage.stamp_ns)
-        self._publish_clock(stage)
+        world, stamp = simulator.world, time_message(simulator.stamp_ns)
+        self._publish_clock(simulator)
         objects = self._settings.publish_objects
         if _is_heard(self._tf):
             self._tf.publish(TFMessage(transforms=moving_transforms(world, stamp, objects=objects)))
@@ -85,33 +85,33 @@ class Publishers:
                 self._joints.publish(joint_message(world, stamp))
         elif _is_heard(self._odometry):
             self._odometry.publish(odometry_message(world, stamp))
-        self._publish_sound(stage, self._audio_samples)
+        self._publish_sound(simulator, self._audio_samples)
 
-    def on_picture(self, stage: Stage) -> None:
+    def on_picture(self, simulator: SimulatorThread) -> None:
         """What the cameras see."""
-        self._publish_clock(stage)
-        names = [camera.name for camera in stage.world.scene.cameras]
+        self._publish_clock(simulator)
+        names = [camera.name for camera in simulator.world.scene.cameras]
         chosen = self._settings.camera
         camera = chosen if chosen in names else names[0]
-        self._publish_view(stage, camera)
+        self._publish_view(simulator, camera)
         if TOP in names and _is_heard(self._top):
-            header = _header(stage, TOP)
-            self._top.publish(image_message(stage.world.colour(TOP), header))
-            view = stage.world.view(TOP)
+            header = _header(simulator, TOP)
+            self._top.publish(image_message(simulator.world.colour(TOP), header))
+            view = simulator.world.view(TOP)
             self._top_info.publish(camera_info_message(view.model, header))
         self.pictures += 1
 
-    def on_pause(self, stage: Stage) -> None:
+    def on_pause(self, simulator: SimulatorThread) -> None:
         """The rest of the sound, and everything as it stays."""
-        self.on_tick(stage)
-        self._publish_sound(stage, 1)
+        self.on_tick(simulator)
+        self._publish_sound(simulator, 1)
 
-    def _publish_clock(self, stage: Stage) -> None:
+    def _publish_clock(self, simulator: SimulatorThread) -> None:
         if _is_heard(self._clock):
-            self._clock.publish(Clock(clock=time_message(stage.stamp_ns)))
+            self._clock.publish(Clock(clock=time_message(simulator.stamp_ns)))
 
-    def _publish_view(self, stage: Stage, camera: str) -> None:
-        header, world = _header(stage, camera), stage.world
+    def _publish_view(self, simulator: SimulatorThread, camera: str) -> None:
+        header, world = _header(simulator, camera), simulator.world
         if _is_heard(self._depth):
             render = world.see(camera)
             colour = render.colour
@@ -123,22 +123,22 @@ class Publishers:
         self._image.publish(image_message(colour, header))
         self._camera_info.publish(camera_info_message(world.view(camera).model, header))
 
-    def _publish_sound(self, stage: Stage, samples: int) -> None:
+    def _publish_sound(self, simulator: SimulatorThread, samples: int) -> None:
         """Chunks of at least so many samples, as far as there are."""
-        world = stage.world
+        world = simulator.world
         until = round(world.time_s * RATE_HZ)
         if until - self._sounded < samples:
             return
         if _is_heard(self._audio):
             sound = world.physics.sounds.audio(self._sounded / RATE_HZ, until / RATE_HZ)
-            began_ns = stage.scene_stamp_ns + self._sounded * NS_PER_S // RATE_HZ
+            began_ns = simulator.scene_stamp_ns + self._sounded * NS_PER_S // RATE_HZ
             header = Header(stamp=time_message(began_ns), frame_id="microphone")
             self._audio.publish(audio_message(sound, header))
         self._sounded = until
 
 
-def _header(stage: Stage, camera: str) -> Header:
-    return Header(stamp=time_message(stage.stamp_ns), frame_id=optical_frame(camera))
+def _header(simulator: SimulatorThread, camera: str) -> Header:
+    return Header(stamp=time_message(simulator.stamp_ns), frame_id=optical_frame(camera))
 
 
 def _is_heard(publisher: Publisher[Any]) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from uio2_ros.settings import group, setting
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.simulator_thread import EpisodeChoice, TimingSettings
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.stage import Choice, StageSettings
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class SimulatorSettings:
     split: Split = setting(Split.TRAIN, "split of the first episode")
     width: int = setting(320, "pixels of the pictures", low=32, high=2048)
     height: int = setting(240, "pixels of the pictures", low=32, high=2048)
-    stage: StageSettings = group(StageSettings)
+    timing: TimingSettings = group(TimingSettings)
     camera: str = setting(
         "", "whose pictures are on image: front, top, base; empty: the robot's first"
     )
@@ -34,10 +34,10 @@ class SimulatorSettings:
     )
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> EpisodeChoice:
         """The first episode."""
         size = PictureSize(self.width, self.height)
-        return Choice(self.task, self.seed, self.split, size)
+        return EpisodeChoice(self.task, self.seed, self.split, size)
 
 
 def split_named(name: str) -> Split:

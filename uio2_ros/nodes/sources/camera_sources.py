@@ -190,7 +190,7 @@ class Video:
         self._open.close()
 
 
-class Device:
+class V4L2Camera:
     """A V4L2 camera. Frames not due are taken from the driver but not decoded."""
 
     live = True
@@ -237,7 +237,7 @@ def open_source(source: str, wanted: DeviceFormat) -> PictureSource:
     if not source:
         return Still(DEMONSTRATION_PICTURE)
     if source.isdigit() or source.startswith("/dev/"):
-        return Device(f"/dev/video{source}" if source.isdigit() else source, wanted)
+        return V4L2Camera(f"/dev/video{source}" if source.isdigit() else source, wanted)
     path = Path(source).expanduser()
     if path.is_dir():
         return Folder(path)
@@ -255,7 +255,7 @@ def is_demonstration(source: PictureSource) -> bool:
 
 
 def cameras_present() -> list[str]:
-    """Device files of the V4L2 devices, in the order of their numbers."""
+    """V4L2Camera files of the V4L2 devices, in the order of their numbers."""
     return sorted(map(str, Path("/dev").glob("video[0-9]*")), key=_device_number)
 
 
@@ -264,15 +264,15 @@ def _device_number(path: str) -> int:
     return int(number.group()) if number else 0
 
 
-def _first_camera(wanted: DeviceFormat) -> Device | None:
+def _first_camera(wanted: DeviceFormat) -> V4L2Camera | None:
     working = (_working_camera(path, wanted) for path in cameras_present())
     return next((camera for camera in working if camera is not None), None)
 
 
-def _working_camera(path: str, wanted: DeviceFormat) -> Device | None:
+def _working_camera(path: str, wanted: DeviceFormat) -> V4L2Camera | None:
     """None for metadata and output devices, which have numbers of their own."""
     try:
-        return Device(path, wanted)
+        return V4L2Camera(path, wanted)
     except SourceError:
         return None
 

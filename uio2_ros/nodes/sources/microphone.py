@@ -16,7 +16,7 @@ from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
 from uio2_ros.nodes.sources.microphone_sources import (
-    Block,
+    AudioBlock,
     Samples,
     SoundSource,
     is_demonstration,
@@ -163,7 +163,7 @@ class MicrophoneNode(SourceNode[MicrophoneSettings]):
             "clock set anew": str(self._sample_clock.resynchronised),
         }
 
-    def _capture_time_ns(self, block: Block) -> int:
+    def _capture_time_ns(self, block: AudioBlock) -> int:
         self._peak = max(self._peak, float(np.abs(block.samples).max(initial=0.0)))
         now_ns: int = self.get_clock().now().nanoseconds
         return now_ns - to_ns(block.age_s)

@@ -27,7 +27,7 @@ QUEUED_BLOCKS = 64
 
 
 @dataclass(frozen=True)
-class Block:
+class AudioBlock:
     """Consecutive samples, (frames, channels) in [-1, 1]; the last was captured `age_s` ago."""
 
     samples: Samples
@@ -48,7 +48,7 @@ class SoundSource(Protocol):
     live: bool
     lost_blocks: int
 
-    def read(self) -> Block | None:
+    def read(self) -> AudioBlock | None:
         """The next block; an empty one at the end of a recording that does not loop."""
 
     def close(self) -> None:
@@ -69,13 +69,13 @@ class RecordingSource:
         self.channels: int = self._file.channels
         self._frames = max(1, round(block_s * self.sample_rate))
 
-    def read(self) -> Block:
+    def read(self) -> AudioBlock:
         """The next block; the end of the file and its start share one when it loops."""
         samples = self._read(self._frames)
         while self._loop and len(samples) < self._frames:
             self._file.seek(0)
             samples = np.concatenate([samples, self._read(self._frames - len(samples))])
-        return Block(samples)
+        return AudioBlock(samples)
 
     def _read(self, frames: int) -> Samples:
         try:
@@ -91,14 +91,14 @@ class RecordingSource:
         self._file.close()
 
 
-class Device:
+class PortAudioInput:
     """An input device through PortAudio, in the layout it prefers."""
 
     live = True
 
     def __init__(self, device: int | str | None, block_s: float) -> None:
         sounddevice = _import_sounddevice()
-        self._blocks: queue.Queue[Block] = queue.Queue(QUEUED_BLOCKS)
+        self._blocks: queue.Queue[AudioBlock] = queue.Queue(QUEUED_BLOCKS)
         self.lost_blocks = 0
         self._heard_s = time.monotonic()
         try:
@@ -123,11 +123,11 @@ class Device:
         age_s = times.currentTime - times.inputBufferAdcTime - frames / self.sample_rate
         self.lost_blocks += bool(status.input_overflow)
         try:
-            self._blocks.put_nowait(Block(samples.copy(), min(max(age_s, 0.0), 1.0)))
+            self._blocks.put_nowait(AudioBlock(samples.copy(), min(max(age_s, 0.0), 1.0)))
         except queue.Full:
             self.lost_blocks += 1
 
-    def read(self) -> Block | None:
+    def read(self) -> AudioBlock | None:
         """Wait a moment for the next block; SourceError when the device has gone silent."""
         try:
             block = self._blocks.get(timeout=0.1)
@@ -148,7 +148,7 @@ def open_source(source: str, block_s: float, loop: bool) -> SoundSource:
     """The source a person named, see `bringup.Settings.microphone`."""
     if source == "auto":
         try:
-            return Device(None, block_s)
+            return PortAudioInput(None, block_s)
         except SourceError:
             return RecordingSource(DEMONSTRATION_RECORDING, block_s, loop)
     if not source:
@@ -161,7 +161,7 @@ def open_source(source: str, block_s: float, loop: bool) -> SoundSource:
             f"there is no file {path.absolute()}",
             "give a sound file, or the number or name of a device (python -m sounddevice)",
         )
-    return Device(int(source) if source.isdigit() else source, block_s)
+    return PortAudioInput(int(source) if source.isdigit() else source, block_s)
 
 
 def is_demonstration(source: SoundSource) -> bool:

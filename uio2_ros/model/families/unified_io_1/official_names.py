@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from uio2_ros.model.t5x import Layout
+from uio2_ros.model.t5x import TensorLayout
 
 RENAMES: tuple[tuple[str, str], ...] = (
     (r"/layers/(\d+)/", r"/layers_\1/"),
@@ -42,8 +42,8 @@ def official_name(name: str) -> str:
     return path
 
 
-def layout(path: str, dimensions: int) -> Layout:
+def layout(path: str, dimensions: int) -> TensorLayout:
     """How the array at a path lies in its tensor."""
     if not path.endswith("/kernel"):
-        return Layout.SAME
-    return Layout.TRANSPOSED if dimensions == 2 else Layout.CONVOLUTION
+        return TensorLayout.SAME
+    return TensorLayout.TRANSPOSED if dimensions == 2 else TensorLayout.CONVOLUTION

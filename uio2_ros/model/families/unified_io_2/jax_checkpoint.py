@@ -10,11 +10,11 @@ from torch import Tensor
 from uio2_ros.model.checkpoint import CONFIG_FILE
 from uio2_ros.model.families.unified_io_2 import jax_names
 from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
-from uio2_ros.model.t5x import JaxCheckpoint, Layout, StoredArray, read_tensor
+from uio2_ros.model.t5x import JaxCheckpoint, StoredArray, TensorLayout, read_tensor
 from uio2_ros.robot.errors import CheckpointError
 
 EMBEDDING = "text_token_embedder.weight"  # its width tells the released sizes apart
-PlacedArray = tuple[StoredArray, Layout]
+PlacedArray = tuple[StoredArray, TensorLayout]
 
 
 def place_arrays(source: JaxCheckpoint) -> dict[str, PlacedArray]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from uio2_ros.model.t5x.tensors import Layout
+from uio2_ros.model.t5x.tensors import TensorLayout
 
 RENAMES: tuple[tuple[str, str], ...] = (
     # where a tensor belongs; flax keeps a shared ViT under its first user
@@ -62,10 +62,14 @@ def official_name(path: str) -> str:
     return path.replace("/", ".")
 
 
-def layout(path: str, dimensions: int) -> Layout:
+def layout(path: str, dimensions: int) -> TensorLayout:
     """How the array at a path lies in its tensor."""
     if not path.endswith("kernel"):
-        return Layout.SAME
+        return TensorLayout.SAME
     if dimensions == 2:
-        return Layout.TRANSPOSED
-    return Layout.TRANSPOSED_CONVOLUTION if "/ConvTranspose_0/" in path else Layout.CONVOLUTION
+        return TensorLayout.TRANSPOSED
+    return (
+        TensorLayout.TRANSPOSED_CONVOLUTION
+        if "/ConvTranspose_0/" in path
+        else TensorLayout.CONVOLUTION
+    )

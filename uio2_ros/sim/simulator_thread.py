@@ -25,7 +25,7 @@ from uio2_ros.sim.model import TIMESTEP_S
 from uio2_ros.sim.pacing import Pace
 from uio2_ros.sim.physics import UnstableSceneError
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.streaming import Motion
+from uio2_ros.sim.streaming import OngoingMotion
 from uio2_ros.sim.tasks import Episode, sample_episode
 from uio2_ros.sim.world import World
 
@@ -47,7 +47,7 @@ class InterruptedStepError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class StageSettings:
+class TimingSettings:
     """How time passes and what is drawn."""
 
     picture_rate_hz: float = setting(
@@ -61,7 +61,7 @@ class StageSettings:
 
 
 @dataclass(frozen=True)
-class Choice:
+class EpisodeChoice:
     """An episode."""
 
     task: str
@@ -78,7 +78,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Done:
+class StepsResult:
     """What came of steps: what suction took in each, and the seconds they took."""
 
     picked: tuple[str, ...]
@@ -87,22 +87,22 @@ class Done:
     """Why the next step was not carried out."""
 
 
-class Audience(Protocol):
-    """Whom everything is shown to, on the stage's thread."""
+class Listener(Protocol):
+    """Whom everything is shown to, on the simulator's thread."""
 
-    def on_scene(self, stage: Stage) -> None:
+    def on_scene(self, simulator: SimulatorThread) -> None:
         """Another scene begins."""
 
-    def on_instruction(self, stage: Stage) -> None:
+    def on_instruction(self, simulator: SimulatorThread) -> None:
         """What comes before the instruction is over."""
 
-    def on_tick(self, stage: Stage) -> None:
+    def on_tick(self, simulator: SimulatorThread) -> None:
         """A little time has passed."""
 
-    def on_picture(self, stage: Stage) -> None:
+    def on_picture(self, simulator: SimulatorThread) -> None:
         """A picture is due."""
 
-    def on_pause(self, stage: Stage) -> None:
+    def on_pause(self, simulator: SimulatorThread) -> None:
         """Time stops, or the scene ends."""
 
 
@@ -127,13 +127,13 @@ class _Doing(Enum):
 
 
 class _ClosedError(Exception):
-    """The stage is to end."""
+    """The simulator is to end."""
 
 
-class Stage:
+class SimulatorThread:
     """See the module. Methods that give futures may be called from any thread."""
 
-    def __init__(self, choice: Choice, settings: StageSettings, audience: Audience) -> None:
+    def __init__(self, choice: EpisodeChoice, settings: TimingSettings, listener: Listener) -> None:
         """Refused if there is no such episode."""
         self.choice, self.settings = choice, settings
         self.episode = choice.sample()
@@ -144,15 +144,15 @@ class Stage:
         follows_clock = settings.rate == 1 and not settings.lock_step
         self.pace = Pace(settings.rate, follows_clock=follows_clock)
         self.steps = 0
-        self._audience = audience
+        self._listener = listener
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._doing = _Doing.EVENTS
         self._world: World | None = None
-        self._offset_ns = 0  # the stage's time at the zero of the world's
+        self._offset_ns = 0  # the simulator's time at the zero of the world's
         self._instruction_ns = 0
         self._shown_ns = -1
-        self._motion: Motion | None = None
+        self._motion: OngoingMotion | None = None
         self._thread = threading.Thread(target=self._live, name="physics", daemon=True)
 
     # Any thread.
@@ -167,19 +167,19 @@ class Stage:
         if self._thread.is_alive():
             self._thread.join(LONGEST_JOIN_S)
 
-    def look(self, read: Callable[[Stage], T]) -> Future[T]:
+    def look(self, read: Callable[[SimulatorThread], T]) -> Future[T]:
         """Something read from the world between two steps of the physics."""
         return self._ask(_Kind.LOOK, lambda: read(self))
 
-    def reset(self, choice: Choice) -> Future[None]:
+    def reset(self, choice: EpisodeChoice) -> Future[None]:
         """Another episode; done when what comes before its instruction is over. Or Refused."""
         return self._ask(_Kind.RESET, lambda: self._reset(choice))
 
-    def execute(self, steps: Sequence[Step], seconds: float = 0.0) -> Future[Done]:
+    def execute(self, steps: Sequence[Step], seconds: float = 0.0) -> Future[StepsResult]:
         """Carry steps out, then let seconds pass. Refused while something else is under way."""
         return self._ask(_Kind.ACT, lambda: self._execute(steps, seconds))
 
-    def move(self, motion: Motion) -> Future[None]:
+    def move(self, motion: OngoingMotion) -> Future[None]:
         """Let a motion go on until the next, or a step, comes. Refused by the wrong robot."""
         return self._ask(_Kind.ACT, lambda: self._move(motion))
 
@@ -195,7 +195,7 @@ class Stage:
         self._jobs.put(_Job(kind, work, future))
         return future
 
-    # The stage's thread, and who is called on it.
+    # The simulator's thread, and who is called on it.
 
     @property
     def world(self) -> World:
@@ -317,7 +317,7 @@ class Stage:
         """Called every TICK_S of the scene: shows it, and waits for the clock."""
         now_ns = self.now_ns
         self.pace.tick(now_ns)
-        self._audience.on_tick(self)
+        self._listener.on_tick(self)
         while True:
             lead_s = self.pace.lead_s(now_ns)
             try:
@@ -329,11 +329,11 @@ class Stage:
     def _show(self) -> None:
         if self.now_ns != self._shown_ns:
             self._shown_ns = self.now_ns
-            self._audience.on_picture(self)
+            self._listener.on_picture(self)
 
     # What is asked for.
 
-    def _reset(self, choice: Choice) -> None:
+    def _reset(self, choice: EpisodeChoice) -> None:
         episode = choice.sample()
         self._open(episode)
         self.choice, self.problem = choice, ""
@@ -342,7 +342,7 @@ class Stage:
         """A new world, in which the time of the old one goes on."""
         now_ns = self.now_ns if self._world is not None else 0
         if self._world is not None:
-            self._audience.on_pause(self)
+            self._listener.on_pause(self)
             self._world.close()
         world = World(episode.scene, self.settings.samples_per_pixel)
         self._world, self.episode, self._motion = world, episode, None
@@ -351,17 +351,17 @@ class Stage:
         self._shown_ns, self.steps = -1, 0
         self._instruction_ns = self.now_ns
         self.pace.pause(self.now_ns)
-        self._audience.on_scene(self)
+        self._listener.on_scene(self)
         world.watch(self._breathe, TICK_S)
         world.watch(self._show, 1 / self.settings.picture_rate_hz)
         self._doing = _Doing.EVENTS
         episode.begin(world)
         self._doing = _Doing.NOTHING
         self._instruction_ns = self.now_ns
-        self._audience.on_instruction(self)
+        self._listener.on_instruction(self)
         self._stand_still()
 
-    def _execute(self, steps: Sequence[Step], seconds: float) -> Done:
+    def _execute(self, steps: Sequence[Step], seconds: float) -> StepsResult:
         if not 0 <= seconds <= LONGEST_STEP_S:
             raise RefusedError(f"{seconds} s cannot pass; give 0 to {LONGEST_STEP_S:g}")
         began_s, picked, problem = self.world.time_s, [], ""
@@ -376,9 +376,9 @@ class Stage:
         if not problem:
             self.world.advance(seconds)
         self._stand_still()
-        return Done(tuple(picked), self.world.time_s - began_s, problem)
+        return StepsResult(tuple(picked), self.world.time_s - began_s, problem)
 
-    def _move(self, motion: Motion) -> None:
+    def _move(self, motion: OngoingMotion) -> None:
         if self.settings.lock_step:
             raise RefusedError("in lock-step only ~/step moves the robot")
         motion.check(self.world)
@@ -391,4 +391,4 @@ class Stage:
         """In lock-step time stops now, and everybody is shown how things are."""
         if self.settings.lock_step:
             self._show()
-            self._audience.on_pause(self)
+            self._listener.on_pause(self)

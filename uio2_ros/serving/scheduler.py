@@ -1,0 +1,69 @@
+"""What answerers with a queue of jobs share. No torch."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from concurrent.futures import Future
+
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
+from uio2_ros.serving.job import Job, call
+from uio2_ros.serving.status import ModelStatus
+from uio2_ros.serving.status_board import StatusBoard
+
+
+class Scheduler(Answerer):
+    """An answerer that makes a job of each instruction and puts it where its turn comes."""
+
+    _board: StatusBoard
+
+    def wait_ready(self, timeout_s: float) -> ModelStatus:
+        """See `Answerer`."""
+        self._board.wait_settled(timeout_s)
+        return self.status()
+
+    def submit(
+        self,
+        instruction: Instruction,
+        observation: Observation,
+        *,
+        timeout_s: float,
+        since: float | None = None,
+        on_progress: OnProgress | None = None,
+        on_released: OnReleased | None = None,
+    ) -> Future[Answer]:
+        """See `Answerer`."""
+        job = Job(
+            instruction,
+            observation,
+            timeout_s,
+            since=since,
+            on_progress=on_progress,
+            on_released=on_released,
+            on_cancel=self._on_cancel,
+        )
+        self._put(job)
+        return job
+
+    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
+        """See `Answerer`."""
+        if frame.key is None:
+            raise ValueError("a frame without a key cannot be found again; give it one")
+        taken = self._put_frame(frame, on_released)
+        if not taken and on_released is not None:
+            call(on_released)
+        return taken
+
+    @abstractmethod
+    def _put(self, job: Job) -> None:
+        """Lets a job wait for its turn, or answers it with why not."""
+
+    @abstractmethod
+    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+        """Takes a frame if there is nothing else to do."""
+
+    @abstractmethod
+    def _on_cancel(self, job: Job) -> None:
+        """A job is to end; on the thread that asks for it."""
