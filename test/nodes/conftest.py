@@ -14,6 +14,7 @@ if importlib.util.find_spec("rclpy") is None:
     collect_ignore_glob = [
         "test_adopting_subscription.py",
         "agent/test_agent_*.py",
+        "agent/test_lifecycle.py",
         "agent/test_answer_*.py",
         "agent/test_markers.py",
         "agent/test_rviz_config.py",

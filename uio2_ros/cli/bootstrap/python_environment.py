@@ -116,15 +116,17 @@ def _make_venv(
         ros.identity,
     )
     if moved:
-        progress.note(f"making .venv anew: it was made for {recorded.get('ros')} and now it is "
-                      f"{ros.identity} in {layout.root}")  # fmt: skip
+        before, now = recorded.get("ros"), f"{ros.identity} in {layout.root}"
+        progress.note(
+            f"making {layout.venv.name} anew: it was made for {before} and now it is {now}"
+        )
         shutil.rmtree(layout.venv)
     if layout.python.exists():
         return
     source = f"the sourced ROS 2 {ros.distro}" if ros.is_sourced else "ROS 2 wheels"
     progress.note(f"setting up with {python} and {source}; once, minutes")
     see_system = ["--system-site-packages"] if ros.is_sourced else []
-    title = "Making the virtual environment .venv"
+    title = f"Making the virtual environment {layout.venv.name}"
     progress.run(title, [python, "-m", "venv", *see_system, layout.venv], os.environ)
 
 

@@ -37,6 +37,7 @@ from uio2_ros.messages.cv_bridge import installed_cv_bridge
 from uio2_ros.msg import HistoryState
 from uio2_ros.nodes.agent.answerer import start_answerer
 from uio2_ros.nodes.agent.instructions import Instructions, Ready
+from uio2_ros.nodes.agent.lifecycle import ChangeState, answer_change_state, state_label
 from uio2_ros.nodes.agent.observations import Observations
 from uio2_ros.nodes.agent.parameters import AgentSettings
 from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
@@ -119,7 +120,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._encoded_key: int | None = None
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
         self._instructions = Instructions(self, self._ready, self._answers)
-        self._run_transitions_aside()
+        answer_change_state(self, self._change_state)
         self._create_services()
         self._create_reports()
 
@@ -150,32 +151,22 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     # Construction.
 
-    def _run_transitions_aside(self) -> None:
-        """Makes change_state wait on another thread: loading a model takes seconds to minutes.
+    async def _change_state(self, change_state: ChangeState, request: Any, response: Any) -> Any:
+        """On another thread, as loading a model takes seconds to minutes.
 
-        rclpy calls the transitions inside that service's callback and has no hook for this. What
-        it raises there would end the node: in Jazzy for a transition that is not one of the state.
+        What rclpy raises would end the node: Jazzy's for a transition that is not of the state.
         """
-        service = self._service_change_state
-        change_state = service.callback
-
-        async def aside(request: Any, response: Any) -> Any:
-            self._changing += 1
-            try:
-                done = self._transitions.submit(change_state, request, response)
-                return await result_of(done, self)
-            except Exception as error:  # RCLError, whose place differs between distributions
-                transition = request.transition
-                self.get_logger().error(
-                    f"no transition {transition.label or transition.id} from "
-                    f"{self._state_machine.current_state[1]}: {error}"
-                )
-                response.success = False
-                return response
-            finally:
-                self._changing -= 1
-
-        service.callback = aside
+        self._changing += 1
+        try:
+            done = self._transitions.submit(change_state, request, response)
+            return await result_of(done, self)
+        except Exception as error:  # RCLError, whose place differs between distributions
+            name = request.transition.label or request.transition.id
+            self.get_logger().error(f"no transition {name} from {state_label(self)}: {error}")
+            response.success = False
+            return response
+        finally:
+            self._changing -= 1
 
     def _create_services(self) -> None:
         group = ReentrantCallbackGroup()
@@ -341,7 +332,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         )
 
     def _why_not_ready(self, answerer: Answerer | None) -> str:
-        _, label = self._state_machine.current_state
+        label = state_label(self)
         status = answerer.status() if answerer is not None else None
         if status is not None and status.state is not ModelState.READY:
             return f"the agent is {label}, its model {status.state.value}: {status.reason}"
@@ -356,7 +347,7 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _judge_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
         """Refuses what is not possible, or has no effect before the agent is configured again."""
-        _, label = self._state_machine.current_state
+        label = state_label(self)
         fixed = [
             parameter.name
             for parameter in parameters
@@ -428,7 +419,7 @@ class AgentNode(LifecycleNodeMixin, Node):
     def _statuses(self) -> list[DiagnosticStatus]:
         name = self.get_fully_qualified_name().lstrip("/")
         now_ns = self.get_clock().now().nanoseconds
-        _, label = self._state_machine.current_state
+        label = state_label(self)
         answerer = self._answerer
         status = None if answerer is None else answerer.status()
         problem = self._failure if answerer is None else ""
