@@ -11,10 +11,8 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 from uio2_ros import bringup
+from uio2_ros.processes.supervision import GROUP_SIGTERM_AFTER_S, SIGKILL_AFTER_S
 from uio2_ros.settings import Setting, Value
-
-SECONDS_UNTIL_SIGTERM = "1.2"
-SECONDS_FROM_SIGTERM_TO_SIGKILL = "0.6"
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -60,8 +58,8 @@ def _node(process: bringup.Process, settings: bringup.Settings) -> Node:
         ros_arguments=["--log-level", settings.log_level],
         output="screen",
         emulate_tty=True,
-        sigterm_timeout=SECONDS_UNTIL_SIGTERM,
-        sigkill_timeout=SECONDS_FROM_SIGTERM_TO_SIGKILL,
+        sigterm_timeout=str(GROUP_SIGTERM_AFTER_S),
+        sigkill_timeout=str(SIGKILL_AFTER_S - GROUP_SIGTERM_AFTER_S),
         on_exit=[Shutdown(reason=f"{process.name} ended")] if process.needed else None,
     )
 

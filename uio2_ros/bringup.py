@@ -322,7 +322,7 @@ def _rviz(settings: Settings) -> Process:
         executable="rviz2",
         module=None,
         parameters=_given(settings, **CLOCK),
-        remappings=(),
+        remappings=_image_remappings(settings),
         arguments=("-d", str(config_folder() / "agent.rviz")),
         needed=False,
     )

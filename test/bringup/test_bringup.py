@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from uio2_ros import bringup
 from uio2_ros.bringup import BringupError, Process, Settings, processes, split_arguments
@@ -72,6 +73,23 @@ def test_rviz_shows_the_shipped_configuration_and_may_be_closed() -> None:
     assert rviz.arguments[0] == "-d"
     assert rviz.arguments[1].endswith("config/agent.rviz")
     assert not rviz.needed
+
+
+def test_rviz_looks_at_the_topics_of_the_agent() -> None:
+    """Those of agent.rviz are relative, so that the namespace is RViz's too."""
+    shown = yaml.safe_load((bringup.config_folder() / "agent.rviz").read_text())
+    displays = shown["Visualization Manager"]["Displays"]
+    topics = [display["Topic"]["Value"] for display in displays if "Topic" in display]
+    assert "image" in topics
+    assert not [topic for topic in topics if topic.startswith("/")]
+    own = {"image_topic": "/cam/image", "camera_info_topic": "/cam/info"}
+    graph = running(rviz="true", namespace="bot", **own)
+    assert dict(graph["rviz"].remappings) == {
+        "image": "/cam/image",
+        "camera_info": "/cam/info",
+        "image/compressed": "/cam/image/compressed",
+    }
+    assert set(graph["rviz"].remappings) == set(graph["agent"].remappings)
 
 
 def test_text_that_looks_like_a_number_stays_text() -> None:

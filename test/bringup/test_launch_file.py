@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from uio2_ros import bringup
+from uio2_ros.processes import supervision
 
 LAUNCH_FILE = Path(__file__).parents[2] / "launch" / "agent.launch.py"
 
@@ -147,9 +148,11 @@ def test_end_of_a_needed_node_ends_the_launch(launch_file: ModuleType) -> None:
     assert launched["rviz"]["on_exit"] is None
 
 
-def test_signals_escalate_within_two_seconds(launch_file: ModuleType) -> None:
+def test_signals_escalate_as_those_of_up_do(launch_file: ModuleType) -> None:
     agent = nodes(start(launch_file, {}))["agent"]
-    assert float(agent["sigterm_timeout"]) + float(agent["sigkill_timeout"]) < 2.0
+    assert float(agent["sigterm_timeout"]) == supervision.GROUP_SIGTERM_AFTER_S
+    whole_s = float(agent["sigterm_timeout"]) + float(agent["sigkill_timeout"])
+    assert whole_s == supervision.SIGKILL_AFTER_S
 
 
 def test_dds_profile_is_set_before_the_nodes_unless_the_user_has_one(

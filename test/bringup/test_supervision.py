@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from patience import patient
 
+from uio2_ros.processes import supervision
+from uio2_ros.processes.stop_signals import SignalEvent
 from uio2_ros.processes.supervision import ChildProcess, ProcessCommand, Supervisor, Terminal
 
 POLITE = "import time; print('ready', flush=True); time.sleep(60)"
@@ -91,16 +93,32 @@ def test_stop_ends_polite_processes_at_once(supervisor: Supervisor) -> None:
     assert not any(is_alive(child.process.pid) for child in children)
 
 
-def test_stop_ends_stubborn_processes_and_theirs_within_two_seconds(
-    supervisor: Supervisor,
+def test_stop_ends_stubborn_processes_and_theirs_in_time(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(supervision, "GROUP_SIGTERM_AFTER_S", 0.2)
+    monkeypatch.setattr(supervision, "SIGKILL_AFTER_S", 0.4)
     child = supervisor.start(command("one", STUBBORN))
     grandchild = int(wait_for_line(child))
     began_s = time.monotonic()
     supervisor.stop()
-    assert 1.7 < time.monotonic() - began_s < 2.0
+    assert 0.4 < time.monotonic() - began_s < patient(1.0)
     assert not is_alive(child.process.pid)
     assert ends_soon(grandchild)
+
+
+def test_a_second_ctrl_c_ends_stubborn_processes_at_once_and_two_together_are_one(
+    supervisor: Supervisor,
+) -> None:
+    child = supervisor.start(command("one", STUBBORN))
+    wait_for_line(child)
+    asked = SignalEvent()
+    for after_s in (0.0, 0.1, 1.0):
+        threading.Timer(after_s, asked.set).start()
+    began_s = time.monotonic()
+    supervisor.stop(asked)
+    assert 0.9 < time.monotonic() - began_s < supervision.GROUP_SIGTERM_AFTER_S
+    assert not is_alive(child.process.pid)
 
 
 def test_stop_ends_what_an_ended_process_left_behind(supervisor: Supervisor) -> None:

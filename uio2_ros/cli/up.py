@@ -61,7 +61,7 @@ def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
         ending = supervisor.wait(stop)
         terminal.write(f"\nuio2 up: {ending or 'stopping'}")
     finally:
-        supervisor.stop()
+        supervisor.stop(stop)
     return 0 if ending is None else 1
 
 

@@ -22,6 +22,8 @@ class SignalEvent(threading.Event):
     def __init__(self) -> None:
         super().__init__()
         self._is_set = False
+        self.set_at_s = 0.0
+        """When it was set last, by time.monotonic()."""
 
     def is_set(self) -> bool:
         """Whether it was set."""
@@ -29,6 +31,7 @@ class SignalEvent(threading.Event):
 
     def set(self) -> None:
         """Sets it, for good."""
+        self.set_at_s = time.monotonic()
         self._is_set = True
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -44,7 +47,7 @@ class SignalEvent(threading.Event):
 
 def stop_signals(
     numbers: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
-) -> threading.Event:
+) -> SignalEvent:
     """An event that these signals set, in place of what they did. Main thread only."""
     asked_to_stop = SignalEvent()
 

@@ -17,10 +17,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from uio2_ros.processes.stop_signals import stop_signals
+from uio2_ros.processes.stop_signals import SignalEvent, stop_signals
 
-GROUP_SIGTERM_AFTER_S = 1.2
-SIGKILL_AFTER_S = 1.8
+GROUP_SIGTERM_AFTER_S = 8.0
+"""On a busy machine the last words to controllers and clients take seconds."""
+SIGKILL_AFTER_S = 10.0
+AT_ONCE_S = 0.5
+"""Signals that come together are one: a terminal that closes sends several."""
 POLL_PERIOD_S = 0.02
 KEPT_LINES = 15
 COLORS = (36, 33, 32, 35, 34)  # ANSI: cyan, yellow, green, magenta, blue
@@ -161,27 +164,31 @@ class Supervisor:
         child.signal_group(signal.SIGKILL)
         self._children.remove(child)
 
-    def stop(self) -> None:
-        """End every process and all that they started, within two seconds."""
+    def stop(self, asked: SignalEvent | None = None) -> None:
+        """End every process and all that they started: by force after `SIGKILL_AFTER_S`, or as soon
+        as `asked` is set again."""
         began_s = time.monotonic()
         for child in self._children:
             child.ask_to_stop()
-        self._wait_for_all(began_s + GROUP_SIGTERM_AFTER_S)
+        self._wait_for_all(asked, began_s, GROUP_SIGTERM_AFTER_S)
         for child in self._children:
             if child.is_running:
                 child.signal_group(signal.SIGTERM)
-        self._wait_for_all(began_s + SIGKILL_AFTER_S)
+        self._wait_for_all(asked, began_s, SIGKILL_AFTER_S)
         for child in self._children:  # also what a leader that is gone has left behind
             child.signal_group(signal.SIGKILL)
         for child in self._children:
             child.process.wait()
 
-    def _wait_for_all(self, until_s: float) -> None:
-        while any(child.is_running for child in self._children) and time.monotonic() < until_s:
+    def _wait_for_all(self, asked: SignalEvent | None, began_s: float, seconds: float) -> None:
+        while any(child.is_running for child in self._children):
+            hurried = asked is not None and asked.set_at_s > began_s + AT_ONCE_S
+            if hurried or time.monotonic() > began_s + seconds:
+                return
             time.sleep(POLL_PERIOD_S)
 
 
-def stop_on_signals() -> threading.Event:
+def stop_on_signals() -> SignalEvent:
     """An event that Ctrl-C, SIGTERM and the end of the terminal set. Main thread only."""
     return stop_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 
