@@ -13,7 +13,7 @@ import uio2_ros
 PACKAGE = Path(uio2_ros.__file__).parent
 OF_CONVERSIONS = {
     "a stamp is read": r"\.nanosec\b|\bnanosec=",
-    "nanoseconds are counted": r"1_000_000_000\b",
+    "nanoseconds are counted": r"1_000_000_000\b|\bNS_PER_S\b",
     "the matrix of a CameraInfo is read": r"\binfo\.[kpd]\b|message\.[kpd]\b",
     "pixels of an Image are read": r"\.is_bigendian\b",
     "the size of a box is read": r"\.size_x\b|\.center\.theta\b",

@@ -23,7 +23,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image
 
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import split
 
 STAMP = struct.Struct("<iI")  # seconds and nanoseconds
 STAMP_OFFSET = 4  # bytes, after the encapsulation header of CDR
@@ -48,7 +48,7 @@ class PicturePublisher:
         """Publish a picture per number, until they end or a command waits; returns how many."""
         start, sent = time.monotonic(), 0
         for number in numbers:
-            STAMP.pack_into(self._serialised, STAMP_OFFSET, *divmod(time.time_ns(), NS_PER_S))
+            STAMP.pack_into(self._serialised, STAMP_OFFSET, *split(time.time_ns()))
             self._publisher.publish(bytes(self._serialised))
             sent += 1
             due = start + (number + 1) * self._period_s

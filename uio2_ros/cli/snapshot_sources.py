@@ -14,7 +14,7 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import to_s
 from uio2_ros.viewing.published_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, PublishedAnswer
 
 TF_DEPTH = 100
@@ -96,7 +96,7 @@ def recorded(path: Path, namespace: str, until_s: float | None) -> PublishedAnsw
             begin_ns = None
             for _, channel, written, message in reader.iter_decoded_messages(topics=list(names)):
                 begin_ns = written.log_time if begin_ns is None else begin_ns
-                if until_s is not None and written.log_time - begin_ns > until_s * NS_PER_S:
+                if until_s is not None and to_s(written.log_time - begin_ns) > until_s:
                     break
                 heard.take(names[channel.topic], message)
     except (OSError, McapError) as error:

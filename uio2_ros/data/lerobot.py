@@ -20,7 +20,7 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import to_ns
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def import_episode(
     apart = max(1, round(settings.history_period_s * data.fps))
     seen: deque[Frame] = deque(maxlen=apart * settings.history_frames + 1)
     for index, pixels in enumerate(data.pictures(episode, settings.tolerance_s)):
-        seen.append(Frame(pixels, round(index / data.fps * NS_PER_S), data.camera))
+        seen.append(Frame(pixels, to_ns(index / data.fps), data.camera))
         if index % settings.stride:
             continue
         history = tuple(seen)[(len(seen) - 1) % apart : -1 : apart]

@@ -21,7 +21,7 @@ from uio2_ros.data.simulated_tasks import ScenarioSound, done, listened, perceiv
 from uio2_ros.history.move_history import move_text
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
-from uio2_ros.robot.time import NS_PER_S, to_ns
+from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import SIM_TASKS, Episode, PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption
 from uio2_ros.sim.sounds import RATE_HZ, Samples
@@ -167,7 +167,7 @@ class _Recording:
 
     def _is_due(self) -> bool:
         frames = self._frames[self._cameras[0]]
-        apart_ns = self._settings.history_period_s * NS_PER_S
+        apart_ns = to_ns(self._settings.history_period_s)
         return not frames or self._now_ns - frames[-1].stamp_ns >= apart_ns - _SLACK_NS
 
     @property
@@ -198,7 +198,7 @@ class _Recording:
 
     def _history(self, camera: str) -> tuple[Frame, ...]:
         """The newest frames that are a period or more apart, oldest first."""
-        apart_ns = self._settings.history_period_s * NS_PER_S - _SLACK_NS
+        apart_ns = to_ns(self._settings.history_period_s) - _SLACK_NS
         kept: list[Frame] = []
         limit_ns = self._now_ns - apart_ns
         for frame in reversed(self._frames[camera]):

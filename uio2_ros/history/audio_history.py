@@ -16,7 +16,7 @@ import numpy.typing as npt
 from uio2_ros.history.mono import to_mono
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.robot.time import samples_ns, to_s
 from uio2_ros.settings import setting
 
 Sound = npt.NDArray[np.float32]
@@ -192,13 +192,13 @@ class AudioHistory:
         tolerance_s = self.settings.jitter_s
         if stamp_ns <= 0:
             self._events["missing_stamp"] += 1
-            stamp_ns = self._clock_ns() - mono.size * NS_PER_S // rate
+            stamp_ns = self._clock_ns() - samples_ns(mono.size, rate)
             tolerance_s = self.settings.arrival_jitter_s
         elif self._is_ahead(stamp_ns):
             return Push.AHEAD
         if self._origin_ns is not None:
             back_ns = self._last_stamp_ns - stamp_ns
-            if back_ns > self.settings.reset_tolerance_s * NS_PER_S:
+            if to_s(back_ns) > self.settings.reset_tolerance_s:
                 self._events["clock_reset"] += 1
                 self._forget_sound()
             elif back_ns == 0:
@@ -217,7 +217,7 @@ class AudioHistory:
 
     def _is_ahead(self, stamp_ns: int) -> bool:
         now_ns = self._clock_ns()
-        return now_ns > 0 and stamp_ns - now_ns > self.settings.max_ahead_s * NS_PER_S
+        return now_ns > 0 and to_s(stamp_ns - now_ns) > self.settings.max_ahead_s
 
     def _begin(self, stamp_ns: int) -> None:
         self._origin_ns = self._input_origin_ns = stamp_ns
@@ -226,7 +226,7 @@ class AudioHistory:
     def _align(self, stamp_ns: int, mono: Sound, rate: int, tolerance_s: float) -> Sound:
         """Fills a gap before the chunk with silence, or trims what is held already from it."""
         late_ns = stamp_ns - self._expected_ns()
-        if abs(late_ns) <= tolerance_s * NS_PER_S:
+        if abs(to_s(late_ns)) <= tolerance_s:
             return mono
         if late_ns < 0:
             unheard = mono[round(to_s(-late_ns * rate)) :]
@@ -264,11 +264,11 @@ class AudioHistory:
         """When the next sample should have been captured if nothing is missing."""
         if self._source_format is None:
             return self._input_origin_ns
-        return self._input_origin_ns + self._input_count * NS_PER_S // self._source_format[0]
+        return self._input_origin_ns + samples_ns(self._input_count, self._source_format[0])
 
     def _end_ns(self) -> int:
         assert self._origin_ns is not None
-        return self._origin_ns + self._written * NS_PER_S // self.settings.rate
+        return self._origin_ns + samples_ns(self._written, self.settings.rate)
 
     def _samples(self, duration_ns: int) -> int:
         return round(to_s(duration_ns * self.settings.rate))

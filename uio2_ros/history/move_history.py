@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uio2_ros.decoding import PointCodec
 from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import to_s
 
 Position = tuple[float, float, float]
 """Metres in the odometry frame (REP 103: x forward, y left, z up)."""
@@ -52,7 +52,7 @@ class MoveHistory:
         """Where the robot is; None if it has not told for longer than `max_age_s`, or told so at
         a time that is as far ahead (a clock set back)."""
         with self._lock:
-            if self._position is None or abs(now_ns - self._position[0]) > max_age_s * NS_PER_S:
+            if self._position is None or abs(to_s(now_ns - self._position[0])) > max_age_s:
                 return None
             return self._position[1]
 

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import joined
 
 _BYTE_ORDERS = {b"\x00\x00": ">", b"\x00\x01": "<"}
 _ENCAPSULATION_BYTES = 4
@@ -38,4 +38,4 @@ def peek_header(serialised: bytes) -> ImageHeader:
         raise InvalidInputError(f"a picture's message has {len(serialised)} bytes: cut off")
     seconds, nanoseconds, length = struct.unpack_from(f"{order}iII", serialised, 4)
     name = serialised[_FIXED_BYTES : _FIXED_BYTES + max(0, length - 1)]  # without the final NUL
-    return ImageHeader(seconds * NS_PER_S + nanoseconds, name.decode("utf-8", "replace"))
+    return ImageHeader(joined(seconds, nanoseconds), name.decode("utf-8", "replace"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uio2_ros.robot.time import NS_PER_S, to_ns, to_s
+from uio2_ros.robot.time import joined, split, to_ns, to_s
 
 if TYPE_CHECKING:
     from builtin_interfaces.msg import Duration, Time
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def nanoseconds_of(stamp: Any) -> int:
     """Nanoseconds of a Time or Duration, or of what a recording has in its place."""
-    return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
+    return joined(stamp.sec, stamp.nanosec)
 
 
 def seconds_of(stamp: Any) -> float:
@@ -24,7 +24,7 @@ def time_message(nanoseconds: int) -> Time:
     """A stamp."""
     from builtin_interfaces.msg import Time
 
-    seconds, rest = divmod(nanoseconds, NS_PER_S)
+    seconds, rest = split(nanoseconds)
     return Time(sec=seconds, nanosec=rest)
 
 
@@ -32,5 +32,5 @@ def duration_message(seconds: float) -> Duration:
     """The nearest whole number of nanoseconds."""
     from builtin_interfaces.msg import Duration
 
-    whole, rest = divmod(to_ns(seconds), NS_PER_S)
+    whole, rest = split(to_ns(seconds))
     return Duration(sec=whole, nanosec=rest)

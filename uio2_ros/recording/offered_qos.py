@@ -19,7 +19,7 @@ from rclpy.qos import (
 )
 
 from uio2_ros.recording.failures import RecordingError
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import split
 
 KEY = "offered_qos_profiles"
 DEFAULT_DEPTH = 10
@@ -75,7 +75,7 @@ def _word(policy: Any, usual: Any) -> str:
 
 
 def _time(duration: Duration) -> dict[str, int]:
-    seconds, nanoseconds = divmod(duration.nanoseconds, NS_PER_S)
+    seconds, nanoseconds = split(duration.nanoseconds)
     if seconds >= _FOREVER["sec"] or seconds == 0 == nanoseconds:
         return dict(_FOREVER)
     return {"sec": seconds, "nsec": nanoseconds}

@@ -21,7 +21,7 @@ from uio2_ros.recording.offered_qos import profile_of
 from uio2_ros.recording.recorded import Topic
 from uio2_ros.recording.recorder import message_class
 from uio2_ros.recording.recording_file import Recording
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import to_s
 
 CLOCK = "/clock"
 CLOCK_PERIOD_NS = 10_000_000
@@ -82,7 +82,7 @@ class Player:
             if publisher is None:
                 continue
             first_ns = first_ns or message.time_ns
-            due_s = began_s + (message.time_ns - first_ns) / NS_PER_S / rate
+            due_s = began_s + to_s(message.time_ns - first_ns) / rate
             while (left_s := due_s - time.monotonic()) > 0 and not should_stop():
                 time.sleep(min(left_s, PAUSE_S))
             if should_stop():

@@ -48,7 +48,7 @@ from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.robot.time import NS_PER_S, to_ns
+from uio2_ros.robot.time import to_ns
 
 HELD_S = 0.5
 """A velocity is taken to be 0 when no command came for longer than this."""
@@ -300,7 +300,8 @@ class _Notes:
         space = self.settings.action_space
         assert space.rate_hz is not None, "continuous action spaces have a rate"
         first = 0 if self.are_velocities else 1
-        return np.arange(first, first + space.chunk) / space.rate_hz * NS_PER_S
+        numbers = range(first, first + space.chunk)
+        return np.array([to_ns(number / space.rate_hz) for number in numbers], np.float64)
 
     def covers(self, now_ns: int) -> bool:
         """Whether it is known what to do at a moment, and what was done."""

@@ -31,7 +31,7 @@ from uio2_ros.recording.recording_file import Recording
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.robot.time import to_s
 from uio2_ros.serving import Answerer
 
 KEPT_S = 120.0
@@ -80,7 +80,7 @@ def verify(recording: Recording, answerer: Answerer) -> Iterator[Verification]:
 def _remember(pictures: dict[int, Recorded], message: Recorded) -> None:
     stamp_ns = peek_header(message.data).stamp_ns
     pictures[stamp_ns] = message
-    for old_ns in [old for old in pictures if stamp_ns - old > KEPT_S * NS_PER_S]:
+    for old_ns in [old for old in pictures if to_s(stamp_ns - old) > KEPT_S]:
         del pictures[old_ns]
 
 

@@ -6,11 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.robot.time import to_ns, to_s
 
 MOST_OFF_NS = 200_000_000
 """What the simulator may be behind and still make up for; more is given up."""
-WINDOW_NS = 3 * NS_PER_S
+WINDOW_NS = to_ns(3)
 """Of the clock, over which the real time factor is taken."""
 
 
@@ -44,7 +44,7 @@ class Pace:
             return 0.0
         now_ns = self._clock()
         lead_ns = self._due_ns(scene_ns) - now_ns
-        if not -MOST_OFF_NS <= lead_ns <= MOST_OFF_NS + NS_PER_S / self._rate:
+        if not -MOST_OFF_NS <= lead_ns <= MOST_OFF_NS + to_ns(1 / self._rate):
             self._skip(now_ns, scene_ns, lead_ns)
             return 0.0
         return to_s(lead_ns)

@@ -37,7 +37,7 @@ from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import ActionKind
-from uio2_ros.robot.time import NS_PER_S, to_ns, to_s
+from uio2_ros.robot.time import to_ns, to_s
 from uio2_ros.tasks.task import Task, Use
 
 JUMP_S = 0.1
@@ -309,7 +309,7 @@ class Observations:
             if end_ns is None:
                 raise self._nothing_came("sound")
             self._check_age("sound", end_ns, now_ns, max_age_s)
-        if end_ns is None or abs(now_ns - end_ns) > max_age_s * NS_PER_S:
+        if end_ns is None or abs(to_s(now_ns - end_ns)) > max_age_s:
             return None
         samples = self.audio.window(now_ns, self._settings.audio.seconds)
         return samples if samples.size else None

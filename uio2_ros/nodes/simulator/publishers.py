@@ -26,7 +26,7 @@ from uio2_ros.nodes.simulator.messages import (
     optical_frame,
 )
 from uio2_ros.nodes.simulator.settings import SimulatorSettings
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import samples_ns
 from uio2_ros.sim.simulator_thread import SimulatorThread
 from uio2_ros.sim.sounds import RATE_HZ
 from uio2_ros.sim.spec import Place
@@ -131,7 +131,7 @@ class Publishers:
             return
         if _is_heard(self._audio):
             sound = world.physics.sounds.audio(self._sounded / RATE_HZ, until / RATE_HZ)
-            began_ns = simulator.scene_stamp_ns + self._sounded * NS_PER_S // RATE_HZ
+            began_ns = simulator.scene_stamp_ns + samples_ns(self._sounded, RATE_HZ)
             header = Header(stamp=time_message(began_ns), frame_id="microphone")
             self._audio.publish(audio_message(sound, header))
         self._sounded = until
