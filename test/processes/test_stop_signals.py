@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from uio2_ros.processes.stop_signals import SignalEvent
 
+SCRIPTS = sorted((Path(__file__).parents[2] / "scripts").glob("*_node"))
 PROGRAM = """
 import signal, sys
 from uio2_ros.processes.stop_signals import stop_signals
@@ -62,3 +64,31 @@ def test_waiting_ends_with_its_time() -> None:
     assert not event.is_set()
     event.set()
     assert event.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_that_still_imports_ends_at_a_signal_without_a_word(
+    number: signal.Signals,
+) -> None:
+    program = (
+        "from uio2_ros.processes.stop_signals import end_at_signals\n"
+        "end_at_signals()\n"
+        "print('importing', flush=True)\n"
+        "while True: pass"
+    )
+    words = [sys.executable, "-c", program]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(number)
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_nodes_end_at_signals_before_they_import_what_takes_seconds(script: Path) -> None:
+    lines = script.read_text(encoding="utf-8").splitlines()
+    imports = [line for line in lines if line.startswith("from uio2_ros")]
+    assert imports[0] == "from uio2_ros.processes.stop_signals import end_at_signals"
+    assert lines.index("end_at_signals()") < lines.index(imports[1])
