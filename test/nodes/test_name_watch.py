@@ -12,10 +12,18 @@ BRIDGE, CAMERA, OTHER = ("bridge", "/"), ("camera", "/"), ("bridge", "/other")
 class Graph:
     """What one node sees, and its clock."""
 
-    def __init__(self, *nodes: tuple[str, str]) -> None:
+    def __init__(self, *nodes: tuple[str, str], began_ns: int = 10**18) -> None:
         self.nodes = list(nodes)
+        self.topics = ["/bridge/plan"]
         self.now_s = 0.0
-        self.watch = NameWatch("/bridge", lambda: self.nodes, lambda: self.now_s)
+        self.watch = NameWatch(
+            "/bridge",
+            lambda: self.nodes,
+            lambda: self.topics,
+            lambda: self.now_s,
+            lambda: began_ns,
+        )
+        self.topics.append(self.watch.announcement)
 
 
 def test_node_alone_of_its_name_has_no_twin() -> None:
@@ -47,4 +55,18 @@ def test_who_was_there_before_stays_first() -> None:
 def test_name_is_compared_with_its_namespace(namespace: str) -> None:
     name = f"{namespace.rstrip('/')}/bridge"
     nodes = [("bridge", namespace), ("bridge", namespace), ("bridge", "/elsewhere")]
-    assert NameWatch(name, lambda: nodes, lambda: 0.0).look() is Standing.SECOND
+    assert NameWatch(name, lambda: nodes, list, lambda: 0.0).look() is Standing.SECOND
+
+
+def test_of_two_that_were_alone_for_long_the_older_stays_first() -> None:
+    """As when two networks are joined: exactly one goes on."""
+    older, younger = Graph(BRIDGE), Graph(BRIDGE, began_ns=10**18 + 1)
+    for graph in (older, younger):
+        graph.now_s = 10 * YOUNG_S
+        assert graph.watch.look() is Standing.ALONE
+        graph.nodes.append(BRIDGE)
+        graph.topics = [*older.topics, *younger.topics, "/arm/bridge/_began/t0"]
+    assert older.watch.look() is Standing.FIRST
+    assert younger.watch.look() is Standing.SECOND
+    older.nodes.pop()
+    assert older.watch.look() is Standing.ALONE

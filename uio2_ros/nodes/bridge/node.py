@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Empty
 from tf2_msgs.msg import TFMessage
 
 from uio2_ros.control import (
@@ -119,8 +119,11 @@ class BridgeNode(Node):
         self._problem = ""
         self._subscribe()
         self._name_watch = NameWatch(
-            self.get_fully_qualified_name(), self.get_node_names_and_namespaces
+            self.get_fully_qualified_name(),
+            self.get_node_names_and_namespaces,
+            lambda: (topic for topic, _ in self.get_topic_names_and_types()),
         )
+        self.create_publisher(Empty, self._name_watch.announcement, 1)
         self._standing = Standing.ALONE
         self._offered: BridgeServices | None = self._offer_services()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
