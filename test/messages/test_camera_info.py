@@ -18,6 +18,10 @@ PICTURE = (160, 120)
 BENT = (-0.3, 0.1, 0.0, 0.0, 0.0)
 
 
+TURNED = [np.cos(0.02), 0.0, np.sin(0.02), 0.0, 1.0, 0.0, -np.sin(0.02), 0.0, np.cos(0.02)]
+"""About the vertical."""
+
+
 def k(fx: float, fy: float, cx: float, cy: float) -> list[float]:
     return [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0]
 
@@ -90,6 +94,8 @@ def test_a_camera_comes_back(camera: CameraModel) -> None:
         (info(width=0, height=0), (150, 140, 80, 60)),
         # no distortion: raw and rectified are one, and P is that picture's
         (info(p=p(100, 100, 80, 60)), (100, 100, 80, 60)),
+        # but for a stereo camera, whose rectified picture is turned
+        (info(p=p(100, 100, 80, 60), r=TURNED), (150, 140, 80, 60)),
         (info(p=[0.0] * 12), (150, 140, 80, 60)),
         # the right camera of a stereo pair
         (info(p=p(150, 140, 80, 60, tx=-18.0)), (150, 140, 80, 60)),
@@ -133,6 +139,12 @@ def test_a_lens_bends_raw_pictures_and_not_rectified_ones() -> None:
     assert rectified is not None
     assert (raw.fx, raw.distortion_model, raw.distortion) == (150, "plumb_bob", BENT)
     assert (rectified.fx, rectified.distortion) == (100, ())
+
+
+def test_rectified_pictures_of_a_turned_camera_have_its_projection() -> None:
+    camera = camera_of(info(p=p(100, 100, 80, 60), r=TURNED), rectified=True)
+    assert camera is not None
+    assert (camera.fx, camera.fy) == (100, 100)
 
 
 def test_binning_leaves_the_bend_as_it_is() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from uio2_ros.history.audio_history import AudioHistory
 from uio2_ros.media.mp3_stream import looks_like_mp3
 from uio2_ros.messages.audio import PcmFormat
 from uio2_ros.messages.sound_reader import SoundReader, info_topic_of
@@ -189,6 +190,27 @@ def test_sound_of_mp3_has_the_stamp_of_its_message() -> None:
             stamps.append((number, sound.stamp_ns // 10**9))
     assert all(told in (number - 1, number) for number, told in stamps)
     assert len(stamps) > 10
+
+
+@pytest.mark.parametrize("size", [576, 417, 2000])
+def test_jitter_of_stamps_leaves_no_holes_in_mp3(size: int) -> None:
+    """As the agent hears it: placed in a history by the stamps."""
+    rng, began_ns = np.random.default_rng(4), 10**18
+    data, seconds = without_tag(mp3()), 2.0
+    reader, history = SoundReader(PcmFormat(RATE_HZ)), AudioHistory(clock_ns=lambda: 10**19)
+    reader.tell(info(coding_format="mp3"))
+    for at in range(0, len(data), size):
+        late_s = seconds * at / len(data) + rng.uniform(-0.1, 0.1)
+        part = SimpleNamespace(data=data[at : at + size])
+        stamp = SimpleNamespace(sec=0, nanosec=began_ns + round(late_s * 1e9))
+        message = SimpleNamespace(header=SimpleNamespace(stamp=stamp), audio=part)
+        if (sound := reader.read(STAMPED, message)) is not None:
+            history.push(sound.stamp_ns, sound.samples, sound.sample_rate)
+    heard = history.window(None, 1.5)
+    assert history.state().events.get("gap", 0) == 0
+    tenths = heard[: 14 * RATE_HZ // 10].reshape(14, -1)
+    levels = np.sqrt((tenths**2).mean(axis=1))
+    assert levels == pytest.approx([0.3 / np.sqrt(2)] * 14, rel=0.1)  # as the encoder keeps it
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """Cameras as CameraInfo and back, as sensor_msgs/CameraInfo.msg and image_geometry read it.
 
 * K and D are of the raw picture. P is of the rectified one, whose topics end in `image_rect` or
-  `image_rect_color`; where D is zero or absent the two pictures are one, and P counts as well.
+  `image_rect_color`; where D is zero or absent and R turns nothing, the two pictures are one, and P
+  counts as well.
+* R turns the camera into the rectified one. Like image_geometry and stereo_image_proc we give what
+  is found in rectified pictures in the frame that their header names, not turned back.
 * A region of interest and binning are of the sensor: width, height and the matrices are those of
   the full picture, and the picture that comes is cut out of it first and then binned.
 * Tx and Ty, of the right camera of a stereo pair, are not used: what is found in its pictures lies
@@ -46,7 +49,8 @@ def camera_of(
     raw, projected = np.array(info.k).reshape(3, 3), np.array(info.p).reshape(3, 4)[:, :3]
     if not _is_calibrated(raw):
         return None
-    matrix = raw if bends or not _is_calibrated(projected) else projected
+    is_raw = bends or (_is_turned(info) and not rectified)
+    matrix = raw if is_raw or not _is_calibrated(projected) else projected
     full = (int(info.width), int(info.height))
     shown = _shown_size(info, full)
     if size is None or size != full:
@@ -70,6 +74,12 @@ def camera_of(
 def _is_calibrated(matrix: npt.NDArray[np.float64]) -> bool:
     numbers = (matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2])
     return bool(np.isfinite(numbers).all() and min(numbers[:2]) > 0)
+
+
+def _is_turned(info: Any) -> bool:
+    """Whether R says that the rectified picture looks elsewhere than the raw one; zeros: no R."""
+    rotation = np.array(info.r).reshape(3, 3)
+    return bool(rotation.any()) and not np.allclose(rotation, np.eye(3), atol=1e-9)
 
 
 def _shown_size(info: Any, full: tuple[int, int]) -> tuple[int, int]:

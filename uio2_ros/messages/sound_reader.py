@@ -25,6 +25,7 @@ from uio2_ros.messages.audio import (
 )
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.time import NS_PER_S
 
 INFO_TYPE = "audio_common_msgs/msg/AudioInfo"
 INFO_TOPIC = "audio_info"
@@ -49,6 +50,10 @@ SOUND_TYPES: Sequence[str] = (*_TYPED, *BYTE_TYPES)
 NOISY = 2.0
 """Samples read at the wrong byte jump many times as far as those of sound."""
 _PCM, _MP3 = ("", "wave", "wav", "pcm", "raw"), "mp3"
+ONE_STREAM_NS = NS_PER_S // 2
+"""Between the end of one piece of MP3 and the stamp of the next; more was lost or is another."""
+DRAWN = 16
+"""One in so many of the difference, so that the clock of the sound is followed and no jitter is."""
 _OTHERS = {b"OggS\0": "Ogg (Opus or Vorbis)", b"fLaC\0": "FLAC"}
 """By what stands in such a stream: in Ogg before every page, in FLAC at its begin."""
 
@@ -70,7 +75,7 @@ class SoundReader:
         """Another source may publish now: nothing is known of its bytes."""
         self._form = self._default
         self._mp3: Mp3Stream | None = None
-        self._mp3_stamp_ns = 0
+        self._mp3_end_ns = 0
         self._refusal = ""
         self._is_told = False
         self._rest = b""
@@ -81,6 +86,7 @@ class SoundReader:
         coding = str(info.coding_format).strip().lower()
         encoding = str(info.sample_format).replace("_", "").upper() or self._form.encoding
         self._mp3, self._rest, self._refusal, self._is_told = None, b"", "", True
+        self._mp3_end_ns = 0
         if coding == _MP3:
             self._mp3 = Mp3Stream()
         elif coding not in _PCM or encoding not in CHUNK_DTYPES:
@@ -116,11 +122,23 @@ class SoundReader:
             self._mp3 = Mp3Stream()
 
     def _decoded(self, stamp_ns: int, data: bytes) -> Sound | None:
-        """A frame is complete when the next begins, so its stamp is that of the message before."""
+        """A frame is complete when the next begins, so the stamp is up to a frame late."""
         assert self._mp3 is not None
         samples, rate_hz = self._mp3.decode(data)
-        began_ns, self._mp3_stamp_ns = self._mp3_stamp_ns or stamp_ns, stamp_ns
-        return Sound(began_ns, samples, rate_hz) if samples.size else None
+        if not samples.size:
+            return None
+        began_ns = self._steady(stamp_ns)
+        self._mp3_end_ns = began_ns + len(samples) * NS_PER_S // rate_hz
+        return Sound(began_ns, samples, rate_hz)
+
+    def _steady(self, began_ns: int) -> int:
+        """Where the last sound ended, drawn towards the stamp. A message has a frame more or less
+        than the one before, and its stamp the jitter of its sender: taken as it is, both would cut
+        holes into the sound and halve its level."""
+        late_ns = began_ns - self._mp3_end_ns
+        if not began_ns or not self._mp3_end_ns or abs(late_ns) > ONE_STREAM_NS:
+            return began_ns
+        return self._mp3_end_ns + late_ns // DRAWN
 
     def _plain(self, stamp_ns: int, data: bytes) -> Sound | None:
         """A message goes on with the sample that the last one began, unless that makes noise of
