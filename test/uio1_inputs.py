@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from uio2_ros.model.families.unified_io_1.network import UnifiedIO1
+from uio2_ros.model.families.unified_io_1.official_names import UNUSED, layout
+from uio2_ros.model.skeleton import without_weights
+from uio2_ros.model.t5x import StoredArray, read_tensor
 
 GOLDEN = Path(__file__).parent / "golden" / "uio1"
 Floats = npt.NDArray[np.float32]
@@ -27,6 +33,31 @@ def weight(path: str, shape: tuple[int, ...]) -> Floats:
         gain = 0.25 if path.endswith("query/kernel") else 1.0
         return values * np.float32(gain / np.sqrt(np.prod(shape[:-1])))
     return np.float32(0.5) * values
+
+
+def manifest(size: str) -> dict[str, tuple[int, ...]]:
+    """Path -> shape of every array of a released file that has a tensor."""
+    listed = json.loads((GOLDEN / f"manifest_{size}.json").read_text())
+    return {path: tuple(shape) for path, shape in listed.items() if not UNUSED.fullmatch(path)}
+
+
+def golden_model() -> UnifiedIO1:
+    """The tiny network with the weights behind the golden numbers."""
+    with without_weights():
+        model = UnifiedIO1.from_config("tiny")
+    state = {}
+    for path, shape in manifest("tiny").items():
+        values = weight(path, shape)
+        array = StoredArray(shape, "float32", lambda out, values=values: np.copyto(out, values))
+        state[path] = read_tensor(array, layout(path, len(shape)))
+    model.load_official_state_dict(state)
+    return model.eval()
+
+
+def golden(name: str) -> dict[str, npt.NDArray[np.generic]]:
+    """The arrays of a golden file."""
+    with np.load(GOLDEN / f"{name}.npz") as file:
+        return dict(file)
 
 
 def gumbel(step: int, row: int, size: int) -> Floats:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from uio2_ros.inference import Engine, Generation, Sampling
+from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.processing import Example
 
 END = 1
@@ -29,7 +30,11 @@ def toy(tokens: Tensor, scores: Tensor) -> Tensor:
 
 
 def best_text(longest: int, shortest: int, length_penalty: float) -> list[int]:
-    """By trying every text."""
+    return ranked_texts(longest, shortest, length_penalty)[0]
+
+
+def ranked_texts(longest: int, shortest: int, length_penalty: float) -> list[list[int]]:
+    """The best one first, by trying every text."""
     found: list[tuple[float, tuple[int, ...]]] = []
     for length in range(longest + 1):
         for text in itertools.product(WORDS, repeat=length):
@@ -37,7 +42,7 @@ def best_text(longest: int, shortest: int, length_penalty: float) -> list[int]:
             if length < shortest or (length == 0 and not ended):
                 continue
             found.append((log_probability(ended) / len(ended) ** length_penalty, text))
-    return list(max(found)[1])
+    return [list(text) for _, text in sorted(found, reverse=True)]
 
 
 def log_probability(text: tuple[int, ...]) -> float:
@@ -62,6 +67,14 @@ def test_enough_beams_find_the_best_text(engine: Engine, length_penalty: float) 
         length_penalty=length_penalty,
     )
     assert found.tokens == best_text(4, 0, length_penalty)
+
+
+def test_the_best_texts_are_kept_in_their_order(engine: Engine) -> None:
+    sampling = Sampling(beams=27, max_new_tokens=4, length_penalty=0.0, logits_processors=[toy])
+    with torch.inference_mode():
+        state = engine.model.prefill(engine.encode(engine.processor("Go.")), 4, 27)
+        found = search_beams(engine.model, state, sampling, end_id=END, kept=3)
+    assert found.sequences == ranked_texts(4, 0, 0.0)[:3]
 
 
 def test_a_text_below_the_minimum_does_not_end(engine: Engine) -> None:

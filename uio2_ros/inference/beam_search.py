@@ -25,8 +25,11 @@ def search_beams(
     end_id: int,
     stop: StopCondition | None = None,
     on_token: OnToken | None = None,
+    kept: int = 1,
 ) -> TokenSequences:
-    """The best text of every example by total log-probability / length ** length_penalty.
+    """The `kept` best texts of every example, next to each other and the best one first.
+
+    They are compared by total log-probability / length ** length_penalty.
 
     A text's length counts its end token. An example is done when `sampling.beams` texts have ended
     and no beam can still beat the worst of them, or at `max_new_tokens`. `stop` ends a beam as the
@@ -48,7 +51,7 @@ def search_beams(
             on_token(beams.tokens[:: sampling.beams, 1:].cpu().numpy())
         if beams.done:
             break
-    return TokenSequences(beams.best(), first_token_at)
+    return TokenSequences(beams.best(kept), first_token_at)
 
 
 @dataclass
@@ -145,13 +148,13 @@ class _Beams:
                 self._end(example, row, float(self._totals[example, beam]), length)
                 self._totals[example, beam] = -torch.inf
 
-    def best(self) -> list[list[int]]:
-        """The best text of every example; beams that did not end count as they are."""
+    def best(self, kept: int) -> list[list[int]]:
+        """The best texts of every example; beams that did not end count as they are."""
         length = self.tokens.shape[1] - 1
         for example, beam in self._totals.isfinite().nonzero().tolist():
             row = example * self._count + beam
             self._end(example, row, float(self._totals[example, beam]), length)
-        return [ended.texts[0][1] for ended in self._ended]
+        return [text for ended in self._ended for _, text in ended.texts[:kept]]
 
     def _end(self, example: int, row: int, total: float, length: int) -> None:
         self._ended[example].add(self.tokens[row, 1:].tolist(), total, length)

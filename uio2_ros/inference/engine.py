@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from torch.nn import functional as F
 
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.defaults import DEFAULTS, PLAIN
@@ -39,6 +37,12 @@ from uio2_ros.inference.generation import (
 from uio2_ros.inference.generation_inputs import GenerationInputs, check_examples, resolve
 from uio2_ros.inference.rendering import Rendered, Renderer
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.inference.scoring import (
+    OPTIONS_AT_ONCE,
+    check_options,
+    cross_entropy,
+    option_targets,
+)
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
 from uio2_ros.model.bundle import BUNDLE_FILE, CARD_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
@@ -46,7 +50,6 @@ from uio2_ros.processing import Example
 from uio2_ros.robot.errors import TokenizerError
 
 SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
-OPTIONS_AT_ONCE = 64  # answer options scored together: bounds the memory of their logits
 
 OnCount = Callable[[int], None]
 """f(how many are done so far)."""
@@ -288,15 +291,15 @@ class Engine:
         """
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction must be 'mean' or 'sum', got {reduction!r}")
-        if not options or not all(options):
-            raise ValueError("options to score must be texts that are not empty, at least one")
+        check_options(options)
         check_examples([example], "text")
         memory = self.model.remember(self._encoder.encode([example]))
         losses = []
         for start in range(0, len(options), OPTIONS_AT_ONCE):
             if on_scored is not None:
                 on_scored(start)
-            targets = self._targets(options[start : start + OPTIONS_AT_ONCE])  # (N, T)
+            some = options[start : start + OPTIONS_AT_ONCE]
+            targets = option_targets(self.tokenizer, some).to(self.device)  # (N, T)
             logits = self.model.decode_targets(memory, targets)  # (N, T, V)
             losses.append(cross_entropy(logits, targets, reduction))
         return torch.cat(losses).float().cpu().numpy()
@@ -323,21 +326,8 @@ class Engine:
         """
         self._encoder.precompute_frame(key, pixels)
 
-    def _targets(self, options: Sequence[str]) -> Tensor:
-        """Options as right-padded ids (N, T) that end with the end token."""
-        ids = [torch.tensor([*self.tokenizer.encode(o), self.tokenizer.end_id]) for o in options]
-        return torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.device)
-
     def _clock(self) -> float:
         """Seconds, after the device has finished."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
-
-
-def cross_entropy(logits: Tensor, targets: Tensor, reduction: str) -> Tensor:
-    """(N,) of logits (N, T, V) for right-padded targets (N, T), padding left out."""
-    mask = targets > 0
-    losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
-    total = (losses.view_as(targets) * mask).sum(-1)
-    return total / mask.sum(-1) if reduction == "mean" else total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 import torch
 from synthetic_inputs import image, step_noise
 from torch import Tensor
-from uio1_inputs import GOLDEN, weight
+from uio1_inputs import GOLDEN, golden, golden_model, manifest, weight
 
 from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config
 from uio2_ros.model.families.unified_io_1.network import Encoded, UnifiedIO1
@@ -27,11 +26,6 @@ VOCABULARY = 33152
 CODES = 16384
 
 
-def manifest(size: str) -> dict[str, tuple[int, ...]]:
-    listed = json.loads((GOLDEN / f"manifest_{size}.json").read_text())
-    return {path: tuple(shape) for path, shape in listed.items() if not UNUSED.fullmatch(path)}
-
-
 @pytest.fixture(scope="module", autouse=True)
 def no_gradients() -> Iterator[None]:
     with torch.no_grad():
@@ -40,20 +34,7 @@ def no_gradients() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model() -> UnifiedIO1:
-    with without_weights():
-        model = UnifiedIO1.from_config("tiny")
-    state = {}
-    for path, shape in manifest("tiny").items():
-        values = weight(path, shape)
-        array = StoredArray(shape, "float32", lambda out, values=values: np.copyto(out, values))
-        state[path] = read_tensor(array, layout(path, len(shape)))
-    model.load_official_state_dict(state)
-    return model.eval()
-
-
-def golden(name: str) -> dict[str, np.ndarray]:
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        return dict(file)
+    return golden_model()
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +158,18 @@ def test_a_picture_is_the_originals(model: UnifiedIO1) -> None:
     assert np.mean(np.array(codes) == pinned["noisy"]) >= 0.995
     picture = model.render(torch.from_numpy(pinned["noisy"]).long()[None], "image")
     assert distance(picture[0].permute(1, 2, 0)[::8, ::8], pinned["noisy_image"]) < 2e-3
+
+
+def test_a_picture_that_follows_a_text_is_the_originals(model: UnifiedIO1) -> None:
+    """It sees the words before the end, and nothing of what stands behind it."""
+    pinned = golden("image_target")
+    encoded = model.encode(torch.tensor(pinned["text_ids"]).long()[None])
+    theirs = torch.from_numpy(pinned["after_text_image"]).long()[None]
+    words = torch.tensor([[*pinned["after_text"][:4], 0, 0]])
+    logits = model.decode_targets(model.remember(encoded), theirs, "image", words=words)
+    noise = np.stack([step_noise(1000 + n, VOCABULARY + CODES) for n in range(theirs.shape[1])])
+    chosen = (logits[0] + torch.from_numpy(noise[:, VOCABULARY:])).argmax(-1)
+    assert np.mean(chosen.numpy() == pinned["after_text_image"]) >= 0.995
 
 
 def test_pictures_become_the_originals_codes(model: UnifiedIO1) -> None:

@@ -337,14 +337,39 @@ class UnifiedIO1(UnifiedIO1Weights):
         return Memory(self.decoder.cross(encoded.hidden), encoded.mask)
 
     def prefill(
-        self, encoded: Encoded, max_tokens: int, copies: int = 1, modality: str = "text"
+        self,
+        encoded: Encoded,
+        max_tokens: int,
+        copies: int = 1,
+        modality: str = "text",
     ) -> DecoderState:
         """What a generation of at most `max_tokens` steps needs, allocated and computed once.
 
-        A picture is preceded by a text that is empty. Each row of the input is decoded in `copies`
-        rows next to each other.
+        Each row of the input is decoded in `copies` rows next to each other.
         """
-        return self._start(self.remember(encoded), max_tokens, copies, modality)
+        return self.begin(self.remember(encoded), max_tokens, copies, modality)
+
+    def begin(
+        self,
+        memory: Memory,
+        max_tokens: int,
+        copies: int = 1,
+        modality: str = "text",
+        words: Tensor | None = None,
+    ) -> DecoderState:
+        """As `prefill`. A picture is preceded by `words` (B, N), padded with 0, or by none."""
+        self._check(modality)
+        repeated = tuple(
+            KeysValues(*(x.repeat_interleave(copies, 0) for x in layer)) for layer in memory.cross
+        )
+        mask = memory.mask.repeat_interleave(copies, 0)
+        before = mask.new_zeros(len(mask), 0) if words is None else words
+        room = max_tokens + 1 + before.shape[1]
+        state: DecoderState = self.decoder.start(repeated, mask, room)
+        if modality == "image":
+            text = F.pad(before.long(), (1, 0), value=START)
+            self._decode(state, text, "text", F.pad(before > END, (1, 0), value=True))
+        return state
 
     def decode_step(self, state: DecoderState, tokens: Tensor, modality: str = "text") -> Tensor:
         """Feed the newest tokens (B,), first the start; logits of the next (B, V) float32.
@@ -354,35 +379,28 @@ class UnifiedIO1(UnifiedIO1Weights):
         return self._decode(state, tokens[:, None], modality, None)[:, -1]
 
     def decode_targets(
-        self, memory: Memory, targets: Tensor, modality: str = "text", mask: Tensor | None = None
+        self,
+        memory: Memory,
+        targets: Tensor,
+        modality: str = "text",
+        mask: Tensor | None = None,
+        words: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) float32 of every target (B, T) under teacher forcing.
 
         Of one input there may be several targets. `mask` (B, T) says which places may be attended
-        to, as an input, by those that follow.
+        to, as an input, by those that follow. `words` as in `begin`.
         """
         start = targets.new_full((len(targets), 1), self.start_id(modality))
         inputs = torch.cat([start, targets[:, :-1]], dim=1)
         copies = len(targets) // len(memory.mask)
-        state = self._start(memory, targets.shape[1], copies, modality)
+        state = self.begin(memory, targets.shape[1], copies, modality, words)
         return self._decode(state, inputs, modality, mask)
 
     def render(self, tokens: Tensor, modality: str) -> Tensor:
         """Pictures (B, 3, H, W) in [0, 1] of their codes (B, T)."""
         self._check(modality)
         return (self.discrete_vae.decode(tokens) / 2 + 0.5).clamp(0, 1)
-
-    def _start(self, memory: Memory, max_tokens: int, copies: int, modality: str) -> DecoderState:
-        self._check(modality)
-        repeated = tuple(
-            KeysValues(*(x.repeat_interleave(copies, 0) for x in layer)) for layer in memory.cross
-        )
-        mask = memory.mask.repeat_interleave(copies, 0)
-        state: DecoderState = self.decoder.start(repeated, mask, max_tokens + 1)
-        if modality == "image":
-            empty = torch.full((len(mask), 1), START, device=mask.device)
-            self._decode(state, empty, "text", None)
-        return state
 
     def _decode(
         self, state: DecoderState, tokens: Tensor, modality: str, visible: Tensor | None
