@@ -54,9 +54,10 @@ def test_training_never_shows_a_kind_that_is_held_out(samples: list[Sample]) -> 
 def test_every_object_has_a_patch_and_its_box_follows_the_view(samples: list[Sample]) -> None:
     scene = scene_of(samples[0], SPACE)
     count = int((~np.isnan(scene.objects[:, 0])).sum())
-    reader = DenseReader(np.random.default_rng(0), canvas=320, kept=300, augmented=1.0)
+    reader = DenseReader(canvas=320, kept=300, augmented=1.0)
+    rng = np.random.default_rng(0)
     for _ in range(20):
-        batch = reader.batch([scene])
+        batch = reader.batch([scene], rng)
         for number in set(batch.objects[0].tolist()) - {NO_OBJECT}:
             assert number < count
             top, left, bottom, right = (batch.places[0, number, :4] / 999 * 20).tolist()

@@ -49,7 +49,11 @@ def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
     """Tables that are only looked at."""
     size = PictureSize(asked.size[0], asked.size[-1])
     settings = SceneSettings(
-        Split(asked.split), asked.seed, size, samples_per_pixel=asked.samples_per_pixel
+        Split(asked.split),
+        asked.seed,
+        size,
+        samples_per_pixel=asked.samples_per_pixel,
+        tasks=tuple(asked.tasks or ()),
     )
     record = {
         "source": "scenes",
@@ -99,7 +103,7 @@ def report(data: DataSet, written: Written) -> str:
 def _settings(asked: argparse.Namespace) -> SimulatedSettings:
     return SimulatedSettings(
         split=Split(asked.split),
-        tasks=tuple(asked.tasks),
+        tasks=tuple(asked.tasks or SIM_TASKS),
         seed=asked.seed,
         size=PictureSize(asked.size[0], asked.size[-1]),
         period_s=asked.period,
@@ -135,7 +139,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--scenes", type=_count, help="tables that are only looked at, in place of episodes"
     )
     parser.add_argument("--seed", type=int, default=0, help="the first seed of each task")
-    parser.add_argument("--tasks", nargs="+", choices=list(SIM_TASKS), default=list(SIM_TASKS))
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        choices=list(SIM_TASKS),
+        help="of episodes, all by default; with --scenes their starts, in place of random tables",
+    )
     parser.add_argument("--workers", type=_count, default=1, help="processes (default: 1)")
     parser.add_argument("--size", type=_count, nargs="+", default=[256], help="width and height")
     parser.add_argument("--period", type=float, default=0.5, help="seconds between pictures")

@@ -3,14 +3,15 @@
 Pictures of an episode resemble each other; what a model learns to see, it learns from many scenes.
 Every picture has all that is true of it: each object by every expression that fits it alone, its
 mask and cuboid, all kinds of questions, false premises, and what is to be done to obey random
-instructions.
+instructions, or that of the episode which begins so.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import (
@@ -23,7 +24,7 @@ from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
-from uio2_ros.sim import PictureSize, Split, World
+from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.questions import caption, false_premises, questions
 from uio2_ros.sim.relations import CONTAINERS
@@ -48,13 +49,18 @@ PLANS = 4
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """Which scenes, and how they are drawn. seed is that of the first scene."""
+    """Which scenes, and how they are drawn. seed is that of the first scene.
+
+    tasks: episodes whose starts are looked at, in turn, with the plan of the oracle; without any,
+    tables of random objects.
+    """
 
     split: Split = Split.TRAIN
     seed: int = 0
     size: PictureSize = field(default=PictureSize(320, 240))
     most_objects: int = 7
     samples_per_pixel: int = 4
+    tasks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.most_objects < 1:
@@ -81,19 +87,38 @@ class SceneShards:
 def samples_of_scene(seed: int, settings: SceneSettings) -> Iterator[Sample]:
     """What every camera sees of the scene of a seed. Equal arguments give equal samples."""
     rng = generator("looked-at", seed, settings.split)
-    scene = _scene(rng, settings)
-    with World(scene, settings.samples_per_pixel) as world:
-        for camera in scene.cameras:
-            truth = observe(world, camera.name)
-            yield Sample(
-                key=f"scene_{seed:07d}_{camera.name}",
-                observation=Observation(
-                    image=Frame(truth.colour, 0, f"{camera.name}_optical_frame"),
-                    camera=truth.camera.model,
-                ),
-                tasks=tuple(_tasks(world, truth, settings.split, rng)),
-                meta={"seed": str(seed), "split": settings.split.value, "camera": camera.name},
-            )
+    meta = {"seed": str(seed), "split": settings.split.value}
+    if settings.tasks:
+        task = settings.tasks[seed % len(settings.tasks)]
+        episode = sample_episode(task, seed, settings.split, settings.size)
+        with World(episode.scene, settings.samples_per_pixel) as world:
+            episode.begin(world)
+            obeyed = tuple(_obey(episode.instruction, episode.oracle(world)))
+            yield from _looks(world, rng, {**meta, "task": task}, lambda _: obeyed)
+        return
+    with World(_scene(rng, settings), settings.samples_per_pixel) as world:
+        plans = partial(_plans, world, split=settings.split, rng=rng)
+        yield from _looks(world, rng, meta, plans)
+
+
+def _looks(
+    world: World,
+    rng: Generator,
+    meta: dict[str, str],
+    plans: Callable[[SceneTruth], Iterable[LabelledTask]],
+) -> Iterator[Sample]:
+    """What each camera sees, and what can be asked about it."""
+    for camera in world.scene.cameras:
+        truth = observe(world, camera.name)
+        yield Sample(
+            key=f"scene_{int(meta['seed']):07d}_{camera.name}",
+            observation=Observation(
+                image=Frame(truth.colour, 0, f"{camera.name}_optical_frame"),
+                camera=truth.camera.model,
+            ),
+            tasks=(*_tasks(truth, rng), *plans(truth)),
+            meta={**meta, "camera": camera.name},
+        )
 
 
 def _scene(rng: Generator, settings: SceneSettings) -> SceneSpec:
@@ -110,7 +135,7 @@ def _scene(rng: Generator, settings: SceneSettings) -> SceneSpec:
     return table_scene(cast, settings.size)
 
 
-def _tasks(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Iterator[LabelledTask]:
+def _tasks(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
     yield labelled("caption", Answer(text=caption(truth, Place.TABLE)))
     yield labelled("detect", Answer(detections=tuple(one.detection for one in truth.objects)))
     yield labelled("cuboids", Answer(cuboids=tuple(one.cuboid for one in truth.objects)))
@@ -129,7 +154,6 @@ def _tasks(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Ite
     for asked in false_premises(truth, rng):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
     yield from _points(truth, rng)
-    yield from _plans(world, truth, split, rng)
 
 
 def _about(one: ObjectTruth) -> Iterator[LabelledTask]:
@@ -172,8 +196,13 @@ def _plans(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Ite
         plan = _put(world, moved, target)
         wordings = INTO if target.shape in CONTAINERS else ONTO
         said = wordings.say(rng, split, x=called(moved), y=called(target))
-        yield labelled("plan", Answer(plan=plan), said, action_space=plan.action_space)
-        yield labelled("next_action", Answer(plan=plan), said, action_space=plan.action_space)
+        yield from _obey(said, plan)
+
+
+def _obey(said: str, plan: TaskPlan) -> Iterator[LabelledTask]:
+    first = replace(plan, steps=plan.steps[:1])
+    yield labelled("plan", Answer(plan=plan), said, action_space=plan.action_space)
+    yield labelled("next_action", Answer(plan=first), said, action_space=plan.action_space)
 
 
 def _put(world: World, moved: ObjectSpec, target: ObjectSpec) -> TaskPlan:

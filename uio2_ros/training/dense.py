@@ -193,29 +193,29 @@ class DenseReader:
 
     def __init__(
         self,
-        rng: np.random.Generator,
         *,
         canvas: int = 320,
         patch: int = 16,
         kept: int = 112,
         augmented: float = 0.7,
     ) -> None:
-        self._rng = rng
         self._canvas, self._patch, self._kept = canvas, patch, kept
         self._augmented = augmented
 
-    def batch(self, scenes: Iterable[LabelledScene]) -> DenseBatch:
+    def batch(self, scenes: Iterable[LabelledScene], rng: np.random.Generator) -> DenseBatch:
         """The patches of some scenes."""
-        rows = [self._picture(scene) for scene in scenes]
+        rows = [self._picture(scene, rng) for scene in scenes]
         parts = [np.stack(part) for part in zip(*rows, strict=True)]
         patches, mask, positions, objects, colour, shape, places = map(torch.from_numpy, parts)
         return DenseBatch(patches, mask, positions, objects, colour, shape, places)
 
-    def _picture(self, scene: LabelledScene) -> tuple[npt.NDArray[np.generic], ...]:
+    def _picture(
+        self, scene: LabelledScene, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.generic], ...]:
         side, p = self._canvas, self._patch
         height, width = scene.labels.shape
-        moved = self._rng.uniform() < self._augmented
-        view = self._view(height, width) if moved else _letterboxed(height, width, side)
+        moved = rng.uniform() < self._augmented
+        view = self._view(height, width, rng) if moved else _letterboxed(height, width, side)
         warp = np.array([[view.scale, 0, view.shift_x], [0, view.scale, view.shift_y]])
         pixels = cv2.warpAffine(scene.pixels, warp, (side, side))
         labels: Any = cv2.warpAffine(scene.labels, warp, (side, side), flags=cv2.INTER_NEAREST)
@@ -223,7 +223,7 @@ class DenseReader:
         real = cv2.warpAffine(inside, warp, (side, side), flags=cv2.INTER_NEAREST)
         objects, places = self._objects(scene.objects, view, moved)
         owner = self._owners(labels, len(objects))
-        chosen = self._chosen(owner, real[p // 2 :: p, p // 2 :: p].ravel() > 0)
+        chosen = self._chosen(owner, real[p // 2 :: p, p // 2 :: p].ravel() > 0, rng)
         grid = side // p
         cut = pixels.reshape(grid, p, grid, p, 3).swapaxes(1, 2).reshape(grid * grid, -1, 3)[chosen]
         values = (cut * np.float32(1 / 255) - MEAN) / STD
@@ -238,12 +238,12 @@ class DenseReader:
             places,
         )
 
-    def _view(self, height: int, width: int) -> Letterbox:
+    def _view(self, height: int, width: int, rng: np.random.Generator) -> Letterbox:
         """As in training of the original: scaled by 3/4 to 4/3, anywhere on the canvas."""
         side = self._canvas
-        scale = side / max(height, width) * self._rng.uniform(0.75, 1.3333)
+        scale = side / max(height, width) * rng.uniform(0.75, 1.3333)
         free_x, free_y = side - scale * width, side - scale * height
-        return Letterbox(scale, free_x * self._rng.uniform(), free_y * self._rng.uniform())
+        return Letterbox(scale, free_x * rng.uniform(), free_y * rng.uniform())
 
     def _objects(
         self, objects: npt.NDArray[np.float32], view: Letterbox, moved: bool
@@ -268,7 +268,10 @@ class DenseReader:
         return owner.astype(np.int64)
 
     def _chosen(
-        self, owner: npt.NDArray[np.int64], real: npt.NDArray[np.bool_]
+        self,
+        owner: npt.NDArray[np.int64],
+        real: npt.NDArray[np.bool_],
+        rng: np.random.Generator,
     ) -> npt.NDArray[np.int64]:
         """Patches of objects first, then those beside them, then others that show something."""
         grid = self._canvas // self._patch
@@ -281,7 +284,7 @@ class DenseReader:
         rank = np.where(real, 2.0, 3.0)
         rank[beside.ravel() & real] = 1.0
         rank[of_object.ravel()] = 0.0
-        order: npt.NDArray[np.int64] = np.argsort(rank + self._rng.uniform(0, 0.99, len(rank)))
+        order: npt.NDArray[np.int64] = np.argsort(rank + rng.uniform(0, 0.99, len(rank)))
         return order[: self._kept]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,12 @@ class PreparedPicture:
     examples: tuple[Prepared, ...]
 
     def example(self, number: int, kept: int, rng: np.random.Generator) -> GroundedExample:
-        """An example about `kept` of the patches: those spoken of, and others at random; 0: all."""
+        """An example about `kept` of the patches, 0 for all.
+
+        First those that any example speaks of: what is asked for is told from what is beside it.
+        """
         one = self.examples[number]
-        order = _chosen(one.marks > 0, kept, rng)
+        order = _chosen(self._spoken_of, kept, rng)
         image = PatchInput(
             self.features[torch.from_numpy(order)].float().numpy(),
             np.ones(len(order), np.bool_),
@@ -73,6 +77,11 @@ class PreparedPicture:
         return GroundedExample(
             text=one.text, image=image, text_target=one.text_target, marks=one.marks[order]
         )
+
+    @cached_property
+    def _spoken_of(self) -> npt.NDArray[np.bool_]:
+        marked: npt.NDArray[np.bool_] = np.any([one.marks > 0 for one in self.examples], axis=0)
+        return marked
 
 
 @torch.no_grad()
@@ -170,40 +179,38 @@ def prepare_sample(
 
 def save_prepared(path: Path, pictures: Iterable[PreparedPicture]) -> None:
     """Write a part at once or not at all."""
-    record = [
-        {
-            "features": one.features,
-            "positions": one.positions.tolist(),
-            "examples": [
-                (e.task, e.text.tolist(), e.text_target.tolist(), e.marks.tolist())
-                for e in one.examples
-            ],
-        }
-        for one in pictures
-    ]
     part = path.with_name(path.name + ".part")
-    torch.save(record, part)
+    torch.save([_record(one) for one in pictures], part)
     part.replace(path)
 
 
 def load_prepared(path: Path) -> list[PreparedPicture]:
     """The pictures of a part; features are mapped from the file."""
-    return [
-        PreparedPicture(
-            one["features"],
-            np.array(one["positions"], np.int32),
-            tuple(
-                Prepared(
-                    task,
-                    np.array(text, np.int32),
-                    np.array(target, np.int32),
-                    np.array(marks, np.uint8),
-                )
-                for task, text, target, marks in one["examples"]
-            ),
-        )
-        for one in torch.load(path, mmap=True, weights_only=True)
-    ]
+    return [_picture(record) for record in torch.load(path, mmap=True, weights_only=True)]
+
+
+def _record(one: PreparedPicture) -> dict[str, Any]:
+    """As few tensors as can be: reading each takes longer than what is in it."""
+    texts = [text for example in one.examples for text in (example.text, example.text_target)]
+    return {
+        "features": one.features,
+        "positions": torch.from_numpy(one.positions),
+        "tasks": [example.task for example in one.examples],
+        "lengths": [len(text) for text in texts],
+        "tokens": torch.from_numpy(np.concatenate(texts).astype(np.int32)),
+        "marks": torch.from_numpy(np.stack([example.marks for example in one.examples])),
+    }
+
+
+def _picture(record: Mapping[str, Any]) -> PreparedPicture:
+    ends = np.cumsum(record["lengths"])
+    texts = np.split(record["tokens"].numpy(), ends[:-1])
+    examples = zip(record["tasks"], texts[::2], texts[1::2], record["marks"].numpy(), strict=True)
+    return PreparedPicture(
+        record["features"],
+        record["positions"].numpy(),
+        tuple(Prepared(*example) for example in examples),
+    )
 
 
 class PreparedStream:

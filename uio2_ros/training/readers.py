@@ -7,7 +7,8 @@ from, however many batches wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,16 +17,20 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from uio2_ros.model.example import Batch
+from uio2_ros.data.shards import DataSet
+from uio2_ros.model.example import Batch, Example
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.training.config import TrainingConfig
-from uio2_ros.training.dense import DenseBatch, DenseReader, scene_of
+from uio2_ros.training.dense import DenseBatch, DenseReader, LabelledScene, scene_of
 from uio2_ros.training.packing import Length, Sized, length_of, pack_bins, row_numbers
+from uio2_ros.training.stored_scenes import StoredScenes
 from uio2_ros.training.streams import ExampleStream, make_stream, sample_stream
 from uio2_ros.training.trainer import OptimizerStep
 
+SCENES = "scenes"
+"""Folder in that of the run."""
 DENSE_SPACE = "vima"
 """The action space that places on the table are fractions of."""
 
@@ -33,15 +38,18 @@ DENSE_SPACE = "vima"
 class Batches(Protocol):
     """Batches without end, from where a state says."""
 
-    def batch(self, size: int) -> Batch | DenseBatch:
-        """The next so many examples."""
+    def step(self, sizes: Sequence[int]) -> tuple[Batch | DenseBatch, ...]:
+        """The micro-batches of the next step."""
 
     def state_dict(self) -> dict[str, Any]: ...
     def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 class AnswerBatches:
-    """Examples of a stream, stacked, or packed into rows of so many input and target tokens."""
+    """Examples of a stream, stacked, or packed into rows of so many input and target tokens.
+
+    A step's examples are cut into micro-batches of like length, so that little is padded.
+    """
 
     def __init__(
         self, stream: ExampleStream, processor: Processor, packed: tuple[int, int] | None
@@ -49,34 +57,71 @@ class AnswerBatches:
         self._stream, self._processor, self._packed = stream, processor, packed
         self.state_dict, self.load_state_dict = stream.state_dict, stream.load_state_dict
 
-    def batch(self, size: int) -> Batch:
-        examples = [self._stream.draw() for _ in range(size)]
-        if self._packed is None:
-            return self._processor.collate(examples)
+    def step(self, sizes: Sequence[int]) -> tuple[Batch, ...]:
+        examples = [self._stream.draw() for _ in range(sum(sizes))]
         sized = [Sized(one, length_of(one, self._processor.config)) for one in examples]
+        sized.sort(key=lambda one: one.length.total)
+        ends = itertools.accumulate(sizes)
+        return tuple(
+            self._batch(sized[end - size : end]) for size, end in zip(sizes, ends, strict=True)
+        )
+
+    def _batch(self, sized: Sequence[Sized[Example]]) -> Batch:
+        if self._packed is None:
+            return self._processor.collate([one.item for one in sized])
         items, rows = row_numbers(pack_bins(sized, Length(*self._packed)))
         return self._processor.collate(items, rows=rows)
 
 
 class DenseBatches:
-    """Patches of a mixture's scenes, with what is true of them."""
+    """Patches of simulated scenes, with what is true of them; every draw is independent."""
 
     def __init__(self, config: TrainingConfig, model: ModelConfig, reader: int, readers: int):
-        self._stream = sample_stream(config, reader, readers)
-        self._space = load_action_spaces()[DENSE_SPACE]
         sizes = model.t5_config
+        self._seed = config.seed, reader
         self._reader = DenseReader(
-            np.random.default_rng([config.seed, reader]),
             canvas=sizes.default_image_vit_size[0],
             patch=sizes.image_vit_patch_size,
             kept=config.patches or model.sequence_length.image_input_samples,
         )
-        self.state_dict = self._stream.state_dict
-        self.load_state_dict = self._stream.load_state_dict
+        self._scenes = self._stored(config)
+        self._stream = None if self._scenes else sample_stream(config, reader, readers)
+        self._space = load_action_spaces()[DENSE_SPACE]
+        self._drawn = 0
 
-    def batch(self, size: int) -> DenseBatch:
-        samples = [self._stream.draw().sample for _ in range(size)]
-        return self._reader.batch(scene_of(sample, self._space) for sample in samples)
+    def step(self, sizes: Sequence[int]) -> tuple[DenseBatch, ...]:
+        return tuple(self._batch(size) for size in sizes)
+
+    def _batch(self, size: int) -> DenseBatch:
+        rng = np.random.default_rng([*self._seed, self._drawn])
+        self._drawn += 1
+        if self._stream is None:
+            scenes = [self._scenes[i] for i in rng.integers(len(self._scenes), size=size)]
+        else:
+            scenes = [scene_of(self._stream.draw().sample, self._space) for _ in range(size)]
+        return self._reader.batch(scenes, rng)
+
+    def _stored(self, config: TrainingConfig) -> Sequence[LabelledScene]:
+        """Scenes of shards, each read once and kept beside the run; none of other sources."""
+        if any(data.kind != "shards" for data in config.data):
+            return ()
+        shards = [
+            path
+            for data in config.data
+            for path in DataSet.open(Path(data.path).expanduser()).shards
+        ]
+        folder = config.output.expanduser() / SCENES
+        space = load_action_spaces()[DENSE_SPACE]
+        return StoredScenes(folder, shards, lambda sample: scene_of(sample, space))
+
+    def state_dict(self) -> dict[str, Any]:
+        stream = None if self._stream is None else self._stream.state_dict()
+        return {"drawn": self._drawn, "stream": stream}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._drawn = state["drawn"]
+        if self._stream is not None:
+            self._stream.load_state_dict(state["stream"])
 
 
 class StepReader(IterableDataset[OptimizerStep]):
@@ -109,8 +154,7 @@ class StepReader(IterableDataset[OptimizerStep]):
             source.load_state_dict(self._states[reader])
         sizes = _cut(self._config.batch // self._ranks, self._config.micro_batch)
         while True:
-            batches = tuple(source.batch(size) for size in sizes)
-            yield OptimizerStep(batches, reader, source.state_dict())
+            yield OptimizerStep(source.step(sizes), reader, source.state_dict())
 
     def _batches(self, reader: int, readers: int) -> Batches:
         if self._config.objective == "dense":
