@@ -41,6 +41,22 @@ SIM_BRIDGE: Mapping[str, Value] = {
 """Parameters of the bridge where the robot is simulated: what is answered moves it."""
 
 
+SIM_AGENT: Mapping[str, Value] = {"model": "uio2-nano"}
+"""Parameters of the agent there, unless a parameter file is named: the model that knows it."""
+ROBOT = (
+    "model",
+    "camera",
+    "microphone",
+    "image_topic",
+    "camera_info_topic",
+    "audio_topic",
+    "bridge",
+    "params_file",
+    "sim",
+)
+"""Arguments that say which robot and which model; without any, `./uio2 up` simulates a robot."""
+
+
 class BringupError(ValueError):
     """A launch argument that is unknown or does not make sense; the message says what would."""
 
@@ -76,7 +92,8 @@ class Settings:
 
     model: str = setting(
         "synthetic",
-        "hub id or directory of an official checkpoint; synthetic: a tiny untrained model",
+        "hub id, directory or T5X folder of a checkpoint, uio1-<size>, or a bundle: uio2-nano is "
+        "in the package and what sim:=true takes; synthetic: a tiny untrained model",
     )
     tokenizer: str = setting(
         "", "SentencePiece file of the checkpoint; empty: the synthetic one of the package"
@@ -280,20 +297,24 @@ def _simulator(settings: Settings) -> Process:
 
 
 def _agent(settings: Settings) -> Process:
+    known = SIM_AGENT if settings.sim and not settings.params_file else {}
     return Process(
         name="agent",
         package=PACKAGE,
         executable="agent_node",
         module="uio2_ros.nodes.agent.node",
-        parameters=_given(
-            settings,
-            model="model",
-            tokenizer="tokenizer",
-            device="device",
-            compressed="compressed",
-            autostart="autostart",
-            **CLOCK,
-        ),
+        parameters={
+            **known,
+            **_given(
+                settings,
+                model="model",
+                tokenizer="tokenizer",
+                device="device",
+                compressed="compressed",
+                autostart="autostart",
+                **CLOCK,
+            ),
+        },
         remappings=(
             *_image_remappings(settings),
             *_remappings(audio=settings.audio_topic),

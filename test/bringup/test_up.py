@@ -16,6 +16,7 @@ from patience import patient
 
 from uio2_ros import bringup
 from uio2_ros.cli import up
+from uio2_ros.model.bundle import local_bundle
 from uio2_ros.sim import sample_episode
 
 REPOSITORY = Path(__file__).parents[2]
@@ -166,3 +167,44 @@ def test_banner_of_a_simulated_robot_says_what_its_episode_wants() -> None:
     settings = bringup.Settings.parse({"sim": "true", "sim_task": "stack", "sim_seed": "3"})
     wanted = sample_episode("stack", 3).instruction
     assert f'./uio2 ask "{wanted}"' in up._banner(settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "simulated"),
+    [
+        ((), True),
+        (("log_level:=warn", "sim_task:=stack"), True),
+        (("sim:=true",), True),
+        (("sim:=false",), False),
+        (("camera:=/dev/video0",), False),
+        (("image_topic:=/eye",), False),
+        (("model:=synthetic",), False),
+        (("params_file:=own.yaml",), False),
+    ],
+)
+def test_without_a_robot_it_is_the_simulated_one(words: tuple[str, ...], simulated: bool) -> None:
+    given = up._with_a_robot(bringup.split_arguments(words))
+    assert (given.get("sim") == "true") is simulated
+
+
+def test_the_simulated_robot_has_the_model_that_knows_it(tmp_path: Path) -> None:
+    def model(**given: str) -> object:
+        running = bringup.processes(bringup.Settings.parse(given))
+        return next(one for one in running if one.name == "agent").parameters.get("model")
+
+    own = tmp_path / "own.yaml"
+    own.write_text("agent: {ros__parameters: {model: some/checkpoint}}")
+    assert model(sim="true") == "uio2-nano"
+    assert model(sim="true", model="some/checkpoint") == "some/checkpoint"
+    assert model(sim="true", params_file=str(own)) is None
+    assert model() is None
+
+
+def test_banner_says_what_a_bundle_was_trained_for() -> None:
+    banner = up._banner(bringup.Settings.parse({"sim": "true"}))
+    bundle = local_bundle("uio2-nano")
+    assert bundle is not None
+    words = " ".join(banner.split())
+    assert "model uio2-nano" in words
+    assert bundle.description in words
+    assert all(task in words for task in bundle.trained_for.tasks)

@@ -9,11 +9,13 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import yaml
 
 from uio2_ros import bringup
+from uio2_ros.model.bundle import local_bundle
 from uio2_ros.processes.supervision import (
     ChildProcess,
     ProcessCommand,
@@ -23,9 +25,11 @@ from uio2_ros.processes.supervision import (
     stop_on_signals,
 )
 
+MARGIN = " " * 12
+"""Of what is said about a graph."""
 SYNTHETIC_NOTICE = (
     "synthetic: a tiny network with made-up weights. Its answers have the right form and no "
-    "meaning.\n            For real answers: ./uio2 up model:=<hub id or directory> "
+    f"meaning.\n{MARGIN}For real answers: ./uio2 up model:=<hub id or directory> "
     "tokenizer:=<file>"
 )
 
@@ -36,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         print(_help())
         return 0
     try:
-        settings = bringup.Settings.parse(bringup.split_arguments(argv))
+        settings = bringup.Settings.parse(_with_a_robot(bringup.split_arguments(argv)))
         processes = bringup.processes(settings)
         programs = [_program(process) for process in processes]
     except bringup.BringupError as error:
@@ -48,6 +52,11 @@ def main(argv: Sequence[str]) -> int:
             for process, program in zip(processes, programs, strict=True)
         ]
         return _run(commands, settings)
+
+
+def _with_a_robot(given: Mapping[str, str]) -> Mapping[str, str]:
+    """The arguments; without any that says which robot, it is the simulated one."""
+    return given if given.keys() & set(bringup.ROBOT) else {**given, "sim": "true"}
 
 
 def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
@@ -172,10 +181,17 @@ def _example(settings: bringup.Settings) -> str:
 
 
 def _model_line(settings: bringup.Settings) -> str:
-    model = settings.model
-    if "model" not in settings.given:
-        model = _of_file(settings, "agent", "model", model)
-    return SYNTHETIC_NOTICE if model.split(":")[0] == "synthetic" else model
+    """The model and, where it says so itself, what it was trained for."""
+    agent = next(one for one in bringup.processes(settings) if one.name == "agent")
+    model = str(agent.parameters.get("model") or _of_file(settings, "agent", "model", "synthetic"))
+    if model.split(":")[0] == "synthetic":
+        return SYNTHETIC_NOTICE
+    bundle = local_bundle(model)
+    if bundle is None:
+        return model
+    known = "trained for " + ", ".join(bundle.trained_for.tasks)
+    lines = [model, *wrap(bundle.description), *wrap(known)]
+    return f"\n{MARGIN}".join(lines)
 
 
 def _of_file(settings: bringup.Settings, node: str, parameter: str, default: str) -> str:

@@ -71,3 +71,11 @@ class Bundle:
 def shipped_bundles() -> tuple[str, ...]:
     """The names of the bundles inside this package."""
     return tuple(sorted(path.parent.name for path in SHIPPED_BUNDLES.glob(f"*/{BUNDLE_FILE}")))
+
+
+def local_bundle(model: str) -> Bundle | None:
+    """What a bundle of the package, or in a directory, says of itself; None for other models."""
+    shipped = model in shipped_bundles() and not Path(model).is_dir()
+    folder = SHIPPED_BUNDLES / model if shipped else Path(model).expanduser()
+    path = folder / BUNDLE_FILE
+    return Bundle.read(path) if path.is_file() else None
