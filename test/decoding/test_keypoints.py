@@ -31,6 +31,15 @@ def test_of_a_repeated_name_the_first_counts(words, boxes_text):
     assert (nose.y, nose.x) == (0.0, 1.0)
 
 
+def test_joints_that_are_named_as_missing_are_no_points(tokenizer):
+    text = (
+        "MISSING nose <extra_id_300> <extra_id_400> left eye MISSING right eye MISSING left ear "
+        "<extra_id_500> <extra_id_600> right ear"
+    )
+    points = parse_keypoints(tokenizer, tokenizer.encode(text))
+    assert [point.name for point in points] == ["left eye", "right ear"]
+
+
 def test_other_sets_of_names_can_be_read(words, boxes_text):
     (point,) = parse_keypoints(words, boxes_text(0.0, 1.0, "cup"), names=("cup",))
     assert point.name == "cup"

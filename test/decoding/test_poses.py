@@ -32,3 +32,12 @@ def test_whatever_is_likely_the_answer_is_a_pose(tokenizer: Tokenizer) -> None:
 @pytest.mark.parametrize("text", ["", "cup"])
 def test_a_text_without_places_has_no_joints(tokenizer: Tokenizer, text: str) -> None:
     assert parse_pose(tokenizer, tokenizer.encode(text), ("nose",)) == ()
+
+
+def test_what_is_named_as_missing_takes_no_joint_from_its_neighbour(tokenizer: Tokenizer) -> None:
+    text = "<extra_id_300> <extra_id_400> 3 MISSING <extra_id_500> <extra_id_600> 2"
+    found = parse_pose(tokenizer, tokenizer.encode(text), ("nose", "left eye"))
+    assert [(joint.point.name, joint.visibility) for joint in found] == [
+        ("nose", 2),
+        ("left eye", 1),
+    ]

@@ -301,6 +301,16 @@ def test_free_form_gives_text_boxes_and_points(runner, engine, observation, loca
     assert (point.name, point.x) == ("handle", pytest.approx(400 / 999 * 640, abs=0.01))
 
 
+def test_free_form_poses_have_the_joints_that_are_not_missing(
+    runner, engine, observation, locations
+):
+    missing = "MISSING left eye MISSING right eye"
+    engine.script = [f"{locations(300, 400)} nose {missing} {locations(310, 420)} left ear"]
+    answer = runner.run(Instruction("Find the visible human joints."), observation)
+    ((nose, ear),) = [found.points for found in answer.keypoints]
+    assert (nose.name, ear.name) == ("nose", "left ear")
+
+
 def test_free_form_with_a_region_shows_where_it_is(runner, engine, observation, locations):
     engine.script = ["a mug"]
     instruction = Instruction("What is at {box}?", region=Box(100, 50, 300, 200))

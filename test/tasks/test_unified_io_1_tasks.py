@@ -18,7 +18,7 @@ from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.tasks import TaskRunner
+from uio2_ros.tasks import TaskRunner, colored_segments
 from uio2_ros.tasks.registry import tasks_of
 from uio2_ros.tasks.session import Session
 from uio2_ros.tasks.settings import TaskSettings
@@ -115,6 +115,8 @@ def test_pictures(runner: TaskRunner) -> None:
     assert 0 <= depth.min() <= depth.max() <= 10
     assert runner.normals(PICTURE).pixels.shape == (240, 320, 3)
     assert runner.generate_image("a mug").pixels.shape == (256, 256, 3)
+    painted, names = colored_segments([PICTURE[..., 0] > 100], ["a mug"])
+    assert runner.image_from_segments(painted, names).pixels.shape == (256, 256, 3)
     filled = runner.inpaint(PICTURE, REGION, "a table").pixels
     outside = np.ones((240, 320), bool)
     outside[40:180, 60:200] = False

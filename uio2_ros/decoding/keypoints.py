@@ -64,8 +64,11 @@ def parse_keypoints(
 
 
 def point_of_run(run: LocationRun) -> LocatedPoint | None:
-    """The point that a run of two locations stands for, under any name; None for any other run."""
+    """The point that a run of two locations stands for, under any name; None for any other run.
+
+    Points that the model names as `MISSING name` are none.
+    """
     if len(run.places) != 2:
         return None
     y, x = run.places
-    return LocatedPoint(run.text.lower(), y.value, x.value, confidence(run.places))
+    return LocatedPoint(run.located.lower(), y.value, x.value, confidence(run.places))

@@ -45,8 +45,8 @@ def parse_pose(
     runs = [run for run in read_runs(vocabulary, written, probabilities) if len(run.places) == 2]
     found = []
     for name, run in zip(names, runs, strict=False):
-        if run.text in VISIBILITIES[1:]:
+        if run.located in VISIBILITIES[1:]:
             y, x = run.places
             point = LocatedPoint(name, y.value, x.value, confidence(run.places))
-            found.append(PosePoint(point, VISIBILITIES.index(run.text)))
+            found.append(PosePoint(point, VISIBILITIES.index(run.located)))
     return tuple(found)

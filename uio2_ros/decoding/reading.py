@@ -8,6 +8,9 @@ from math import exp, fsum, log
 
 from uio2_ros.decoding.vocabulary import Vocabulary
 
+MISSING = "MISSING"
+"""What a model was trained to write in place of the location of something that is not seen."""
+
 
 @dataclass(frozen=True)
 class LocationToken:
@@ -24,6 +27,11 @@ class LocationRun:
 
     places: tuple[LocationToken, ...]
     text: str
+
+    @property
+    def located(self) -> str:
+        """The text about these places: what follows `MISSING` is about something without any."""
+        return self.text.partition(MISSING)[0].strip()
 
 
 def read_runs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from uio2_ros.decoding.colored_segments import colored_segments
 from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
@@ -51,6 +52,7 @@ __all__ = [
     "TaskSettings",
     "Use",
     "action_space_folder",
+    "colored_segments",
     "describe_tasks",
     "load_action_spaces",
     "parse_failed",
