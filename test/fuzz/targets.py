@@ -544,7 +544,7 @@ def _tokenizers() -> list[bytes]:
 
 
 def _tokenizer(path: Path) -> Any:
-    from uio2_ros.processing.tokenizer import Tokenizer
+    from uio2_ros.processing.unified_io_2.tokenizer import Tokenizer
 
     return Tokenizer(path)
 

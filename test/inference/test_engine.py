@@ -21,7 +21,7 @@ from uio2_ros.model.families.unified_io_2.layers import Attention
 from uio2_ros.model.families.unified_io_2.vocabulary import LLAMA_PIECES
 from uio2_ros.model.skeleton import without_weights
 from uio2_ros.processing import Example, Tokenizer
-from uio2_ros.processing.wire_format import WireField, parse, serialize
+from uio2_ros.processing.unified_io_2.wire_format import WireField, parse, serialize
 from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 END = 1

@@ -15,14 +15,14 @@ from torch import Tensor
 from uio2_ros.inference import (
     AUDIO_SAMPLING,
     IMAGE_SAMPLING,
-    NEGATIVE_PROMPTS,
     Engine,
     Generation,
     Sampling,
 )
-from uio2_ros.inference.defaults import DEFAULTS
+from uio2_ros.inference.families.unified_io_2 import UnifiedIO2
 from uio2_ros.inference.vocoder import HiFiGAN
 from uio2_ros.model import ModelConfig, UnifiedIO
+from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.processing import Example, Processor
 
 PIXELS, CODES = 64, 64  # pictures of 64 x 64 pixels have 8 x 8 codes
@@ -133,7 +133,7 @@ def test_by_default_pictures_are_guided_away_from_a_random_picture(
     seeded = dataclasses.replace(IMAGE_SAMPLING, seed=1)
     negative = engine.processor("An image of a random picture.", target="image")
     explicit = engine.generate([mug], "image", seeded, negative=[negative])
-    monkeypatch.setitem(DEFAULTS["unified_io_2"].sampling, "image", seeded)
+    monkeypatch.setitem(UnifiedIO2.defaults.sampling, "image", seeded)
     assert tokens(engine.generate([mug], "image")) == tokens(explicit)
     unguided = dataclasses.replace(seeded, guidance_scale=None)
     assert tokens(engine.generate([mug], "image", unguided)) != tokens(explicit)

@@ -16,11 +16,11 @@ from uio2_ros.inference import vocoder
 from uio2_ros.inference.vocoder import GriffinLim, HiFiGAN, HiFiGANConfig, fuse_weight_norm
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing.audio import cut_segments, mel_spectrogram, read_sound, segment_target
-from uio2_ros.processing.config import ProcessingConfig
+from uio2_ros.processing.unified_io_2.config import processing_config
 from uio2_ros.robot.errors import CheckpointError, InvalidInputError
 
 SPEECH = Path(vocoder.__file__).parents[1] / "assets" / "demo.wav"
-SETTINGS = ProcessingConfig.from_model_config(ModelConfig.load("tiny")).audio
+SETTINGS = processing_config(ModelConfig.load("tiny")).audio
 CONFIG = HiFiGANConfig(channels=16)
 Tensors = dict[str, Tensor]
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from uio2_ros.inference.defaults import PLAIN
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
 from uio2_ros.inference.family import LoadOptions
 from uio2_ros.model.checkpoint import CheckpointFiles
@@ -118,6 +119,8 @@ class PromptEncoder:
 
 
 class ToyFamily:
+    defaults = PLAIN
+
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "loudness" in config
 

@@ -16,6 +16,7 @@ import sentencepiece
 import uio2_ros
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import ProcessingConfig, Processor, Tokenizer
+from uio2_ros.processing.unified_io_2.config import processing_config
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHIPPED_TOKENIZER = Path(uio2_ros.__file__).parent / "assets" / "synthetic_tokenizer.model"
@@ -45,7 +46,7 @@ def model_config() -> ModelConfig:
 
 @pytest.fixture(scope="session")
 def settings(model_config: ModelConfig) -> ProcessingConfig:
-    return ProcessingConfig.from_model_config(model_config)
+    return processing_config(model_config)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent import futures
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from action_msgs.msg import GoalStatus
@@ -230,12 +229,7 @@ class AgentClient(AgentMethods):
     def __enter__(self) -> AgentClient:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _expect_agent(self) -> None:

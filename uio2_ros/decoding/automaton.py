@@ -36,6 +36,22 @@ class Grammar(Hashable, Protocol):
     def advance(self, state: Hashable, token: int) -> Hashable: ...
 
 
+class NarrowedGrammar:
+    """The beginning of a `Grammar` around another, of whose texts it allows some."""
+
+    def __init__(self, inner: Grammar) -> None:
+        self.inner = inner
+
+    @property
+    def symbols(self) -> Symbols:
+        return self.inner.symbols
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest text, its end token included."""
+        return self.inner.longest
+
+
 @dataclass(frozen=True, eq=False)
 class _Node:
     """A place in a pattern: what may come next and where that leads. Equal only to itself."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uio2_ros.decoding.automaton import Grammar
+from uio2_ros.decoding.automaton import NarrowedGrammar
 from uio2_ros.decoding.boxes import CORNERS
-from uio2_ros.decoding.vocabulary import Mask, Symbols
+from uio2_ros.decoding.vocabulary import Mask
 
 FIRST_CORNER = CORNERS // 2  # the coordinates y1 x1, which y2 x2 must exceed
 
@@ -25,23 +25,11 @@ class _Corners:
     box: tuple[int, ...] = ()
 
 
-class OrderedCorners:
+class OrderedCorners(NarrowedGrammar):
     """A `Grammar` around another whose locations come four in a row as y1 x1 y2 x2.
 
     Adds that y2 > y1 and x2 > x1 by one location at least. States are made per box and not kept.
     """
-
-    def __init__(self, inner: Grammar) -> None:
-        self.inner = inner
-
-    @property
-    def symbols(self) -> Symbols:
-        return self.inner.symbols
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest text, its end token included."""
-        return self.inner.longest
 
     def initial(self) -> _Corners:
         """The state before the first token."""

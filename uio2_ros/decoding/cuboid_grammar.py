@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uio2_ros.decoding.automaton import Automaton, Grammar, repeat, sequence
+from uio2_ros.decoding.automaton import Automaton, Grammar, NarrowedGrammar, repeat, sequence
 from uio2_ros.decoding.cuboids import CUBOID_TOKENS, DEPTH_TOKEN, ROTATION_TOKENS, CuboidCodec
 from uio2_ros.decoding.grammars import label_pattern, places_pattern
 from uio2_ros.decoding.reading import confidence, read_runs
@@ -79,7 +79,7 @@ class _Form:
     rotation: tuple[int, ...] = ()
 
 
-class CuboidForm:
+class CuboidForm(NarrowedGrammar):
     """A `Grammar` around another whose locations come twelve in a row, as 3D boxes.
 
     Adds that a box lies before the camera and that its rotation is one: locations that would put
@@ -87,19 +87,10 @@ class CuboidForm:
     """
 
     def __init__(self, inner: Grammar, codec: CuboidCodec) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.codec = codec
         self._ahead = codec.describes_a_depth(inner.symbols.vocabulary)
         self._numbers = codec.rotation_numbers(inner.symbols.vocabulary)
-
-    @property
-    def symbols(self) -> Symbols:
-        return self.inner.symbols
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest text, its end token included."""
-        return self.inner.longest
 
     def initial(self) -> _Form:
         """The state before the first token."""

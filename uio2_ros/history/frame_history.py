@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -148,12 +147,7 @@ class FrameSnapshot:
     def __enter__(self) -> FrameSnapshot:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

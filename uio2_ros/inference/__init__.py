@@ -4,7 +4,6 @@ from uio2_ros.inference.defaults import (
     AUDIO_SAMPLING,
     DENSE_SAMPLING,
     IMAGE_SAMPLING,
-    NEGATIVE_PROMPTS,
     SEGMENTATION_SAMPLING,
     TEXT_SAMPLING,
 )
@@ -16,7 +15,6 @@ __all__ = [
     "AUDIO_SAMPLING",
     "DENSE_SAMPLING",
     "IMAGE_SAMPLING",
-    "NEGATIVE_PROMPTS",
     "SEGMENTATION_SAMPLING",
     "TEXT_SAMPLING",
     "Engine",

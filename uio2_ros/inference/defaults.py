@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uio2_ros.inference.sampling import Sampling
-from uio2_ros.model.families.unified_io_2 import prompts
 
 TEXT_SAMPLING = Sampling()
 IMAGE_SAMPLING = Sampling(top_p=0.9, guidance_scale=10.0)
@@ -14,8 +13,6 @@ AUDIO_SAMPLING = Sampling(top_p=0.9)
 DENSE_SAMPLING = Sampling(top_p=0.9, temperature=0.9)
 """Depth maps and surface normals."""
 SEGMENTATION_SAMPLING = Sampling(top_p=0.95, temperature=0.9)
-NEGATIVE_PROMPTS = prompts.NEGATIVE_PROMPTS
-"""What guidance moves away from."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +27,4 @@ class Defaults:
 PLAIN = Defaults(
     {"text": Sampling(), "image": Sampling(top_p=0.9), "audio": Sampling(top_p=0.9)}, {}
 )
-DEFAULTS = {
-    "unified_io_2": Defaults(
-        {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING},
-        NEGATIVE_PROMPTS,
-    )
-}
-"""By the names of the families; others have the plain ones."""
+"""Of families that say nothing else."""

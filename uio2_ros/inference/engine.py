@@ -15,7 +15,6 @@ import numpy.typing as npt
 import torch
 
 from uio2_ros.inference.beam_search import search_beams
-from uio2_ros.inference.defaults import DEFAULTS, PLAIN
 from uio2_ros.inference.devices import Device, resolve_device, resolve_dtype
 from uio2_ros.inference.families import DEFAULT_FAMILY, family, family_of
 from uio2_ros.inference.family import (
@@ -206,9 +205,9 @@ class Engine:
 
         modality: "text", "image" or "audio", which the prompts must ask for. Pictures and sounds
             have exactly as many tokens as the model's grid.
-        sampling: None is the modality's of `inference.defaults`. For pictures that includes
-            guidance away from `NEGATIVE_PROMPTS`, unless `negative` is given; depth maps, normals
-            and masks have settings of their own there, without guidance.
+        sampling: None is the modality's of its family's `defaults`. For pictures that includes
+            guidance away from its negative prompt, unless `negative` is given; depth maps,
+            normals and masks have settings of their own in `inference.defaults`, without guidance.
         negative: examples to move away from, one per example or one for all, with
             `sampling.guidance_scale`; their rows come after the others in logits processors.
         stop: asked for every unfinished text after every token whether it is done.
@@ -223,7 +222,7 @@ class Engine:
         longest = self.target_length(modality)
         if stop is not None and modality != "text":
             raise ValueError(f"stop ends texts only: a whole {modality} has {longest} tokens")
-        defaults = DEFAULTS.get(self.model.family, PLAIN)
+        defaults = family(self.model.family).defaults
         inputs = resolve(
             self.processor, defaults, examples, modality, sampling, negative, samples, longest
         )

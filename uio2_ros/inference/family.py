@@ -19,12 +19,13 @@ import torch
 from torch import Tensor
 
 from uio2_ros.decoding.vocabulary import Vocabulary
+from uio2_ros.inference.defaults import Defaults
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.example import Example, Floats
 from uio2_ros.model.quantization import check_quantization
+from uio2_ros.processing.audio import Samples
 from uio2_ros.processing.config import PictureSettings
-from uio2_ros.processing.image import Pixels
-from uio2_ros.processing.processor import Samples, Source
+from uio2_ros.processing.image import Pixels, Source
 
 
 class TextTokenizer(Vocabulary, Protocol):
@@ -190,6 +191,8 @@ class LoadOptions:
 
 class Family(Protocol):
     """Makes the parts of an engine."""
+
+    defaults: Defaults
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         """Whether a `config.json` without the name of a family is one of this."""

@@ -4,8 +4,7 @@ from uio2_ros.model.example import Batch, Example, PatchBatch, PatchInput
 from uio2_ros.processing.batch import collate
 from uio2_ros.processing.config import ProcessingConfig
 from uio2_ros.processing.geometry import ImageInfo
-from uio2_ros.processing.processor import Processor
-from uio2_ros.processing.tokenizer import Tokenizer
+from uio2_ros.processing.unified_io_2 import Processor, Tokenizer
 
 __all__ = [
     "Batch",

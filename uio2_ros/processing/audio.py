@@ -16,9 +16,11 @@ from uio2_ros.processing.config import SpectrogramSettings
 from uio2_ros.processing.patches import to_patches
 from uio2_ros.robot.errors import InvalidInputError
 
+Samples = npt.NDArray[np.floating]  # (n,) mono in [-1, 1], or mel segments (N, mels, frames)
+
 
 def read_sound(
-    source: npt.NDArray[np.floating] | str | os.PathLike[str],
+    source: Samples | str | os.PathLike[str],
     rate_hz: int | None,
     settings: SpectrogramSettings,
     name: str = "audio",

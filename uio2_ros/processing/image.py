@@ -20,6 +20,8 @@ from uio2_ros.robot.errors import InvalidInputError
 
 _T = TypeVar("_T", bound=np.generic)
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Source = str | os.PathLike[str]
+"""A file."""
 
 ASPECT_TOLERANCE = 0.02
 """How far the aspect ratios of an input picture and a target of another resolution may differ."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from types import TracebackType
 from typing import Protocol, TypeAlias, TypeVar
 
 from uio2_ros.history.memory import PixelMemory
@@ -92,10 +91,5 @@ class Answerer(Protocol):
     def __enter__(self: A) -> A:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -18,9 +18,9 @@ from uio2_ros.inference.defaults import (
     AUDIO_SAMPLING,
     DENSE_SAMPLING,
     IMAGE_SAMPLING,
-    NEGATIVE_PROMPTS,
     SEGMENTATION_SAMPLING,
 )
+from uio2_ros.inference.families import family
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.model.example import Example
 from uio2_ros.robot.answer import Stage
@@ -157,7 +157,9 @@ def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
     """What guided pictures move away from."""
     if sampling.guidance_scale is None:
         return None
-    return [engine.processor(NEGATIVE_PROMPTS["image"], target="image")]
+    return [
+        engine.processor(family(engine.family).defaults.negative_prompts["image"], target="image")
+    ]
 
 
 def _reply(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from uio2_ros.model.example import Bools, Example, Floats, Ints, PatchInput
 from uio2_ros.processing import Processor
-from uio2_ros.processing.tokenizer import Tokenizer
+from uio2_ros.processing.unified_io_2.tokenizer import Tokenizer
 from uio2_ros.robot.observation import Observation
 
 SENTINELS = 200

@@ -74,7 +74,7 @@ def tokenizer(path: str) -> Answer:
     from pathlib import Path
 
     import uio2_ros
-    from uio2_ros.processing.tokenizer import Tokenizer
+    from uio2_ros.processing.unified_io_2.tokenizer import Tokenizer
 
     shipped = Path(uio2_ros.__path__[0]) / "assets" / "synthetic_tokenizer.model"
     return {"vocab_size": Tokenizer(path or shipped).vocab_size}

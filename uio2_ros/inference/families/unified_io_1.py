@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from uio2_ros.inference.defaults import PLAIN
 from uio2_ros.inference.families.one_picture_encoder import OnePictureEncoder
 from uio2_ros.inference.family import LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
@@ -20,6 +21,8 @@ from uio2_ros.robot.errors import TokenizerError
 
 class UnifiedIO1Family:
     """See `inference.family.Family`."""
+
+    defaults = PLAIN
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "model" in config and "vqgan" in config

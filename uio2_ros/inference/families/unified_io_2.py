@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
+from uio2_ros.inference.defaults import AUDIO_SAMPLING, IMAGE_SAMPLING, TEXT_SAMPLING, Defaults
 from uio2_ros.inference.families.history_caching_encoder import HistoryCachingEncoder
 from uio2_ros.inference.family import LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
+from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.model.families.unified_io_2.vocabulary import LLAMA_PIECES
 from uio2_ros.model.families.unified_io_2.weights import ConfigSource
@@ -20,6 +22,11 @@ from uio2_ros.robot.errors import TokenizerError
 
 class UnifiedIO2:
     """See `inference.family.Family`."""
+
+    defaults = Defaults(
+        {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING},
+        NEGATIVE_PROMPTS,
+    )
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "t5_config" in config and "image_history_cfg" in config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,14 +12,13 @@ from uio2_ros.model.example import Example, Ints, PatchInput
 from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config
 from uio2_ros.processing.config import PictureSettings
 from uio2_ros.processing.geometry import ImageInfo, checked_region
-from uio2_ros.processing.image import read_picture
+from uio2_ros.processing.image import Source, read_picture
 from uio2_ros.processing.unified_io_1 import pictures
 from uio2_ros.processing.unified_io_1.pictures import Floats, Pixels
 from uio2_ros.processing.unified_io_1.tokenizer import T5Tokenizer
 from uio2_ros.robot.errors import InvalidInputError
 
 BOX = "{box}"
-Source = str | os.PathLike[str]
 TARGETS = ("text", "image")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,15 +14,13 @@ from uio2_ros.model.families.unified_io_2.prompts import BOX, PREFIXES
 from uio2_ros.processing import audio as sound
 from uio2_ros.processing import image as picture
 from uio2_ros.processing import video as moving
+from uio2_ros.processing.audio import Samples
 from uio2_ros.processing.batch import collate
-from uio2_ros.processing.config import ProcessingConfig
 from uio2_ros.processing.geometry import ImageInfo, checked_region, to_canvas, to_pixels
-from uio2_ros.processing.image import Pixels
-from uio2_ros.processing.tokenizer import Tokenizer
+from uio2_ros.processing.image import Pixels, Source
+from uio2_ros.processing.unified_io_2.config import processing_config
+from uio2_ros.processing.unified_io_2.tokenizer import Tokenizer
 from uio2_ros.robot.errors import InvalidInputError, TokenizerError
-
-Source = str | os.PathLike[str]
-Samples = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Processor:
                 f"gives {tokenizer.vocabulary}; the model was made for {config.vocabulary}: give "
                 "its own tokenizer"
             )
-        self.config = ProcessingConfig.from_model_config(config)
+        self.config = processing_config(config)
         self.tokenizer = tokenizer
         self.reads = config.input_modalities
         self._rng = rng or np.random.default_rng()
@@ -98,10 +95,7 @@ class Processor:
 
         Raises InvalidInputError for input that is not what it claims to be.
         """
-        targets = {"text": text_target, "image": image_target, "audio": audio_target}
-        target = _checked_target(
-            target, [name for name, given in targets.items() if given is not None]
-        )
+        target = _checked_target(target, text=text_target, image=image_target, audio=audio_target)
         if video is not None:
             seen, heard = self._watch(video, image, image_history, audio, video_frame, video_sound)
         else:
@@ -341,8 +335,9 @@ def _check_text(text: str) -> None:
         raise InvalidInputError(f"text is no Unicode: {error}") from error
 
 
-def _checked_target(target: str | None, given: list[str]) -> str:
+def _checked_target(target: str | None, **targets: object) -> str:
     """The modality to generate: as asked, else that of the only target, else text."""
+    given = [name for name, value in targets.items() if value is not None]
     if target is None:
         if len(given) > 1:
             raise InvalidInputError(

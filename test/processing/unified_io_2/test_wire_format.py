@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.processing.wire_format import WireField, parse, serialize
+from uio2_ros.processing.unified_io_2.wire_format import WireField, parse, serialize
 
 numbers = st.integers(1, 2**29 - 1)
 fields = st.one_of(

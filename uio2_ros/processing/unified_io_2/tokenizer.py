@@ -22,7 +22,12 @@ from uio2_ros.model.families.unified_io_2.vocabulary import (
     UNKNOWN_ID,
     VocabularyConfig,
 )
-from uio2_ros.processing.wire_format import LENGTH_DELIMITED, WireField, parse, serialize
+from uio2_ros.processing.unified_io_2.wire_format import (
+    LENGTH_DELIMITED,
+    WireField,
+    parse,
+    serialize,
+)
 from uio2_ros.robot.errors import TokenizerError
 
 # sentencepiece_model.proto: ModelProto, its SentencePiece and its TrainerSpec
