@@ -33,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
     """0: done; 1: the model cannot be loaded or a worker died; 2: wrong arguments; 130: Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.what == "calibrate":
+            return _calibrate(arguments.run, arguments.bundle)
         return _evaluate(arguments, argv)
     except ModuleNotFoundError as missing:
         print(f"uio2 eval: {missing}; pip install 'uio2_ros[sim,video]'", file=sys.stderr)
@@ -58,6 +60,32 @@ def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
     finally:
         folder.close()
     return code
+
+
+def _calibrate(run: Path, folder: Path) -> int:
+    """Writes what the scores of a run's boxes were worth into a bundle."""
+    from dataclasses import replace
+
+    from uio2_ros.evaluation.calibration import calibration_error, fitted
+    from uio2_ros.evaluation.records import PerceptionRecord
+    from uio2_ros.evaluation.run_folder import RunFolderError, read_results, records_of
+    from uio2_ros.evaluation.summary import confidences
+    from uio2_ros.model.bundle import BUNDLE_FILE, Bundle
+
+    try:
+        bundle = Bundle.read(folder / BUNDLE_FILE)
+        found = [one for one in records_of(read_results(run)) if isinstance(one, PerceptionRecord)]
+        tasks = dict.fromkeys(one.task for one in found if one.confidences)
+        known = dict(bundle.calibration)
+        for task in tasks:
+            shown = confidences(one for one in found if one.task == task)
+            known[task] = fitted(shown)
+            print(f"{task}: {len(shown)} boxes, error {calibration_error(shown).mean:.3f} before")
+    except (ValueError, RunFolderError, CheckpointError) as error:
+        print(f"uio2 eval: {error}", file=sys.stderr)
+        return EXIT_WRONG
+    replace(bundle, calibration=known).save(folder / BUNDLE_FILE)
+    return EXIT_DONE
 
 
 def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> int:
@@ -253,6 +281,15 @@ def _parser() -> argparse.ArgumentParser:
     ways = sim.add_mutually_exclusive_group()
     ways.add_argument("--in-process", action="store_true", help="without ROS; the default")
     ways.add_argument("--ros", action="store_true", help="a real agent over real topics")
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="make the scores of boxes the rate at which they are right",
+        description="Fits the scores of boxes to what was right in a run of the bundle before it "
+        "was calibrated, and writes that into the bundle. Use scenes that the scores which are "
+        "reported do not come from: --split train with new seeds.",
+    )
+    calibrate.add_argument("run", type=Path, help="folder of the run, or its results.json")
+    calibrate.add_argument("bundle", type=Path, help="folder of the bundle")
     return parser
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.data.simulated_tasks import perceived
+from uio2_ros.data.simulated_tasks import absent_label, perceived
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.scores import (
@@ -30,6 +30,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import Split, World, sample_episode
+from uio2_ros.sim.questions import false_premises
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
 
 POINTS_ASKED = 2  # of each scene
@@ -44,7 +45,7 @@ class Look:
     """One question about a scene: what is asked of which task of the agent, and the truth."""
 
     task: str
-    """As in the results: "points" asks refexp."""
+    """As in the results: "points" asks refexp, "absent" localize and vqa."""
     scene: str
     instruction: Instruction
     observation: Observation
@@ -75,8 +76,14 @@ class Look:
                 error=answer.error_msg,
             )
         scores = SCORERS[self.task](answer, self.truth)
-        said = answer.text[:MOST_SAID]
-        return PerceptionRecord(self.task, self.scene, self.asked, scores, said)
+        return PerceptionRecord(
+            self.task,
+            self.scene,
+            self.asked,
+            scores,
+            answer.text[:MOST_SAID],
+            confidences=_confidences(answer, self.truth) if self.task in BOXED else (),
+        )
 
 
 def scene_names(settings: RunSettings) -> list[tuple[str, int]]:
@@ -110,7 +117,19 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
             Look("points", name, instruction, seen, answer)
             for instruction, answer in _points(truth, rng)
         ]
+    if "absent" in settings.perception_tasks:
+        looks += [
+            Look("absent", name, instruction, seen, answer)
+            for instruction, answer in _absent(truth, rng)
+        ]
     return tuple(looks)
+
+
+def _absent(truth: SceneTruth, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:
+    """Questions that suppose what is not there, and a search for it."""
+    for asked in false_premises(truth, rng):
+        yield Instruction(asked.text, "vqa"), Answer(text=asked.answer)
+    yield Instruction(absent_label(truth, rng), "localize"), Answer()
 
 
 def _points(truth: SceneTruth, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:
@@ -139,6 +158,21 @@ def _region(answer: Answer, truth: Answer) -> Scores:
         return {"IoU": 0.0, "IoU > 0.5": 0.0}
     overlap = box_overlap(answer.detections[0].box, truth.detections[0].box)
     return {"IoU": overlap, "IoU > 0.5": float(overlap > 0.5)}
+
+
+def _refused(answer: Answer, truth: Answer) -> Scores:
+    """Whether it says that there is none, or finds none."""
+    refused = same_answer(answer.text, truth.text) if truth.text else not answer.detections
+    return {"refused": float(refused)}
+
+
+def _confidences(answer: Answer, truth: Answer) -> tuple[tuple[float, bool], ...]:
+    """Of each box; that of a region may be called anything."""
+    found = answer.detections
+    if len(truth.detections) == 1 == len(found):
+        found = (replace(found[0], label=truth.detections[0].label),)
+    right = detection_score(found, truth.detections).right
+    return tuple((one.score, each) for one, each in zip(found, right, strict=True))
 
 
 def _words(answer: Answer, truth: Answer) -> Scores:
@@ -235,6 +269,7 @@ SCORERS: Mapping[str, Callable[[Answer, Answer], Scores]] = {
     "categorize": _words,
     "cuboids": _cuboids,
     "points": _point,
+    "absent": _refused,
     "segment": _mask,
     "depth": _depth,
     "normals": _normals,
@@ -247,10 +282,13 @@ WORST: Mapping[str, Scores] = {
     "categorize": {"accuracy": 0.0},
     "cuboids": {"recall": 0.0, "precision": 0.0},
     "points": {"found": 0.0},
+    "absent": {"refused": 0.0},
     "segment": {"IoU": 0.0},
     "depth": {"covered": 0.0},
     "normals": {"covered": 0.0},
 }
 """What an answer that failed scores: rates are 0, errors have no value."""
+BOXED = ("refexp", "localize", "detect")
+"""Tasks whose answers are boxes with a probability each."""
 LESS_IS_BETTER = ("error", "angle")
 """Words in the names of such scores."""

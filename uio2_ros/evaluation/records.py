@@ -58,7 +58,10 @@ class EpisodeRecord:
 
 @dataclass(frozen=True)
 class PerceptionRecord:
-    """One question about a scene: what was asked, and scores by name. Failed ones have a code."""
+    """One question about a scene: what was asked, and scores by name. Failed ones have a code.
+
+    confidences: of each box that was found, the probability shown, and whether it was right.
+    """
 
     task: str
     scene: str
@@ -67,6 +70,7 @@ class PerceptionRecord:
     said: str = ""
     error_code: int = 0
     error: str = ""
+    confidences: tuple[tuple[float, bool], ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -18,7 +18,16 @@ from uio2_ros.tasks.settings import TaskSettings
 POLICIES = ("model", "oracle", "random")
 TABLE_TASKS = ("plan", "next_action")
 MODES = ("in-process", "ros")
-PERCEPTION_TASKS = ("refexp", "localize", "detect", "vqa", "categorize", "cuboids", "points")
+PERCEPTION_TASKS = (
+    "refexp",
+    "localize",
+    "detect",
+    "vqa",
+    "categorize",
+    "cuboids",
+    "points",
+    "absent",
+)
 PICTURE_TASKS = ("segment", "depth", "normals")
 """Answered with 1024 tokens each, and so left out unless they are asked for."""
 

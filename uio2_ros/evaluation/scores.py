@@ -103,6 +103,8 @@ class DetectionScore:
     recall: float
     overlap: float
     """Mean intersection over union of the true boxes, 0 for those not found."""
+    right: tuple[bool, ...]
+    """Of each found box, whether it is one of the true ones."""
 
 
 def detection_score(
@@ -114,11 +116,15 @@ def detection_score(
     """
     matched = pairs(found, truth, _detection_likeness)
     overlaps = [box_overlap(found[a].box, truth[b].box) for a, b in matched]
-    right = sum(overlap >= least_overlap for overlap in overlaps)
+    matches = {
+        a for (a, _), overlap in zip(matched, overlaps, strict=True) if overlap >= least_overlap
+    }
+    right = len(matches)
     return DetectionScore(
         precision=right / len(found) if found else float(not truth),
         recall=right / len(truth) if truth else 1.0,
         overlap=sum(overlaps) / len(truth) if truth else float(not found),
+        right=tuple(number in matches for number in range(len(found))),
     )
 
 

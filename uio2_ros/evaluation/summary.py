@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from uio2_ros.evaluation.calibration import Confidence, calibration_error
 from uio2_ros.evaluation.records import EpisodeRecord, PerceptionRecord, Record, same
 from uio2_ros.evaluation.run_settings import PERCEPTION_TASKS, PICTURE_TASKS, POLICIES
 from uio2_ros.evaluation.scores import Estimate, mean, rate
 
+CALIBRATION = "calibration error"
 ALL = "all"
 """Stands for all tasks together."""
 
@@ -82,7 +84,15 @@ def understandings(records: Sequence[PerceptionRecord]) -> list[Understanding]:
         for score in dict.fromkeys(name for record in mine for name in record.scores):
             values = [record.scores[score] for record in mine if score in record.scores]
             found.append(Understanding(task, score, _estimate(values), errors))
+        shown = confidences(mine)
+        if shown:
+            found.append(Understanding(task, CALIBRATION, calibration_error(shown), errors))
     return found
+
+
+def confidences(records: Iterable[PerceptionRecord]) -> list[Confidence]:
+    """What was shown with every box, and whether it was right."""
+    return [Confidence(*each) for record in records for each in record.confidences]
 
 
 def _estimate(values: Sequence[float]) -> Estimate:

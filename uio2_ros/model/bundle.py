@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from uio2_ros.robot.errors import CheckpointError
 from uio2_ros.robot.records import plain, structured
@@ -38,6 +40,20 @@ class TrainedFor:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What the scores of a task's boxes are worth: 1 / (1 + exp(-(slope ln(score) + offset)))."""
+
+    LEAST: ClassVar[float] = 1e-12
+
+    slope: float
+    offset: float
+
+    def probability(self, score: float) -> float:
+        """That what has this score is right."""
+        return 1 / (1 + math.exp(-(self.slope * math.log(max(score, self.LEAST)) + self.offset)))
+
+
+@dataclass(frozen=True)
 class Bundle:
     """What `bundle.json` says about the model beside it."""
 
@@ -50,6 +66,8 @@ class Bundle:
     """The SentencePiece file in the bundle."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """What it reached, by the name of what was measured."""
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    """By task; scores of other tasks are those of the tokens."""
 
     def __post_init__(self) -> None:
         if Path(self.tokenizer).name != self.tokenizer:

@@ -134,12 +134,21 @@ class TaskRunner(RunnerMethods):
             assert running.error is not None, "a finished task has an answer or an error"
             answer = _failure(running.task, running.error)
         return replace(
-            answer,
+            self._calibrated(answer, running.task.name),
             task=running.task.name,
             timings=replace(running.timings, total=perf_counter() - started),
             model=self.engine.name,
             synthetic_weights=self.engine.synthetic_weights,
         )
+
+    def _calibrated(self, answer: Answer, task: str) -> Answer:
+        """Boxes with the probability that they are right, where the bundle knows it."""
+        bundle = self.engine.bundle
+        known = None if bundle is None else bundle.calibration.get(task)
+        if known is None:
+            return answer
+        boxes = (replace(one, score=known.probability(one.score)) for one in answer.detections)
+        return replace(answer, detections=tuple(boxes))
 
     def precompute(self, frame: Frame) -> None:
         """Encode a history frame before an instruction needs it."""

@@ -1,0 +1,81 @@
+"""Whether a shown probability is the rate at which it is right, and how to make it so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.stats import bootstrap
+
+from uio2_ros.evaluation.scores import CONFIDENCE, RESAMPLES, Estimate
+from uio2_ros.model.bundle import Calibration
+
+BINS = 10
+LEAST_TO_FIT = 50
+_PRIOR = 1e-3
+"""Weight of the squared parameters: finite where all answers are right."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Confidence(NamedTuple):
+    """A probability that was shown with something found, and whether it was right."""
+
+    shown: float
+    right: bool
+
+
+def calibration_error(found: Sequence[Confidence], seed: int = 0) -> Estimate:
+    """Expected calibration error with its bootstrap interval; NaN of nothing.
+
+    Over ten bins of equal count, the mean distance of the mean probability from the rate that was
+    right (arXiv 1909.10155).
+    """
+    if not found:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    shown, right = _arrays(found)
+    middle = _error(shown, right)
+    if len(found) == 1:
+        return Estimate(middle, middle, middle, 1)
+    interval = bootstrap(
+        (shown, right),
+        _error,
+        paired=True,
+        vectorized=False,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(middle, float(interval.low), float(interval.high), len(found))
+
+
+def fitted(found: Sequence[Confidence]) -> Calibration:
+    """Platt's scaling of the logarithm of a score. ValueError for too few."""
+    if len(found) < LEAST_TO_FIT:
+        raise ValueError(f"{len(found)} are too few to calibrate with; {LEAST_TO_FIT} are needed")
+    shown, right = _arrays(found)
+    logs = np.log(np.maximum(shown, Calibration.LEAST))
+
+    def loss(parameters: Floats) -> float:
+        logits = parameters[0] * logs + parameters[1]
+        losses = np.logaddexp(0, logits) - right * logits
+        return float(losses.mean() + _PRIOR * np.square(parameters).mean())
+
+    slope, offset = minimize(loss, np.array([1.0, 0.0])).x.tolist()
+    return Calibration(slope, offset)
+
+
+def _arrays(found: Sequence[Confidence]) -> tuple[Floats, Floats]:
+    columns = np.array(found, np.float64)
+    return columns[:, 0], columns[:, 1]
+
+
+def _error(shown: Floats, right: Floats) -> float:
+    order = np.argsort(shown, kind="stable")
+    bins = np.array_split(order, min(BINS, len(order)))
+    apart = [len(one) * abs(shown[one].mean() - right[one].mean()) for one in bins]
+    return float(sum(apart) / len(order))
