@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
+from rclpy.node import Node
+from std_msgs.msg import Empty
+
 YOUNG_S = 10.0
 """Discovery takes a second, on a busy machine several: who meets a twin so soon came second."""
 
@@ -63,3 +66,14 @@ class NameWatch:
     def _oldest(self) -> str:
         announced = (topic for topic in self._topics() if topic.startswith(self._prefix))
         return min(announced, default=self.announcement)
+
+
+def watch_name(node: Node) -> NameWatch:
+    """The watch of a node's own name; what it announces is in the graph from now on."""
+    watch = NameWatch(
+        node.get_fully_qualified_name(),
+        node.get_node_names_and_namespaces,
+        lambda: (topic for topic, _ in node.get_topic_names_and_types()),
+    )
+    node.create_publisher(Empty, watch.announcement, 1)
+    return watch

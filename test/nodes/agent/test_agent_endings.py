@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import rclpy
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
@@ -51,6 +52,22 @@ def test_shut_down_agent_says_so(start_agent: Callable[..., AgentProcess], robot
     request = ChangeState.Request(transition=shutdown)
     assert robot.call(ChangeState, "/agent/change_state", request).success
     expect_not_ready(robot, "was shut down; start it anew")
+
+
+def test_agent_tells_of_another_of_its_name(
+    start_agent: Callable[..., AgentProcess], robot: Robot
+) -> None:
+    agent = start_agent(autostart=False)
+    robot.listen("/diagnostics", DiagnosticArray)
+    twin = rclpy.create_node("agent", context=robot.node.context)
+    try:
+        agent.wait_until_logged("another agent of this name")
+        robot.heard(
+            "/diagnostics",
+            lambda report: any(status.name == "agent: name" for status in report.status),
+        )
+    finally:
+        twin.destroy_node()
 
 
 def test_reports_come_while_simulated_time_stands(

@@ -53,6 +53,8 @@ from uio2_ros.nodes.agent.state_messages import (
 )
 from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
 from uio2_ros.nodes.deferred import result_of
+from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
@@ -79,6 +81,12 @@ SHUTTING_DOWN = "the agent is shutting down"
 
 
 TransitionCallback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
+
+
+TWIN = (
+    "another agent of this name is in the graph, and both answer what is asked: end one of them, "
+    "or start it in a namespace of its own; one that was killed is forgotten within 20 s"
+)
 
 
 def _logs_faults(transition: TransitionCallback) -> TransitionCallback:
@@ -118,6 +126,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._failure = ""
         """Why the last transition failed."""
         self._encoded_key: int | None = None
+        self._name_watch = watch_name(self)
+        self._standing = Standing.ALONE
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
         self._instructions = Instructions(self, self._ready, self._answers)
         answer_change_state(self, self._change_state)
@@ -407,6 +417,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         return response
 
     def _follow(self) -> None:
+        before, self._standing = self._standing, self._name_watch.look()
+        if before is Standing.ALONE and self._standing is not before:
+            self.get_logger().warning(TWIN)
         if self._observations is not None and self._active:
             self._observations.follow()
 
@@ -424,6 +437,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         status = None if answerer is None else answerer.status()
         problem = self._failure if answerer is None else ""
         statuses = [model_status(f"{name}: model", label, problem, status, self._instructions)]
+        if self._standing is not Standing.ALONE:
+            statuses.append(status_message(f"{name}: name", TWIN, {}))
         if self._observations is not None and self._active:
             statuses += [
                 picture_status(f"{name}: pictures", self._observations, now_ns),

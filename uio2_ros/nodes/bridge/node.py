@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Empty
+from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
 
 from uio2_ros.control import (
@@ -50,7 +50,7 @@ from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
 from uio2_ros.nodes.bridge.services import BridgeServices
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
-from uio2_ros.nodes.name_watch import NameWatch, Standing
+from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
@@ -118,12 +118,7 @@ class BridgeNode(Node):
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
         self._subscribe()
-        self._name_watch = NameWatch(
-            self.get_fully_qualified_name(),
-            self.get_node_names_and_namespaces,
-            lambda: (topic for topic, _ in self.get_topic_names_and_types()),
-        )
-        self.create_publisher(Empty, self._name_watch.announcement, 1)
+        self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
         self._offered: BridgeServices | None = self._offer_services()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
