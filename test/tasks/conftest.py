@@ -15,6 +15,7 @@ import torch
 import uio2_ros
 from uio2_ros.inference.generation import EngineTimings, Generation
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.model.bundle import Bundle
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Example, Processor, Tokenizer
 from uio2_ros.tasks import Frame, Observation, TaskRunner, TaskSettings, load_action_spaces
@@ -47,6 +48,7 @@ class ScriptedEngine:
     name: str = "scripted"
     family: str = "unified_io_2"
     synthetic_weights: bool = True
+    bundle: Bundle | None = None
 
     def target_length(self, modality: str) -> int:
         return RENDERED_TOKENS if modality != "text" else 512

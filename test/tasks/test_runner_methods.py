@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from uio2_ros.inference import families
-from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
 from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.tasks import TASKS, Box, Instruction, Prompt, TaskRunner, describe_tasks, parts
@@ -145,20 +144,3 @@ def test_a_task_that_a_family_lacks_is_unknown_to_it(runner, engine, observation
     assert lacks.value.code is ErrorCode.UNKNOWN_TASK
     assert lacks.value.message.endswith("expected one of caption")
     assert task_named("depth").name == "depth"
-
-
-def test_boxes_have_the_probability_that_the_bundle_knows(runner, monkeypatch):
-    picture = np.zeros((48, 64, 3), np.uint8)
-    raw = runner.localize(picture, "cup", seed=1)
-    known = Bundle(
-        "unified_io_2", "", "", TrainedFor(()), calibration={"localize": Calibration(2.0, 1.0)}
-    )
-    monkeypatch.setattr(runner.engine, "bundle", known)
-    shown = runner.localize(picture, "cup", seed=1)
-    assert raw
-    assert [one.score for one in shown] == [
-        known.calibration["localize"].probability(one.score) for one in raw
-    ]
-    region = runner.refexp(picture, "cup", seed=1)
-    monkeypatch.setattr(runner.engine, "bundle", None)
-    assert runner.refexp(picture, "cup", seed=1) == region

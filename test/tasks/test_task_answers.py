@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import COCO_17
+from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.poses import Pose2D
@@ -87,6 +88,17 @@ def test_there_are_80_coco_classes():
     from uio2_ros.tasks.builtin.coco_detect import CLASSES, WRITTEN
 
     assert len(set(CLASSES)) == len(WRITTEN) == 80
+
+
+def test_boxes_have_the_probability_that_the_bundle_knows(runner, engine, observation, locations):
+    worth = Calibration(2.0, 1.0)
+    engine.bundle = Bundle("", "", "", TrainedFor(()), calibration={"localize": worth})
+    near = locations(250, 100, 500, 400)
+    engine.script = [f"{near} mug", f"{near} mug"]
+    (box,) = runner.run(Instruction("mug", "localize"), observation).detections
+    assert box.score == pytest.approx(worth.probability(1.0), abs=0.01)
+    (region,) = runner.run(Instruction("mug", "refexp"), observation).detections
+    assert region.score == pytest.approx(1.0, abs=0.01)
 
 
 def test_localize_gives_every_instance_once(runner, engine, observation, locations):
