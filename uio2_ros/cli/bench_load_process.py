@@ -25,7 +25,8 @@ import torch  # noqa: E402
 from uio2_ros.inference import Engine, Sampling  # noqa: E402
 from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER  # noqa: E402
 from uio2_ros.model import ModelConfig, UnifiedIO, synthetic_tensor  # noqa: E402
-from uio2_ros.model.checkpoint import CONFIG_FILE, locate  # noqa: E402
+from uio2_ros.model.checkpoint import locate  # noqa: E402
+from uio2_ros.model.config_file import CONFIG_FILE  # noqa: E402
 from uio2_ros.model.skeleton import without_weights  # noqa: E402
 from uio2_ros.model.weights import write_safetensors  # noqa: E402
 from uio2_ros.processing import Processor, Tokenizer  # noqa: E402

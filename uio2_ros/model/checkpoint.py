@@ -22,10 +22,10 @@ from uio2_ros.model.bundle import (
     Bundle,
     shipped_bundles,
 )
+from uio2_ros.model.config_file import CONFIG_FILE
 from uio2_ros.model.families.unified_io_1.released import released_file, released_names
 from uio2_ros.robot.errors import CheckpointError
 
-CONFIG_FILE = "config.json"
 INDEX_SUFFIX = ".index.json"
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 WEIGHT_FILES = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from uio2_ros.model.checkpoint import CONFIG_FILE
+from uio2_ros.model.config_file import CONFIG_FILE
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.jax_checkpoint import (
     PlacedArray,

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from uio2_ros.model.checkpoint import CONFIG_FILE
+from uio2_ros.model.checkpoint import CheckpointFiles
+from uio2_ros.model.config_file import CONFIG_FILE
 from uio2_ros.model.quantization import check_quantization, quantize_linears
-from uio2_ros.model.weights import check_state_dict, write_safetensors
+from uio2_ros.model.skeleton import without_weights
+from uio2_ros.model.synthetic import synthetic_state_dict
+from uio2_ros.model.weights import check_state_dict, read_state_dict, write_safetensors
+from uio2_ros.robot.errors import CheckpointError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,9 +34,10 @@ class Config(Protocol):
 class PretrainedModel(nn.Module):
     """A network with weights that have official names and are float32 until loaded or cast.
 
-    A family derives its network from this and says what its tensors are called (`official_name`),
-    which of them keep a dtype of their own (`dtype_of`), and which parts have linear layers to
-    quantise (`quantized_parts`).
+    A family derives its network from this and says how its configuration is read (`read_config`),
+    what its tensors are called (`official_name`), which of them keep a dtype of their own
+    (`dtype_of`), which parts have linear layers to quantise (`quantized_parts`), and how what JAX
+    wrote is read (`from_jax`).
     """
 
     quantized_parts: ClassVar[tuple[str, ...]] = ()
@@ -41,6 +46,68 @@ class PretrainedModel(nn.Module):
         super().__init__()
         self.config: Any = config
         self.quantization: str | None = None
+
+    # ---- making ----
+
+    @staticmethod
+    def read_config(source: Any) -> Config:
+        """The configuration that `source` is or names; ValueError or OSError for none."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: Any) -> Self:
+        """A model with random weights; `config` as for the `load` of its configuration."""
+        return cls(cls.read_config(config))
+
+    @classmethod
+    def synthetic(cls, config: Any = "tiny") -> Self:
+        """A model with the deterministic weights of `model.synthetic`, ready for inference."""
+        with without_weights():
+            model = cls.from_config(config)
+        model.load_official_state_dict(synthetic_state_dict(model.official_shapes()))
+        return model.eval()
+
+    @classmethod
+    def from_files(
+        cls,
+        files: CheckpointFiles,
+        *,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        quantize: str | None = None,
+    ) -> Self:
+        """From files that were located. Raises CheckpointError, ValueError for a `quantize`."""
+        check_quantization(quantize)
+        with without_weights():
+            model, state = cls.unloaded(files)
+        model.take_over(state, device, dtype, quantize)
+        return model.eval()
+
+    @classmethod
+    def unloaded(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
+        """A network without weights, and those it will have, which were checked."""
+        if files.is_jax:
+            return cls.from_jax(files)
+        assert files.config is not None
+        model = cls(cls.usable_config(files.config))
+        state = read_state_dict(files.weights)
+        check_state_dict(state, model.official_shapes())
+        return model, state
+
+    @classmethod
+    def from_jax(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
+        """As `unloaded`, of what a JAX program wrote."""
+        raise NotImplementedError
+
+    @classmethod
+    def usable_config(cls, source: Any) -> Any:
+        """As `read_config`; CheckpointError, naming the source, for an unusable one."""
+        try:
+            return cls.read_config(source)
+        except (ValueError, OSError) as error:
+            raise CheckpointError(f"{source} is no usable configuration: {error}") from error
+
+    # ---- names and places ----
 
     @staticmethod
     def official_name(name: str) -> str:

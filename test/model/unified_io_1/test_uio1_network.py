@@ -12,7 +12,8 @@ from synthetic_inputs import image, step_noise
 from torch import Tensor
 from uio1_inputs import GOLDEN, golden, golden_model, manifest, weight
 
-from uio2_ros.model.families.unified_io_1.config import UnifiedIO1Config
+from uio2_ros.model.checkpoint import CheckpointFiles
+from uio2_ros.model.families.unified_io_1.config import CONFIG_DIR, UnifiedIO1Config
 from uio2_ros.model.families.unified_io_1.network import Encoded, UnifiedIO1
 from uio2_ros.model.families.unified_io_1.official_names import UNUSED, layout, official_name
 from uio2_ros.model.families.unified_io_1.position_bias import grid_buckets, text_buckets
@@ -48,6 +49,10 @@ def encoded(model: UnifiedIO1) -> Encoded:
 
 def distance(ours: Tensor, theirs: np.ndarray) -> float:
     return float(np.abs(ours.numpy() - theirs).max())
+
+
+def loaded(path: Path, config: Path | None = None) -> UnifiedIO1:
+    return UnifiedIO1.from_files(CheckpointFiles(config, (path,), is_jax=True))
 
 
 @pytest.mark.parametrize("size", ["micro", "tiny", "small", "xl"])
@@ -179,8 +184,7 @@ def test_pictures_become_the_originals_codes(model: UnifiedIO1) -> None:
 
 
 def test_a_released_file_is_read_exactly() -> None:
-    config = GOLDEN / "config_micro.json"
-    model = UnifiedIO1.from_flax(GOLDEN / "micro.bin", config=config)
+    model = loaded(GOLDEN / "micro.bin", GOLDEN / "config_micro.json")
     for path, tensor in model.official_state_dict().items():
         stored = weight(path, manifest("micro")[path])
         array = StoredArray(stored.shape, "float32", lambda out, s=stored: np.copyto(out, s))
@@ -205,14 +209,14 @@ def test_a_cut_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "cut.bin"
     path.write_bytes((GOLDEN / "micro.bin").read_bytes()[:kept])
     with pytest.raises(CheckpointError, match="no complete flax file"):
-        UnifiedIO1.from_flax(path, config=GOLDEN / "config_micro.json")
+        loaded(path, GOLDEN / "config_micro.json")
 
 
 def test_a_file_of_another_size_is_refused() -> None:
     with pytest.raises(CheckpointError, match="missing"):
-        UnifiedIO1.from_flax(GOLDEN / "micro.bin", config="tiny")
+        loaded(GOLDEN / "micro.bin", CONFIG_DIR / "tiny.json")
     with pytest.raises(CheckpointError, match=r"\(128, 16\).*no released size"):
-        UnifiedIO1.from_flax(GOLDEN / "micro.bin")
+        loaded(GOLDEN / "micro.bin")
 
 
 def test_what_files_hold_and_nobody_reads_has_no_tensor() -> None:

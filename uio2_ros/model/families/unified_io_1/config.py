@@ -5,17 +5,18 @@ The released weight files hold none, so the four released sizes ship with this p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from uio2_ros.model.config_file import read_config, shipped_names, write_config
 from uio2_ros.model.families.unified_io_2.config import ImageVQGANConfig
-from uio2_ros.robot.records import UNLESS_DEFAULT, plain, structured
+from uio2_ros.robot.records import UNLESS_DEFAULT, structured
 
 CONFIG_DIR = Path(__file__).parent / "configs"
 NAME_PREFIX = "uio1-"
+NAMES = {NAME_PREFIX + name: name for name in shipped_names(CONFIG_DIR)}
 Size = tuple[int, int]  # rows, columns
 
 
@@ -107,17 +108,12 @@ class UnifiedIO1Config:
             return source
         if isinstance(source, Mapping):
             return structured(source, UnifiedIO1Config, "config")
-        path = _path(source)
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
-        return structured(data, UnifiedIO1Config, path.name)
+        data, where = read_config(source, CONFIG_DIR, NAMES)
+        return structured(data, UnifiedIO1Config, where)
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
-        text = json.dumps(plain(self), indent=1) + "\n"
-        Path(path).write_text(text, encoding="utf-8")
+        write_config(self, path)
 
     @property
     def input_grid(self) -> Size:
@@ -142,20 +138,3 @@ class UnifiedIO1Config:
             patch_size=(stride, stride),
             checkpoint_path="",
         )
-
-
-def shipped_configs() -> tuple[str, ...]:
-    """The names that `load` knows without a file."""
-    return tuple(sorted(path.stem for path in CONFIG_DIR.glob("*.json")))
-
-
-def _path(source: str | Path) -> Path:
-    name = str(source).removeprefix(NAME_PREFIX)
-    if isinstance(source, str) and name in shipped_configs():
-        return CONFIG_DIR / f"{name}.json"
-    path = Path(source).expanduser()
-    path = path / "config.json" if path.is_dir() else path
-    if not path.is_file():
-        names = ", ".join(NAME_PREFIX + name for name in shipped_configs())
-        raise FileNotFoundError(f"no configuration {str(source)!r}: expected {names} or a file")
-    return path

@@ -7,12 +7,12 @@ the released models, and are written only when they differ from it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from uio2_ros.model.config_file import read_config, shipped_names, write_config
 from uio2_ros.model.families.unified_io_2.vocabulary import RELEASED_VOCABULARY, VocabularyConfig
 from uio2_ros.robot.records import UNLESS_DEFAULT, plain, structured
 
@@ -359,12 +359,7 @@ class ModelConfig:
             return source
         if isinstance(source, Mapping):
             return _read(source, "config")
-        path = _config_path(source)
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not JSON: {error}") from error
-        return _read(data, path.name)
+        return _read(*read_config(source, CONFIG_DIR, HUB_NAMES))
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `config.json`: what was read, key for key."""
@@ -373,9 +368,7 @@ class ModelConfig:
 
     def save(self, path: str | Path) -> None:
         """Write `config.json`."""
-        Path(path).expanduser().write_text(
-            json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8"
-        )
+        write_config(self, path)
 
 
 def _read(data: Any, where: str) -> ModelConfig:
@@ -386,22 +379,7 @@ def _read(data: Any, where: str) -> ModelConfig:
 
 def shipped_configs() -> tuple[str, ...]:
     """The names that `ModelConfig.load` knows without a file."""
-    return tuple(sorted(path.stem for path in CONFIG_DIR.glob("*.json")))
-
-
-def _config_path(source: str | Path) -> Path:
-    name = HUB_NAMES.get(str(source), str(source))
-    if isinstance(source, str) and name in shipped_configs():
-        return CONFIG_DIR / f"{name}.json"
-    path = Path(source).expanduser()
-    if path.is_dir():
-        path = path / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no configuration {str(source)!r}: expected one of {', '.join(shipped_configs())}, "
-            "a config.json or a directory that holds one"
-        )
-    return path
+    return shipped_names(CONFIG_DIR)
 
 
 def _check_modalities(where: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

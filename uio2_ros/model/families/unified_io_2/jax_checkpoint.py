@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from uio2_ros.model.checkpoint import CONFIG_FILE
+from uio2_ros.model.config_file import CONFIG_FILE, released_config
 from uio2_ros.model.families.unified_io_2 import jax_names
 from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
 from uio2_ros.model.t5x import JaxCheckpoint, StoredArray, TensorLayout, read_tensor
@@ -60,12 +60,6 @@ def config_of(path: Path, arrays: Mapping[str, PlacedArray]) -> ModelConfig:
             return ModelConfig.load(beside)
         except ValueError as error:
             raise CheckpointError(f"{beside} is no usable configuration: {error}") from error
-    shape = arrays[EMBEDDING][0].shape if EMBEDDING in arrays else None
-    for name in shipped_configs():
-        config = ModelConfig.load(name)
-        if shape == (config.t5_config.vocab_size, config.t5_config.emb_dim):
-            return config
-    found = "no text embeddings" if shape is None else f"text embeddings {shape}"
-    raise CheckpointError(
-        f"{path} has {found}, which is no released size: put its {CONFIG_FILE} beside it"
-    )
+    configs = [ModelConfig.load(name) for name in shipped_configs()]
+    sizes = {(one.t5_config.vocab_size, one.t5_config.emb_dim): one for one in configs}
+    return released_config(path, arrays[EMBEDDING][0].shape if EMBEDDING in arrays else (), sizes)

@@ -23,10 +23,8 @@ from uio2_ros.model.families.unified_io_2.official_names import official_name
 from uio2_ros.model.pretrained import PretrainedModel
 from uio2_ros.model.quantization import check_quantization
 from uio2_ros.model.skeleton import without_weights
-from uio2_ros.model.synthetic import synthetic_state_dict
 from uio2_ros.model.t5x import open_checkpoint
-from uio2_ros.model.weights import check_shapes, check_state_dict, read_state_dict
-from uio2_ros.robot.errors import CheckpointError
+from uio2_ros.model.weights import check_shapes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,18 +44,10 @@ class UnifiedIOWeights(PretrainedModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
 
-    @classmethod
-    def from_config(cls, config: ConfigSource) -> Self:
-        """A model with random weights; `config` as for `ModelConfig.load`."""
-        return cls(ModelConfig.load(config))
-
-    @classmethod
-    def synthetic(cls, config: ConfigSource = "tiny") -> Self:
-        """A model with the deterministic weights of `model.synthetic`, ready for inference."""
-        with without_weights():
-            model = cls.from_config(config)
-        model.load_official_state_dict(synthetic_state_dict(model.official_shapes()))
-        return model.eval()
+    @staticmethod
+    def read_config(source: ConfigSource) -> ModelConfig:
+        """As `ModelConfig.load`."""
+        return ModelConfig.load(source)
 
     @classmethod
     def from_pretrained(
@@ -110,21 +100,13 @@ class UnifiedIOWeights(PretrainedModel):
         """As `from_pretrained`, from files that were located."""
         check_quantization(quantize)
         with without_weights():
-            model, state = cls._from_jax(files) if files.is_jax else cls._from_torch(files)
+            model, state = cls.unloaded(files)
         model.set_modalities(input_modalities, target_modalities)
         model.take_over(state, device, dtype, quantize)
         return model.eval()
 
     @classmethod
-    def _from_torch(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
-        assert files.config is not None
-        model = cls(_read_config(files.config))
-        state = read_state_dict(files.weights)
-        check_state_dict(state, model.official_shapes())
-        return model, state
-
-    @classmethod
-    def _from_jax(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
+    def from_jax(cls, files: CheckpointFiles) -> tuple[Self, Mapping[str, Tensor]]:
         arrays = place_arrays(open_checkpoint(files.weights[0]))
         model = cls(config_of(files.weights[0], arrays))
         check_shapes(tensor_shapes(arrays), model.official_shapes())
@@ -185,14 +167,6 @@ class UnifiedIOWeights(PretrainedModel):
             if name != "text":  # prompts need its table
                 delattr(self, f"{name}_token_embedder")
         return self
-
-
-def _read_config(path: Path) -> ModelConfig:
-    """The configuration of a checkpoint; CheckpointError, naming the file, for an unusable one."""
-    try:
-        return ModelConfig.load(path)
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is no usable configuration: {error}") from error
 
 
 def _kept(kind: str, wanted: Sequence[str] | None, present: tuple[str, ...]) -> tuple[str, ...]:
