@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 from action_msgs.msg import GoalStatus
@@ -20,6 +21,7 @@ from uio2_ros.action import ExecutePlan
 from uio2_ros.msg import ActionStep
 
 from uio2_ros.control import Cause
+from uio2_ros.messages.stamps import seconds_of
 
 pytestmark = pytest.mark.ros
 
@@ -41,8 +43,20 @@ def test_causes_are_the_codes_of_the_action() -> None:
         assert getattr(ExecutePlan.Result, cause.name) == cause
 
 
+def driven_m(twists: Sequence[TwistStamped]) -> float:
+    """How far they drive a base that keeps each velocity until the next comes."""
+    way_m = 0.0
+    for twist, following in pairwise(twists):
+        held_s = seconds_of(following.header.stamp) - seconds_of(twist.header.stamp)
+        way_m += twist.twist.linear.x * held_s
+    return way_m
+
+
 def test_goal_is_carried_out_and_reports_how_far_it_is(sender: Sender) -> None:
-    sender.hear("cmd_vel", TwistStamped)
+    sender.drive_on()  # the bridge knows who listens
+    sender.rest()
+    sender.assert_stops()
+    sender.forget()
     feedback = FirstFeedback()
     handle = sender.order_plan(sender.moves("forward", "left"), feedback)
     status, result = sender.finish(handle)
@@ -53,8 +67,8 @@ def test_goal_is_carried_out_and_reports_how_far_it_is(sender: Sender) -> None:
     assert told[-1] == (1, 2)
     progress = [item.progress for item in feedback.all]
     assert progress == sorted(progress)
-    twists = sender.messages("cmd_vel")
-    assert sum(twist.twist.linear.x for twist in twists) * 0.05 == pytest.approx(0.25, abs=0.03)
+    sender.assert_stops()
+    assert driven_m(sender.messages("cmd_vel")) == pytest.approx(0.25, abs=0.03)
 
 
 def test_cancelled_goal_stops_the_base(sender: Sender) -> None:
