@@ -176,11 +176,11 @@ def test_only_a_models_episodes_are_batched(tmp_path: Path) -> None:
     [
         ({"tasks": ("dance",)}, "no simulator task 'dance'; expected put"),
         ({"policies": ("genius",)}, "no policy"),
-        ({"split": "test"}, "no split 'test'; expected train, held-out"),
+        ({"split": "test"}, "split is 'test'; expected one of: train, held-out"),
         ({"table_task": "caption"}, "plan, next_action"),
         ({"perception_tasks": ("caption",)}, "no perception task"),
         ({"episodes": -1}, "episodes is -1"),
-        ({"width": 8}, "too small"),
+        ({"width": 8}, "width is 8; expected a whole number from 32"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, object], why: str) -> None:

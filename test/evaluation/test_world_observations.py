@@ -6,36 +6,38 @@ import numpy as np
 import pytest
 from evaluation.scripted import settings
 
-from uio2_ros.evaluation.run_settings import SensesSettings, agent_defaults
+from uio2_ros.evaluation.run_settings import ObservationSettings, agent_defaults
 from uio2_ros.evaluation.world_observations import WorldObservations
-from uio2_ros.history import FrameHistory
+from uio2_ros.history import FrameHistory, FrameHistorySettings
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.time import NS_PER_S
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.tasks.registry import task_named
 
-SENSES = SensesSettings(history_count=3, history_period_s=0.7)
+HISTORIES = ObservationSettings(FrameHistorySettings(3, 0.7))
 
 
-def observed(task: str, sim_task: str = "moved", senses: SensesSettings = SENSES) -> Observation:
+def observed(
+    task: str, sim_task: str = "moved", histories: ObservationSettings = HISTORIES
+) -> Observation:
     episode = sample_episode(sim_task, 7, Split.HELD_OUT, settings().size)
     with World(episode.scene) as world:
-        found = WorldObservations(world, senses)
+        found = WorldObservations(world, histories)
         episode.begin(world)
         return found.observe(task_named(task))
 
 
 def test_pictures_are_those_of_an_agent_that_saw_every_one() -> None:
     episode = sample_episode("moved", 7, Split.HELD_OUT, settings().size)
-    history = FrameHistory(SENSES.frames)
+    history = FrameHistory(HISTORIES.frames)
 
     def show() -> None:
         pixels = world.colour("front")
         history.offer(round(world.time_s * NS_PER_S), "front_optical_frame", lambda: pixels)
 
     with World(episode.scene) as world:
-        world.watch(show, 1 / SENSES.picture_rate_hz)
-        senses = WorldObservations(world, SENSES)
+        world.watch(show, 1 / HISTORIES.picture_rate_hz)
+        senses = WorldObservations(world, HISTORIES)
         episode.begin(world)
         show()
         seen = senses.observe(task_named("plan"))
@@ -64,16 +66,17 @@ def test_a_task_is_shown_what_it_makes_use_of() -> None:
 def test_looking_twice_changes_nothing() -> None:
     episode = sample_episode("moved", 7, Split.HELD_OUT, settings().size)
     with World(episode.scene) as world:
-        senses = WorldObservations(world, SENSES)
+        senses = WorldObservations(world, HISTORIES)
         episode.begin(world)
         first, second = (senses.observe(task_named("plan")) for _ in range(2))
     assert first.image.stamp_ns == second.image.stamp_ns
     assert len(first.history) == len(second.history)
 
 
-def test_the_senses_are_those_of_the_agents_parameters() -> None:
-    senses, bounds = agent_defaults()
-    assert (senses.history_count, senses.history_period_s, senses.audio_s) == (8, 1.0, 40.0)
+def test_the_histories_are_those_of_the_agents_parameters() -> None:
+    histories, bounds = agent_defaults()
+    frames, sound = histories.frames, histories.audio
+    assert (frames.count, frames.period_s, sound.seconds) == (8, 1.0, 40.0)
     assert bounds.max_steps == 8
 
 
@@ -81,5 +84,5 @@ def test_pictures_that_nobody_will_see_are_not_drawn(monkeypatch: pytest.MonkeyP
     drawn = []
     draw = World.colour
     monkeypatch.setattr(World, "colour", lambda *which: drawn.append(which) or draw(*which))
-    seen = observed("plan", senses=SensesSettings(history_period_s=0.7))
+    seen = observed("plan", histories=ObservationSettings(FrameHistorySettings(period_s=0.7)))
     assert len(drawn) == len(seen.history) + 1 == 6

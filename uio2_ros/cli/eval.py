@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
+from uio2_ros.cli.options import add_options
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
+from uio2_ros.settings import setting
 
 if TYPE_CHECKING:
     from uio2_ros.evaluation.jobs import Done, Job
@@ -25,14 +28,23 @@ if TYPE_CHECKING:
 EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 LINE_PERIOD_S = 10.0
 """Between two lines of progress where there is no terminal."""
-MOST_WORKERS = 64
 DEFAULT_SCENES = 8
+"""To ask about; none with --ros."""
+
+
+@dataclass(frozen=True)
+class RunExecution:
+    """How a run is carried out, which decides nothing of its outcome."""
+
+    batch: int = setting(8, "episodes whose questions are asked together", low=1, high=64)
+    workers: int = setting(1, "processes, each with its own model", low=1, high=64)
+    video: int = setting(1, "episodes of each task in the video; 0: none")
 
 
 def main(argv: Sequence[str]) -> int:
     """0: done; 1: the model cannot be loaded or a worker died; 2: wrong arguments; 130: Ctrl-C."""
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         if arguments.what == "calibrate":
             return _calibrate(arguments.run, arguments.bundle)
         return _evaluate(arguments, argv)
@@ -215,7 +227,7 @@ def _settings(arguments: argparse.Namespace) -> RunSettings:
     )
     from uio2_ros.sim import SIM_TASKS
 
-    senses, bounds = agent_defaults()
+    histories, bounds = agent_defaults()
     wanted = set(arguments.policy or POLICIES)
     unknown = sorted(wanted - set(POLICIES))
     if unknown:
@@ -238,7 +250,7 @@ def _settings(arguments: argparse.Namespace) -> RunSettings:
         dtype=arguments.dtype,
         perception=_scenes(arguments),
         perception_tasks=tuple(arguments.perception_tasks or PERCEPTION_TASKS),
-        senses=senses,
+        histories=histories,
         task_bounds=bounds,
     )
 
@@ -250,6 +262,9 @@ def _scenes(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from uio2_ros.evaluation.run_settings import RunSettings
+    from uio2_ros.serving.spec import ModelSpec
+
     parser = argparse.ArgumentParser(prog="./uio2 eval", description=__doc__)
     commands = parser.add_subparsers(dest="what", required=True)
     sim = commands.add_parser(
@@ -259,23 +274,15 @@ def _parser() -> argparse.ArgumentParser:
         "pictures, judged by its truth. Writes results.json, report.html and video.mp4.",
     )
     add = sim.add_argument
-    add("--episodes", type=_count, default=100, help="of each task and policy")
-    add("--seed", type=_count, default=7, help="of the first episode of each task")
+    add_options(sim, RunSettings, "episodes", "seed", "split", "table_task", "perception")
+    sim.set_defaults(perception=None)
+    add_options(sim, ModelSpec, "model", "tokenizer", "device", "dtype")
+    add_options(sim, RunExecution, "batch", "workers", "video")
     add("--tasks", nargs="+", metavar="TASK", help="of the simulator; default: all")
-    add("--split", default="held-out", help="held-out or train")
     add("--policy", nargs="+", metavar="POLICY", help="model, oracle, random; default: all")
     add("--no-references", action="store_true", help="the model without oracle and random")
-    add("--perception", type=_count, help="scenes to ask about; default: 8, with --ros 0")
     add("--perception-tasks", nargs="+", metavar="TASK", help="segment, depth and normals are slow")
-    add("--table-task", default="plan", help="plan or next_action: what is asked at the table")
-    add("--model", default="synthetic", help="hub id or directory")
-    add("--tokenizer", default="", help="SentencePiece file of the checkpoint")
-    add("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    add("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
-    add("--batch", type=_positive, default=8, help="episodes whose questions are asked together")
-    add("--workers", type=_positive, default=1, help="processes, each with its own model")
     add("--size", type=_size, default=(320, 240), help="WIDTHxHEIGHT of the pictures")
-    add("--video", type=_count, default=1, help="episodes of each task in the video; 0: none")
     add("-o", "--output", type=Path, help="folder; one of an interrupted run is gone on with")
     add("--compare", type=Path, help="results.json of another run")
     ways = sim.add_mutually_exclusive_group()
@@ -291,18 +298,6 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("run", type=Path, help="folder of the run, or its results.json")
     calibrate.add_argument("bundle", type=Path, help="folder of the bundle")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= MOST_WORKERS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {MOST_WORKERS}")
-    return int(text)
 
 
 def _size(text: str) -> tuple[int, int]:

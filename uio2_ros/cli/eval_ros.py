@@ -197,7 +197,7 @@ class RosGraph:
             "split": settings.split,
             "width": settings.width,
             "height": settings.height,
-            "image_rate": settings.senses.picture_rate_hz,
+            "image_rate": settings.histories.picture_rate_hz,
         }
         for name, module, parameters in (
             ("simulator", "uio2_ros.nodes.simulator.node", simulator),
@@ -298,8 +298,8 @@ class RosGraph:
 
 
 def agent_parameters(settings: RunSettings) -> dict[str, Any]:
-    """An agent with the senses and bounds of the run."""
-    senses = settings.senses
+    """An agent with the histories and bounds of the run."""
+    histories = settings.histories
     return {
         "use_sim_time": True,
         "model": settings.model,
@@ -308,12 +308,12 @@ def agent_parameters(settings: RunSettings) -> dict[str, Any]:
         "dtype": settings.dtype,
         "image_depth": 100,
         "history": {
-            "count": senses.history_count,
-            "period": senses.history_period_s,
-            "seconds": senses.history_span_s,
+            "count": histories.frames.count,
+            "period": histories.frames.period_s,
+            "seconds": histories.frames.max_span_s,
         },
-        "audio": {"seconds": senses.audio_s},
-        "navigation": {"odometry": True, "moves": senses.moves},
+        "audio": {"seconds": histories.audio.seconds},
+        "navigation": {"odometry": True, "moves": histories.moves},
         "tasks": asdict(settings.task_bounds),
         "debug_image": False,
         "diagnostics_period": 0.05,

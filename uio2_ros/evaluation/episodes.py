@@ -133,7 +133,7 @@ def play(
     task = task_named(question_task(episode, settings))
     attempt = Attempt(episode, policy)
     with World(episode.scene) as world:
-        observations = None if acts else WorldObservations(world, settings.senses)
+        observations = None if acts else WorldObservations(world, settings.histories)
         episode.begin(world)
         camera = world.scene.cameras[0].name
         start, ground = world.colour(camera), Ground.of(world, camera)

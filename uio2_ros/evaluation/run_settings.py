@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
 from uio2_ros.bringup import config_folder
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
 from uio2_ros.robot.records import plain, structured
+from uio2_ros.settings import check, from_values, setting
 from uio2_ros.sim import SIM_TASKS, PictureSize, Split
 from uio2_ros.tasks.settings import TaskSettings
 
@@ -33,28 +34,14 @@ PICTURE_TASKS = ("segment", "depth", "normals")
 
 
 @dataclass(frozen=True)
-class SensesSettings:
+class ObservationSettings:
     """What an agent remembers; the defaults are those of the agent's nodes."""
 
-    history_count: int = 8
-    history_period_s: float = 1.0
-    history_span_s: float = 60.0
-    audio_s: float = 40.0
+    frames: FrameHistorySettings = field(default_factory=FrameHistorySettings)
+    audio: AudioHistorySettings = field(default_factory=AudioHistorySettings)
     moves: int = 16
     picture_rate_hz: float = 15.0
     """Of the simulator's camera."""
-
-    @property
-    def frames(self) -> FrameHistorySettings:
-        return FrameHistorySettings(
-            count=self.history_count,
-            period_s=self.history_period_s,
-            max_span_s=self.history_span_s,
-        )
-
-    @property
-    def audio(self) -> AudioHistorySettings:
-        return AudioHistorySettings(seconds=self.audio_s)
 
 
 @dataclass(frozen=True)
@@ -62,39 +49,35 @@ class RunSettings:
     """One run; ValueError for values that make no sense. Equal settings give equal records.
 
     table_task is what the agent is asked at the table; perception is the number of scenes that are
-    looked at. The senses and task_bounds are those of config/agent.yaml.
+    looked at. Histories and task_bounds are those of config/agent.yaml.
     """
 
     policies: tuple[str, ...] = POLICIES
     tasks: tuple[str, ...] = tuple(SIM_TASKS)
-    episodes: int = 100
-    seed: int = 7
-    split: str = Split.HELD_OUT.value
-    width: int = 320
-    height: int = 240
-    table_task: str = "plan"
+    episodes: int = setting(100, "of each task and policy")
+    seed: int = setting(7, "of the first episode of each task", high=2**62)
+    split: str = setting(
+        Split.HELD_OUT.value, "seeds and names", choices=tuple(split.value for split in Split)
+    )
+    width: int = setting(320, "pixels of the pictures", low=32, high=2048)
+    height: int = setting(240, "pixels of the pictures", low=32, high=2048)
+    table_task: str = setting("plan", "what is asked at the table", choices=TABLE_TASKS)
     mode: str = "in-process"
     model: str = "synthetic"
     tokenizer: str = ""
     device: str = "auto"
     dtype: str = "auto"
-    perception: int = 0
+    perception: int = setting(0, "scenes to ask about")
     perception_tasks: tuple[str, ...] = PERCEPTION_TASKS
-    senses: SensesSettings = field(default_factory=SensesSettings)
+    histories: ObservationSettings = field(default_factory=ObservationSettings)
     task_bounds: TaskSettings = field(default_factory=TaskSettings)
 
     def __post_init__(self) -> None:
         _among("policy", self.policies, POLICIES)
         _among("simulator task", self.tasks, tuple(SIM_TASKS))
         _among("perception task", self.perception_tasks, (*PERCEPTION_TASKS, *PICTURE_TASKS))
-        _among("split", (self.split,), tuple(split.value for split in Split))
-        _among("task for the table", (self.table_task,), TABLE_TASKS)
         _among("mode", (self.mode,), MODES)
-        for name, least in (("episodes", 0), ("seed", 0), ("perception", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; give {least} or more")
-        if min(self.width, self.height) < 32:
-            raise ValueError(f"pictures of {self.width} x {self.height} are too small; give 32")
+        check(self)
 
     @property
     def size(self) -> PictureSize:
@@ -128,8 +111,8 @@ class RunSettings:
         )
 
 
-def agent_defaults(path: Path | None = None) -> tuple[SensesSettings, TaskSettings]:
-    """The senses and bounds of an agent's parameter file; the default is config/agent.yaml."""
+def agent_defaults(path: Path | None = None) -> tuple[ObservationSettings, TaskSettings]:
+    """Histories and bounds of an agent's parameter file; the default is config/agent.yaml."""
     file = path or config_folder() / "agent.yaml"
     try:
         given = yaml.safe_load(file.read_text(encoding="utf-8"))["/**"]["agent"]["ros__parameters"]
@@ -138,19 +121,12 @@ def agent_defaults(path: Path | None = None) -> tuple[SensesSettings, TaskSettin
             f"{file} does not hold the parameters of an agent (/**, agent, ros__parameters): "
             f"{error}"
         ) from error
-    history, sound = given.get("history", {}), given.get("audio", {})
-    senses = {
-        "history_count": history.get("count"),
-        "history_period_s": history.get("period"),
-        "history_span_s": history.get("seconds"),
-        "audio_s": sound.get("seconds"),
-        "moves": given.get("navigation", {}).get("moves"),
-    }
-    types = get_type_hints(SensesSettings)
-    return (
-        SensesSettings(**{n: types[n](value) for n, value in senses.items() if value is not None}),
-        TaskSettings(**given.get("tasks", {})),
+    histories = ObservationSettings(
+        from_values(FrameHistorySettings, given.get("history", {})),
+        from_values(AudioHistorySettings, given.get("audio", {})),
     )
+    moves = given.get("navigation", {}).get("moves", histories.moves)
+    return replace(histories, moves=moves), TaskSettings(**given.get("tasks", {}))
 
 
 def _among(what: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.evaluation.run_settings import SensesSettings
+from uio2_ros.evaluation.run_settings import ObservationSettings
 from uio2_ros.history import FrameHistory, Offer
 from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.robot.answer import Answer
@@ -31,13 +31,13 @@ Pixels = npt.NDArray[np.uint8]
 class WorldObservations:
     """The histories of one world's agent, from the moment this is made; one camera."""
 
-    def __init__(self, world: World, settings: SensesSettings) -> None:
+    def __init__(self, world: World, settings: ObservationSettings) -> None:
         self.camera = world.scene.cameras[0].name
         self._world = world
         self._settings = settings
         self._frames = FrameHistory(settings.frames)
         self._moves = MoveHistory(settings.moves)
-        self._period_ns = to_ns(settings.history_period_s)
+        self._period_ns = to_ns(settings.frames.period_s)
         self._due_ns = 0
         self._began_s = world.time_s
         world.watch(self._pass_by, 1 / settings.picture_rate_hz)
@@ -79,7 +79,7 @@ class WorldObservations:
     def _sound(self) -> npt.NDArray[np.float32] | None:
         """None where no time has passed to hear anything in."""
         end_s = self._world.time_s
-        start_s = max(self._began_s, end_s - self._settings.audio_s)
+        start_s = max(self._began_s, end_s - self._settings.audio.seconds)
         samples = self._world.physics.sounds.audio(start_s, end_s)
         return samples if samples.size else None
 

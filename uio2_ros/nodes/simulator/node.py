@@ -77,8 +77,8 @@ class SimNode(Node):  # type: ignore[misc]
         declare_parameters(self, SimulatorSettings, Effect.RESTART)
         settings = read_parameters(self, SimulatorSettings)
         self._settings = settings
-        self._publishers = Publishers(self, settings)
-        self.simulator = SimulatorThread(settings.choice, settings.timing, self._publishers)
+        self._shown = Publishers(self, settings)
+        self.simulator = SimulatorThread(settings.choice, settings.timing, self._shown)
         self._pick: PoseStamped | None = None
         self._step_done = self.create_publisher(Bool, "step_done", 10)
         self._subscribe()
@@ -286,7 +286,7 @@ class SimNode(Node):  # type: ignore[misc]
             "instruction": simulator.episode.instruction,
             "real time factor": f"{factor:.2f}",
             "skipped (s)": f"{to_s(simulator.pace.skipped_ns):.2f}",
-            "pictures": str(self._publishers.pictures),
+            "pictures": str(self._shown.pictures),
             "steps": str(simulator.steps),
             "moving": str(simulator.moving).lower(),
         }

@@ -1,0 +1,36 @@
+"""Options of commands that are settings, with their defaults, bounds and meanings; pairs of pixels.
+
+Imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from uio2_ros.settings import Value, settings_of
+
+
+def add_options(parser: argparse.ArgumentParser, settings: type[Any], *names: str) -> None:
+    """Options named after settings of a dataclass, `--table-task` for `table_task`."""
+    known = settings_of(settings)
+    for name in names:
+        setting = known[name]
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_checked(setting.parsed),
+            default=setting.default,
+            metavar=name.rpartition("_")[2].upper(),
+            help=setting.meaning,
+        )
+
+
+def _checked(parsed: Callable[[str], Value]) -> Callable[[str], Value]:
+    def parse(text: str) -> Value:
+        try:
+            return parsed(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
