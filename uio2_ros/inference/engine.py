@@ -16,7 +16,7 @@ import torch
 
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.devices import Device, resolve_device, resolve_dtype
-from uio2_ros.inference.families import DEFAULT_FAMILY, family, family_of
+from uio2_ros.inference.families import family, family_named_by, family_of
 from uio2_ros.inference.family import (
     Encoding,
     ExampleProcessor,
@@ -132,14 +132,15 @@ class Engine:
         *,
         tokenizer: TokenizerSource | None = None,
         device: Device = "auto",
-        family_name: str = DEFAULT_FAMILY,
+        family_name: str | None = None,
     ) -> Engine:
         """An engine with deterministic synthetic float32 weights: answers have no meaning.
 
-        config: a configuration of the family, or what names one.
+        config: a configuration of the family, or what names one: tiny, large, uio1-small, ...
+        family_name: None is that of the name.
         tokenizer: None or "" is the synthetic one that comes with the package.
         """
-        kind = family(family_name)
+        kind = family_named_by(config) if family_name is None else family(family_name)
         model = kind.synthetic(config, resolve_device(device))
         processor = kind.processor(model, tokenizer or SYNTHETIC_TOKENIZER)
         label = config if isinstance(config, str) else "custom"

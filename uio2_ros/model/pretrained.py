@@ -227,6 +227,19 @@ class PretrainedModel(nn.Module):
 
     # ---- dtypes ----
 
+    def to_dtype(self, dtype: torch.dtype, **parts: torch.dtype) -> Self:
+        """Cast the weights in place, all but those with a dtype of their own (`dtype_of`).
+
+        `.to(dtype)` would cast what is computed from positions as well. Raises ValueError for a
+        dtype that is not floating-point.
+        """
+        for one in (dtype, *parts.values()):
+            if not one.is_floating_point:
+                raise ValueError(f"weights cannot be {one}: give floating-point dtypes")
+        for name, parameter in self.named_parameters():
+            parameter.data = parameter.data.to(self.dtype_of(name, dtype, **parts))
+        return self
+
     def quantize(self, kind: str) -> Self:
         """Hold the linear layers of the transformer as "int8", in place, for inference.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,21 @@ def test_a_step_at_a_time_is_teacher_forcing(
     for place, token in enumerate(inputs):
         logits = model.decode_step(state, torch.tensor([token, token]), modality)
         assert torch.allclose(logits, expected[:, place].expand(2, -1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("form", "most"), [("bfloat16", 0.03), ("float16", 0.01), ("int8", 0.05)])
+def test_other_forms_of_the_weights_give_nearly_the_same(
+    model: UnifiedIO1, form: str, most: float
+) -> None:
+    """Also beside an input that is shorter, whose padding must not spread."""
+    texts = torch.tensor(golden("encoder")["two_ids"]).long()
+    targets = torch.tensor([[5, 9, 1], [7, 8, 1]])
+    expected = model.decode_targets(model.remember(model.encode(texts)), targets)
+    other = deepcopy(model)
+    other = other.quantize("int8") if form == "int8" else other.to_dtype(getattr(torch, form))
+    assert next(other.discrete_vae.parameters()).dtype == torch.float32
+    found = other.decode_targets(other.remember(other.encode(texts)), targets)
+    assert float((found - expected).square().mean().sqrt() / expected.std()) < most
 
 
 def test_rows_that_change_places_go_on_as_they_were(model: UnifiedIO1, encoded: Encoded) -> None:

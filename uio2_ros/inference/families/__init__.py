@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uio2_ros.model.checkpoint import CheckpointFiles
+from uio2_ros.model.families.unified_io_1.config import NAME_PREFIX
 from uio2_ros.robot.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def family(name: str) -> Family:
         raise ValueError(f"no family of models is called {name!r}: there is {', '.join(_MODULES)}")
     found: Family = import_module(_MODULES[name]).FAMILY
     return found
+
+
+def family_named_by(config: object) -> Family:
+    """The family of a configuration's name, such as uio1-small; the default one of any other."""
+    is_first = isinstance(config, str) and config.startswith(NAME_PREFIX)
+    return family("unified_io_1" if is_first else DEFAULT_FAMILY)
 
 
 def family_of(files: CheckpointFiles) -> Family:

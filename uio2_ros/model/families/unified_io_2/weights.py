@@ -130,18 +130,8 @@ class UnifiedIOWeights(PretrainedModel):
         vit_dtype: torch.dtype = torch.float32,
         vqgan_dtype: torch.dtype = torch.float32,
     ) -> Self:
-        """Cast the weights in place: the ViTs, the VQGANs and all else.
-
-        `.to(dtype)` would cast the rotary tables as well. Raises ValueError for a dtype that is
-        not floating-point.
-        """
-        for one in (dtype, vit_dtype, vqgan_dtype):
-            if not one.is_floating_point:
-                raise ValueError(f"weights cannot be {one}: give floating-point dtypes")
-        for name, parameter in self.named_parameters():
-            wanted = self.dtype_of(name, dtype, vit_dtype, vqgan_dtype)
-            parameter.data = parameter.data.to(wanted)
-        return self
+        """Cast the weights in place: the ViTs, the VQGANs and all else; see the base class."""
+        return super().to_dtype(dtype, vit_dtype=vit_dtype, vqgan_dtype=vqgan_dtype)
 
     def set_modalities(
         self,
