@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -227,17 +227,20 @@ class PretrainedModel(nn.Module):
 
     # ---- dtypes ----
 
-    def to_dtype(self, dtype: torch.dtype, **parts: torch.dtype) -> Self:
+    def to_dtype(self, dtype: torch.dtype) -> Self:
         """Cast the weights in place, all but those with a dtype of their own (`dtype_of`).
 
         `.to(dtype)` would cast what is computed from positions as well. Raises ValueError for a
         dtype that is not floating-point.
         """
-        for one in (dtype, *parts.values()):
-            if not one.is_floating_point:
-                raise ValueError(f"weights cannot be {one}: give floating-point dtypes")
+        return self._cast(lambda name: self.dtype_of(name, dtype))
+
+    def _cast(self, dtype_of: Callable[[str], torch.dtype]) -> Self:
         for name, parameter in self.named_parameters():
-            parameter.data = parameter.data.to(self.dtype_of(name, dtype, **parts))
+            wanted = dtype_of(name)
+            if not wanted.is_floating_point:
+                raise ValueError(f"weights cannot be {wanted}: give floating-point dtypes")
+            parameter.data = parameter.data.to(wanted)
         return self
 
     def quantize(self, kind: str) -> Self:

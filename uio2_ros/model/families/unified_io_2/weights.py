@@ -131,7 +131,7 @@ class UnifiedIOWeights(PretrainedModel):
         vqgan_dtype: torch.dtype = torch.float32,
     ) -> Self:
         """Cast the weights in place: the ViTs, the VQGANs and all else; see the base class."""
-        return super().to_dtype(dtype, vit_dtype=vit_dtype, vqgan_dtype=vqgan_dtype)
+        return self._cast(lambda name: self.dtype_of(name, dtype, vit_dtype, vqgan_dtype))
 
     def set_modalities(
         self,
