@@ -11,7 +11,7 @@ import torch
 
 from uio2_ros.cli.train import main
 from uio2_ros.inference import Engine
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.training.prepared import Prepared, PreparedPicture, save_prepared

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from uio1_inputs import GOLDEN
 
 from uio2_ros.inference import Engine, Sampling, families
 from uio2_ros.model import TrainedFor
-from uio2_ros.robot.errors import CheckpointError
+from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
 WORDS = "pick up the mug"
 
@@ -43,6 +45,19 @@ def test_a_checkpoint_is_loaded_by_the_family_that_knows_its_shape(
     loaded = Engine.from_pretrained(tmp_path, tokenizer=parrot.tokenizer, device="cpu")
     assert loaded.model.family == "toy"
     assert loaded.trained_for is None
+
+
+def test_a_name_tells_the_family_of_synthetic_weights() -> None:
+    engine = Engine.synthetic("uio1-tiny", device="cpu")
+    assert (engine.family, engine.name) == ("unified_io_1", "synthetic-uio1-tiny")
+    assert Engine.synthetic("tiny", device="cpu").family == "unified_io_2"
+
+
+def test_who_has_no_tokenizer_is_told_which_one(tmp_path: Path) -> None:
+    shutil.copy(GOLDEN / "micro.bin", tmp_path / "small.bin")
+    shutil.copy(GOLDEN / "config_micro.json", tmp_path / "config.json")
+    with pytest.raises(TokenizerError, match=r"T5's SentencePiece file .spiece\.model"):
+        Engine.from_pretrained(tmp_path / "small.bin", device="cpu")
 
 
 def test_a_bundle_says_its_family(parrot: Engine, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from uio2_ros.inference.defaults import PLAIN
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
-from uio2_ros.inference.family import LoadOptions
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.family import ASSETS, LoadOptions
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.processing import Example, Tokenizer
 
@@ -120,6 +120,9 @@ class PromptEncoder:
 
 class ToyFamily:
     defaults = PLAIN
+
+    trained_tokenizer = "any words (words.model)"
+    synthetic_tokenizer = ASSETS / "synthetic_tokenizer.model"
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         return "loudness" in config

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import ModelConfig
 from uio2_ros.model.example import Example, PatchInput
 from uio2_ros.processing import Processor, Tokenizer

@@ -10,7 +10,7 @@ import torch
 
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.simulated_scenes import SceneSettings, samples_of_scene
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Tokenizer
 from uio2_ros.robot.action_space import load_action_spaces

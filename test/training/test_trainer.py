@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
 from uio2_ros.model.example import Example
 from uio2_ros.processing import Processor, Tokenizer
@@ -174,7 +174,7 @@ from pathlib import Path
 import torch.distributed as dist
 sys.path.insert(0, {test!r})
 from test_trainer import config, examples, learning, weights
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.training.checkpoints import whole

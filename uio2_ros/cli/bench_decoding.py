@@ -37,7 +37,7 @@ from uio2_ros.decoding import (
     single_box,
 )
 from uio2_ros.inference.constraint import ConstrainedDecoding
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.rotary import table_1d
 from uio2_ros.model.families.unified_io_2.transformer import Decoder, DecoderState, empty_cache

@@ -23,7 +23,7 @@ STARTED = time.perf_counter()
 import torch  # noqa: E402
 
 from uio2_ros.inference import Engine, Sampling  # noqa: E402
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER  # noqa: E402
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER  # noqa: E402
 from uio2_ros.model import ModelConfig, UnifiedIO, synthetic_tensor  # noqa: E402
 from uio2_ros.model.checkpoint import locate  # noqa: E402
 from uio2_ros.model.config_file import CONFIG_FILE  # noqa: E402

@@ -11,7 +11,7 @@ import cv2
 
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
-from uio2_ros.inference.engine import SYNTHETIC_TOKENIZER
+from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space

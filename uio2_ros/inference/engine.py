@@ -48,8 +48,6 @@ from uio2_ros.model.checkpoint import locate
 from uio2_ros.processing import Example
 from uio2_ros.robot.errors import TokenizerError
 
-SYNTHETIC_TOKENIZER = Path(__file__).parents[1] / "assets" / "synthetic_tokenizer.model"
-
 OnCount = Callable[[int], None]
 """f(how many are done so far)."""
 
@@ -101,7 +99,7 @@ class Engine:
         """An engine for a bundle or checkpoint: a directory, a shipped bundle or a hub id.
 
         tokenizer: the SentencePiece file of the model; None is that of the bundle. The released
-            checkpoints have none: its owner must supply LLaMA's.
+            checkpoints have none: LLaMA's is that of Unified-IO 2, T5's that of Unified-IO 1.
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA, and on a CPU for large models where it measures faster;
             ViTs and VQGANs stay float32.
@@ -114,16 +112,16 @@ class Engine:
         place = resolve_device(device)
         options = LoadOptions(place, None, quantize, input_modalities, target_modalities)
         files = locate(id_or_dir, revision=revision, token=token, cache_dir=cache_dir)
+        kind = family_of(files)
         given: TokenizerSource | None = tokenizer or files.tokenizer
         if given is None:
             raise TokenizerError(
-                f"model {id_or_dir} has no tokenizer; give the LLaMA SentencePiece file "
-                "(tokenizer.model) that it was trained with"
+                f"model {id_or_dir} has no tokenizer; give the one that it was trained with, "
+                f"{kind.trained_tokenizer}"
             )
-        kind = family_of(files)
         exact_enough = resolve_dtype(dtype, place, files.weight_bytes)
         model = kind.load(files, replace(options, dtype=exact_enough))
-        processor = kind.processor(model, given, own=not tokenizer)
+        processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)
 
     @staticmethod
@@ -142,7 +140,7 @@ class Engine:
         """
         kind = family_named_by(config) if family_name is None else family(family_name)
         model = kind.synthetic(config, resolve_device(device))
-        processor = kind.processor(model, tokenizer or SYNTHETIC_TOKENIZER)
+        processor = kind.processor(model, tokenizer or kind.synthetic_tokenizer)
         label = config if isinstance(config, str) else "custom"
         return Engine(model, processor, name=f"synthetic-{label}", synthetic_weights=True)
 

@@ -175,6 +175,9 @@ class ExampleEncoder(Protocol):
         """Encode one frame, RGB (H, W, 3), for examples whose `history_keys` name it."""
 
 
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """How a network is loaded: None keeps what is stored. ValueError for what does not exist."""
@@ -193,6 +196,10 @@ class Family(Protocol):
     """Makes the parts of an engine."""
 
     defaults: Defaults
+    trained_tokenizer: str
+    """The tokenizer file of its released models, which its owner must be asked for."""
+    synthetic_tokenizer: Path
+    """The one of this package, for weights that mean nothing."""
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
         """Whether a `config.json` without the name of a family is one of this."""

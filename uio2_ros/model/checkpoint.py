@@ -92,7 +92,8 @@ def locate(
     known = "".join(f" {name}," for name in (*shipped_bundles(), *released_names()))
     raise CheckpointError(
         f"no checkpoint {str(id_or_dir)!r}: expected a directory with {CONFIG_FILE} and weights,"
-        f"{known} a T5X folder, an .npz, or a hub id such as allenai/uio2-large"
+        f"{known} a .bin of Unified-IO 1, a T5X folder, an .npz, or a hub id such as "
+        "allenai/uio2-large"
     )
 
 

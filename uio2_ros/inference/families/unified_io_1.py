@@ -10,7 +10,7 @@ import torch
 
 from uio2_ros.inference.defaults import PLAIN
 from uio2_ros.inference.families.one_picture_encoder import OnePictureEncoder
-from uio2_ros.inference.family import LoadOptions, TokenizerSource
+from uio2_ros.inference.family import ASSETS, LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.families.unified_io_1.network import UnifiedIO1
 from uio2_ros.model.families.unified_io_1.released import SIZES
@@ -22,6 +22,8 @@ from uio2_ros.robot.errors import TokenizerError
 class UnifiedIO1Family:
     """See `inference.family.Family`."""
 
+    trained_tokenizer = "T5's SentencePiece file (spiece.model of t5-base)"
+    synthetic_tokenizer = ASSETS / "synthetic_t5_tokenizer.model"
     defaults = PLAIN
 
     def recognises(self, config: Mapping[str, Any]) -> bool:

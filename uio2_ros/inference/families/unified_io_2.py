@@ -10,7 +10,7 @@ import torch
 
 from uio2_ros.inference.defaults import AUDIO_SAMPLING, IMAGE_SAMPLING, TEXT_SAMPLING, Defaults
 from uio2_ros.inference.families.history_caching_encoder import HistoryCachingEncoder
-from uio2_ros.inference.family import LoadOptions, TokenizerSource
+from uio2_ros.inference.family import ASSETS, LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
@@ -19,10 +19,14 @@ from uio2_ros.model.families.unified_io_2.weights import ConfigSource
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.errors import TokenizerError
 
+SYNTHETIC_TOKENIZER = ASSETS / "synthetic_tokenizer.model"
+
 
 class UnifiedIO2:
     """See `inference.family.Family`."""
 
+    trained_tokenizer = "LLaMA's SentencePiece file (tokenizer.model)"
+    synthetic_tokenizer = SYNTHETIC_TOKENIZER
     defaults = Defaults(
         {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING},
         NEGATIVE_PROMPTS,
