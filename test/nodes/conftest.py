@@ -13,6 +13,8 @@ if importlib.util.find_spec("rclpy") is None:
     # needs the ROS environment of ./uio2; the conversions of bare arrays do not
     collect_ignore_glob = [
         "test_adopting_subscription.py",
+        "test_name_watch.py",
+        "test_node_attributes.py",
         "agent/test_agent_*.py",
         "agent/test_lifecycle.py",
         "agent/test_answer_*.py",
