@@ -117,6 +117,9 @@ class PromptEncoder:
     def precompute_frame(self, key: int, pixels: Any) -> None:
         pass
 
+    def forget(self) -> None:
+        pass
+
 
 class ToyFamily:
     defaults = PLAIN

@@ -15,6 +15,7 @@ import torch
 import uio2_ros
 from uio2_ros.inference.generation import EngineTimings, Generation
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.inference.texts import ConcurrentTexts, TextRequest
 from uio2_ros.model.bundle import Bundle
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Example, Processor, Tokenizer
@@ -27,8 +28,53 @@ TIMINGS = EngineTimings(encode=0.25, first_token=0.125, decode=0.5)
 
 
 @dataclass
+class Plans:
+    """Texts under way: the tokens that each row is told to write, and how many it was fed."""
+
+    rows: list[list[int]]
+    fed: int = 0
+
+    @property
+    def batch(self) -> int:
+        return len(self.rows)
+
+
+class ScriptedNetwork:
+    """Writes what it is told to, a token in every step, as far as grammars let it."""
+
+    device = torch.device("cpu")
+
+    def start_id(self, modality: str) -> int:
+        assert modality == "text"
+        return 0
+
+    def prefill(self, encoded: Plans, max_tokens: int) -> Plans:
+        assert 1 <= max_tokens <= 512
+        return encoded
+
+    def decode_step(self, state: Plans, tokens: torch.Tensor) -> torch.Tensor:
+        scores = torch.zeros(len(tokens), WIDTH)
+        for row, plan in enumerate(state.rows):
+            scores[row, plan[min(state.fed, len(plan) - 1)]] = CERTAIN
+        state.fed += 1
+        return scores
+
+
+class ScriptedTexts(ConcurrentTexts):
+    """Keeps what it was asked for."""
+
+    def __init__(self, requests: list[TextRequest]) -> None:
+        super().__init__(ScriptedNetwork())  # type: ignore[arg-type]
+        self.requests = requests
+
+    def admit(self, encoded: Any, requests: Sequence[TextRequest]) -> list[Any]:
+        self.requests += requests
+        return super().admit(encoded, requests)
+
+
+@dataclass
 class ScriptedEngine:
-    """Writes the scripted texts, one per generated row, as far as logits processors let it.
+    """Writes the scripted texts, one per example, as far as their grammars let it.
 
     Its probability for each scripted token is close to 1, its score for each option the number of
     characters. It draws the scripted pictures (256, 256, 3) and makes the scripted sounds, a few
@@ -42,6 +88,7 @@ class ScriptedEngine:
     prompts: list[str] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
     samplings: list[Sampling] = field(default_factory=list)
+    requests: list[TextRequest] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     negatives: list[Sequence[Example] | None] = field(default_factory=list)
     frames: dict[int, Any] = field(default_factory=dict)
@@ -62,30 +109,24 @@ class ScriptedEngine:
         on_token: Callable[[Any], None] | None = None,
         on_rendered: Callable[[int], None] | None = None,
     ) -> list[Generation]:
-        assert (on_rendered is None) == (modality == "text")
+        assert modality != "text"
         assert sampling is not None
         assert all(example.target == modality for example in examples)
         self._remember(examples)
         self.samplings.append(sampling)
         self.batches.append(len(examples))
         self.negatives.append(negative)
-        if modality != "text":
-            assert on_rendered is not None
-            return self._render(examples, modality, on_token, on_rendered)
-        plans = [self._plan(self.script.pop(0)) for _ in examples]
-        tokens = torch.zeros(len(examples), 1, dtype=torch.int64)
-        for step in range(sampling.max_new_tokens or 512):
-            scores = torch.zeros(len(examples), WIDTH)
-            for row, plan in enumerate(plans):
-                scores[row, plan[min(step, len(plan) - 1)]] = CERTAIN
-            for process in sampling.logits_processors:
-                scores = process(tokens, scores)
-            tokens = torch.cat([tokens, scores.argmax(-1, keepdim=True)], dim=1)
-            if on_token is not None:
-                on_token(tokens[:, 1:].numpy())
-            if (tokens == 1).any(-1).all():
-                break
-        return [self._generation(row) for row in tokens[:, 1:].tolist()]
+        assert on_rendered is not None
+        return self._render(examples, modality, on_token, on_rendered)
+
+    def encode(self, *examples: Example) -> Plans:
+        assert all(example.target == "text" for example in examples)
+        self._remember(examples)
+        self.batches.append(len(examples))
+        return Plans([self._plan(self.script.pop(0)) for _ in examples])
+
+    def texts(self) -> ScriptedTexts:
+        return ScriptedTexts(self.requests)
 
     def score(
         self,
@@ -137,10 +178,6 @@ class ScriptedEngine:
 
     def _plan(self, text: str) -> list[int]:
         return [*self.processor.tokenizer.encode(text), 1]
-
-    def _generation(self, row: list[int]) -> Generation:
-        kept = row[: row.index(1)] if 1 in row else row
-        return Generation(kept, self.processor.tokenizer.decode(kept), None, None, None, TIMINGS)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uio2_ros.decoding import COCO_17
 from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
+from uio2_ros.decoding import COCO_17, free_text
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.poses import Pose2D
-from uio2_ros.tasks import Box, Frame, Instruction, Observation
+from uio2_ros.tasks import Box, Frame, Instruction, Observation, Session
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "tasks.json").read_text())
 STEP = "{n}: {verb} from ( {start} ) and {then} to ( {end} )"
@@ -145,8 +145,7 @@ def test_detect_with_options_uses_no_other_label(runner, engine, observation, lo
 def test_locations_are_forced_as_the_model_needs_it(runner, engine, observation, task, threshold):
     engine.script = [""]
     runner.run(Instruction("mug", task), observation)
-    (constraint,) = engine.samplings[0].logits_processors
-    assert constraint.threshold == threshold
+    assert engine.requests[0].force_locations == threshold
 
 
 def test_boxes_are_as_many_as_the_settings_allow(runner_with, engine, observation, locations):
@@ -374,19 +373,9 @@ def test_a_history_frame_the_engine_holds_is_not_prepared_again(runner, engine, 
 
 
 def test_a_broken_answer_is_shown_in_the_error(runner, engine, observation, monkeypatch):
-    from uio2_ros.tasks import engine_calls
-
-    class Unconstrained:
-        def __init__(self, *_arguments):
-            pass
-
-        def __call__(self, _tokens, scores):
-            return scores
-
-        def probabilities(self, tokens, _row):
-            return [1.0] * len(tokens)
-
-    monkeypatch.setattr(engine_calls, "ConstrainedDecoding", Unconstrained)
+    monkeypatch.setattr(
+        Session, "grammar", lambda session, *_, **_arguments: free_text(session.symbols, 8)
+    )
     for task in ("refexp", "keypoints", "next_action", "plan", "navigate"):
         engine.script = ["no idea"]
         region = Box(0, 0, 10, 10) if task == "keypoints" else None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from uio2_ros.decoding import COCO_17
+from uio2_ros.decoding import COCO_17, free_text
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.tasks import (
     TASKS,
@@ -14,6 +14,7 @@ from uio2_ros.tasks import (
     Instruction,
     Observation,
     Prompt,
+    Session,
     Stage,
     Task,
 )
@@ -80,13 +81,13 @@ def test_batches_are_as_large_as_the_settings_allow(runner_with, engine, observa
     assert [answer.text for answer in answers] == ["a mug"] * 5
 
 
-def test_instructions_with_a_seed_are_drawn_apart_from_greedy_ones(runner, engine, observation):
+def test_drawn_and_greedy_instructions_share_a_batch(runner, engine, observation):
     engine.script = ["a mug"] * 3
     runner.run_batch(
         [(Instruction("", "caption", seed=seed), observation) for seed in (7, 0, 8)],
     )
-    assert engine.batches == [2, 1]
-    assert [sampling.seed for sampling in engine.samplings] == [(7, 8), None]
+    assert engine.batches == [3]
+    assert [request.sampling.seed for request in engine.requests] == [7, None, 8]
 
 
 def test_one_error_does_not_spoil_the_others(runner, engine, observation):
@@ -114,17 +115,9 @@ def test_one_error_does_not_spoil_the_others(runner, engine, observation):
 
 
 def test_an_answer_of_the_wrong_form_is_its_own_error(runner, engine, observation, monkeypatch):
-    class Unconstrained:
-        def __init__(self, *_arguments):
-            pass
-
-        def __call__(self, _tokens, scores):
-            return scores
-
-        def probabilities(self, tokens, _row):
-            return [1.0] * len(tokens)
-
-    monkeypatch.setattr("uio2_ros.tasks.engine_calls.ConstrainedDecoding", Unconstrained)
+    monkeypatch.setattr(
+        Session, "grammar", lambda session, *_, **_arguments: free_text(session.symbols, 8)
+    )
     engine.script = ["no idea", "a mug"]
     refexp, caption = runner.run_batch(
         [(Instruction("mug", "refexp"), observation), (Instruction("", "caption"), observation)]
@@ -134,14 +127,14 @@ def test_an_answer_of_the_wrong_form_is_its_own_error(runner, engine, observatio
 
 
 def test_a_batch_too_large_for_the_memory_is_halved(runner, engine, observation, monkeypatch):
-    generate = engine.generate
+    encode = engine.encode
 
-    def small_memory(examples, *arguments, **settings):
+    def small_memory(*examples):
         if len(examples) > 2:
             raise torch.OutOfMemoryError("needed 3 GiB")
-        return generate(examples, *arguments, **settings)
+        return encode(*examples)
 
-    monkeypatch.setattr(engine, "generate", small_memory)
+    monkeypatch.setattr(engine, "encode", small_memory)
     engine.script = ["a mug"] * 5
     answers = runner.run_batch([(Instruction("", "caption"), observation)] * 5)
     assert engine.batches == [2, 1, 2]

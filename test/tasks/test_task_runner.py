@@ -27,7 +27,8 @@ def test_progress_is_told_at_every_stage_and_token(runner, engine, observation):
     generating = [(text, count) for stage, text, count in told if stage is Stage.GENERATING]
     assert generating[0][1] == 1
     assert generating[-1][0] == "a red mug"
-    assert [count for _, count in generating] == list(range(1, len(generating) + 1))
+    *counts, last = [count for _, count in generating]
+    assert counts == list(range(1, last + 1))  # and a last time when the end is found
 
 
 def test_what_progress_raises_ends_the_work(runner, engine, observation):
@@ -108,7 +109,8 @@ def test_answers_say_what_made_them_and_how_long_it_took(runner, engine, observa
     answer = runner.run(Instruction("", "caption"), observation)
     assert (answer.task, answer.model, answer.synthetic_weights) == ("caption", "scripted", True)
     timings = answer.timings
-    assert (timings.encode, timings.first_token, timings.decode) == (0.25, 0.125, 0.5)
+    assert 0 < timings.encode < timings.total
+    assert 0 < timings.first_token < timings.decode < timings.total
     assert timings.tokens == len(engine.processor.tokenizer.encode("a red mug"))
     assert timings.preprocess > 0
     assert timings.total >= timings.preprocess
@@ -118,25 +120,29 @@ def test_timings_of_several_generations_add_up(runner, engine, observation, loca
     from uio2_ros.decoding import COCO_17
 
     pose = " ".join(f"{locations(300, 400)} {name}" for name in COCO_17)
-    engine.script = [locations(200, 100, 700, 190) + " person", pose]
+    person = locations(200, 100, 700, 190) + " person"
+    engine.script = [person, pose]
     timings = runner.run(Instruction("", "keypoints"), observation).timings
-    assert (timings.encode, timings.first_token, timings.decode) == (0.5, 0.125, 1.0)
+    assert 0 < timings.first_token < timings.decode < timings.total
+    assert 0 < timings.encode < timings.total
+    written = (engine.processor.tokenizer.encode(text) for text in (person, pose))
+    assert timings.tokens == sum(map(len, written))
 
 
 def test_seed_zero_is_greedy_and_others_sample_with_that_seed(runner, engine, observation):
     engine.script = ["a mug", "a mug"]
     runner.run(Instruction("", "caption"), observation)
     runner.run(Instruction("", "caption", seed=7), observation)
-    greedy, sampled = engine.samplings
+    greedy, sampled = (request.sampling for request in engine.requests)
     assert greedy.greedy
-    assert (sampled.greedy, sampled.seed) == (False, (7,))
+    assert (sampled.greedy, sampled.seed) == (False, 7)
 
 
 def test_grammars_are_compiled_once(runner, engine, observation, locations):
     engine.script = [locations(1, 2, 3, 4)] * 2
     for text in ("mug", "plate"):
         runner.run(Instruction(text, "refexp"), observation)
-    first, second = (sampling.logits_processors[0].grammar for sampling in engine.samplings)
+    first, second = (request.grammar for request in engine.requests)
     assert first is second
 
 

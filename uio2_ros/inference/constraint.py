@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +34,13 @@ class _Masks:
 KEPT_STATES = 512
 """States, of all grammars together, whose masks are kept; each has up to two masks of 33 kB for the
 released vocabulary."""
+
+
+@lru_cache(KEPT_STATES)
+def forced_token(grammar: Grammar, state: Hashable) -> int | None:
+    """The only token that a grammar allows next; None where there is a choice."""
+    allowed = grammar.allowed(state)
+    return int(allowed.argmax()) if np.count_nonzero(allowed) == 1 else None
 
 
 @lru_cache(KEPT_STATES)
@@ -89,8 +97,7 @@ class ConstrainedDecoding:
             self._record(self._last, prefixes, tokens[:, -1])
         self._states = {prefix: self._state(prefix) for prefix in prefixes}
         log_total = scores.float().logsumexp(-1)  # (B,)
-        forbidden = self._forbidden(prefixes, scores, log_total)
-        masked = torch.where(forbidden, float("-inf"), scores)
+        masked = torch.where(self._forbidden(prefixes, scores, log_total), float("-inf"), scores)
         self._last = _Step(prefixes, masked, log_total)
         return masked
 
@@ -139,18 +146,41 @@ class ConstrainedDecoding:
         self, prefixes: Sequence[Prefix], scores: torch.Tensor, log_total: torch.Tensor
     ) -> torch.Tensor:
         """(B, V), or (1, V) where all rows agree."""
-        device, width = scores.device, scores.shape[-1]
-        rows = [_masks(self.grammar, self._states[prefix], device, width) for prefix in prefixes]
-        forbidden = _stack([row.forbidden for row in rows])
-        if self.threshold is None or all(row.unless_location is None for row in rows):
-            return forbidden
-        forced = _stack(
-            [row.forbidden if row.unless_location is None else row.unless_location for row in rows]
-        )
-        places = self.grammar.symbols.vocabulary.location_ids
-        log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
-        certain = (log_locations - log_total).exp() > self.threshold  # (B,)
-        return torch.where(certain[:, None], forced, forbidden)
+        places = [Position(self.grammar, self._states[p], self.threshold) for p in prefixes]
+        return forbidden(places, scores, log_total)
+
+
+class Position(NamedTuple):
+    """Where a text is in its grammar, and the threshold of `ConstrainedDecoding`."""
+
+    grammar: Grammar
+    state: Hashable
+    force_locations: float | None = None
+
+
+def forbidden(
+    rows: Sequence[Position], scores: torch.Tensor, log_total: torch.Tensor
+) -> torch.Tensor:
+    """What may not come next (B, V) bool, or (1, V) where all rows agree.
+
+    Of raw scores (B, V) and their log-sum-exp (B,).
+    """
+    device, width = scores.device, scores.shape[-1]
+    masks = [_masks(row.grammar, row.state, device, width) for row in rows]
+    plain = _stack([mask.forbidden for mask in masks])
+    thresholds = [
+        2.0 if mask.unless_location is None or row.force_locations is None else row.force_locations
+        for row, mask in zip(rows, masks, strict=True)  # no probability exceeds 2
+    ]
+    if min(thresholds) > 1.0:
+        return plain
+    forced = _stack(
+        [mask.forbidden if mask.unless_location is None else mask.unless_location for mask in masks]
+    )
+    places = rows[0].grammar.symbols.vocabulary.location_ids
+    log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
+    certain = (log_locations - log_total).exp() > torch.tensor(thresholds, device=device)  # (B,)
+    return torch.where(certain[:, None], forced, plain)
 
 
 @dataclass(frozen=True)

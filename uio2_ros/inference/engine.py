@@ -42,6 +42,7 @@ from uio2_ros.inference.scoring import (
     cross_entropy,
     option_targets,
 )
+from uio2_ros.inference.texts import ConcurrentTexts
 from uio2_ros.inference.vocoder import VocoderSource, make_vocoder
 from uio2_ros.model.bundle import BUNDLE_FILE, CARD_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
@@ -303,9 +304,17 @@ class Engine:
         return torch.cat(losses).float().cpu().numpy()
 
     @torch.inference_mode()
-    def encode(self, example: Example) -> Encoding:
-        """The encoder's output for one example; padding takes no place in it."""
-        return self._encoder.encode([example])
+    def encode(self, *examples: Example) -> Encoding:
+        """The encoder's output for examples, one at least; what pads all takes no place in it."""
+        return self._encoder.encode(examples)
+
+    def forget(self) -> None:
+        """Keep nothing that was encoded before: the next input is as if it were the first."""
+        self._encoder.forget()
+
+    def texts(self) -> ConcurrentTexts:
+        """Texts written together, each within a grammar of its own; none under way yet."""
+        return ConcurrentTexts(self.model)
 
     @property
     def family(self) -> str:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +118,35 @@ class GenerationState(Protocol):
         """Continue row `rows[i]` (B,) in row i, in place; copies of one input stay together."""
 
 
+class TextRows(Protocol):
+    """Texts decoded together that begin and end at different times."""
+
+    @property
+    def at_once(self) -> int | None:
+        """Tokens of a row that a pass takes at most; None is any number."""
+
+    def __len__(self) -> int:
+        """Rows under way."""
+
+    def admit(self, encoded: Any, max_tokens: int) -> None:
+        """Add a row for each of the encoded inputs, after those under way."""
+
+    def append(self, tokens: Sequence[Sequence[int]]) -> Tensor:
+        """Feed each row its next tokens, at least one; logits (N, V) float32 of what follows each
+        of them, row after row. The first token of a row is the start."""
+
+    def drop(self, row: int) -> None:
+        """End a row; the last one takes its number."""
+
+
+@runtime_checkable
+class RowNetwork(Protocol):
+    """A network whose rows may have different lengths, and several new tokens in a pass."""
+
+    def text_rows(self) -> TextRows:
+        """None under way yet."""
+
+
 class Network(Protocol):
     """A network that reads examples and writes tokens of the modalities in `writes`."""
 
@@ -173,6 +202,9 @@ class ExampleEncoder(Protocol):
 
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
         """Encode one frame, RGB (H, W, 3), for examples whose `history_keys` name it."""
+
+    def forget(self) -> None:
+        """Keep nothing that was encoded."""
 
 
 ASSETS = Path(__file__).parents[1] / "assets"

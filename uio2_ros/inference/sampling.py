@@ -99,6 +99,11 @@ class TokenChooser:
         races = [torch.empty(width).exponential_(generator=g) for g in self._generators]
         return draw(scores, torch.stack(races).to(scores.device), self._sampling)
 
+    def skip(self, draws: int, width: int) -> None:
+        """Go on as if so many tokens had been drawn from a vocabulary of `width`."""
+        for generator in self._generators * draws:
+            torch.empty(width).exponential_(generator=generator)
+
 
 def require_possible(best: Tensor) -> None:
     """ValueError where the best score of a row (B,) is none."""

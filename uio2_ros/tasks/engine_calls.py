@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from uio2_ros.decoding import Grammar
-from uio2_ros.inference.constraint import ConstrainedDecoding
 from uio2_ros.inference.defaults import (
     AUDIO_SAMPLING,
     DENSE_SAMPLING,
@@ -22,6 +19,7 @@ from uio2_ros.inference.defaults import (
 )
 from uio2_ros.inference.families import family
 from uio2_ros.inference.sampling import Sampling
+from uio2_ros.inference.texts import TextRequest
 from uio2_ros.model.example import Example
 from uio2_ros.robot.answer import Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
@@ -39,6 +37,7 @@ from uio2_ros.tasks.running_task import PendingCall, RunningTask
 
 if TYPE_CHECKING:
     from uio2_ros.inference import Engine, Generation
+    from uio2_ros.inference.texts import ConcurrentTexts, Writing
 
 INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 """How a text ends, of whose last character not all bytes are generated yet."""
@@ -48,37 +47,6 @@ _DRAWINGS = {
     Drawing.DENSE: DENSE_SAMPLING,
     Drawing.MASK: SEGMENTATION_SAMPLING,
 }
-
-
-class RowConstraints:
-    """Logits processor that keeps each row of a batch inside the grammar of its own call.
-
-    Rows of one grammar and threshold share a `ConstrainedDecoding`; rows must not be reordered.
-    """
-
-    def __init__(self, calls: Sequence[TextCall]) -> None:
-        self._rows: dict[tuple[Grammar, float | None], list[int]] = {}
-        for row, call in enumerate(calls):
-            self._rows.setdefault((call.grammar, call.force_locations), []).append(row)
-        self._constraints = {alike: ConstrainedDecoding(*alike) for alike in self._rows}
-        self._alike = [(call.grammar, call.force_locations) for call in calls]
-
-    def processors(self) -> tuple[Callable[[torch.Tensor, torch.Tensor], torch.Tensor], ...]:
-        """The logits processor to generate with."""
-        only = list(self._constraints.values())
-        return (only[0],) if len(only) == 1 else (self,)
-
-    def __call__(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """tokens (B, n) with the start token, scores (B, V) raw logits -> masked logits (B, V)."""
-        masked = torch.empty_like(scores)
-        for alike, rows in self._rows.items():
-            masked[rows] = self._constraints[alike](tokens[rows], scores[rows])
-        return masked
-
-    def probabilities(self, tokens: Sequence[int], row: int) -> list[float]:
-        """The model's probability of each token of a row's text."""
-        alike = self._alike[row]
-        return self._constraints[alike].probabilities(tokens, self._rows[alike].index(row))
 
 
 def score(engine: Engine, pending: PendingCall) -> None:
@@ -113,44 +81,83 @@ def _check_lengths(engine: Engine, options: Sequence[str]) -> None:
             )
 
 
-def generate(engine: Engine, calls: Sequence[PendingCall]) -> None:
-    """Carry out calls that agree in modality and sampling as one batch."""
-    call = calls[0].call
-    constraints = RowConstraints(
-        [pending.call for pending in calls if isinstance(pending.call, TextCall)]
+def begin_texts(
+    engine: Engine, texts: ConcurrentTexts, calls: Sequence[PendingCall]
+) -> dict[Writing, PendingCall]:
+    """Encode the inputs of text calls as one batch and begin what is to be written."""
+    started = perf_counter()
+    encoded = engine.encode(*(pending.example for pending in calls if pending.example is not None))
+    begun = perf_counter()
+    for running in dict.fromkeys(pending.running for pending in calls):
+        running.add(encode=begun - started)
+    writings = texts.admit(encoded, [_request(pending) for pending in calls])
+    for pending in calls:
+        pending.begun = begun
+    return dict(zip(writings, calls, strict=True))
+
+
+def _request(pending: PendingCall) -> TextRequest:
+    call, session = pending.call, pending.running.session
+    assert isinstance(call, TextCall)
+    if not session.instruction.seed:
+        return TextRequest(call.grammar, call.force_locations)
+    drawn = Sampling(
+        temperature=session.settings.sampling_temperature,
+        top_p=session.settings.sampling_top_p,
+        seed=session.instruction.seed,
     )
-    sampling = _sampling(calls, constraints)
-    modality = MODALITIES[type(call)]
+    return TextRequest(call.grammar, call.force_locations, drawn)
+
+
+def report_text(pending: PendingCall, writing: Writing) -> None:
+    """Tell a task how far a text of its is, and when its first token was there."""
+    running = pending.running
+    if not running.timings.first_token:
+        running.add(first_token=perf_counter() - pending.begun)
+    text = running.session.symbols.vocabulary.decode(writing.tokens)
+    running.report(Stage.GENERATING, text.rstrip(INCOMPLETE).strip(), len(writing.tokens))
+
+
+def finish_text(engine: Engine, pending: PendingCall, writing: Writing) -> None:
+    """The reply of a text that is done; others have none yet."""
+    assert isinstance(pending.call, TextCall)
+    assert pending.example is not None
+    if not writing.done:
+        return
+    running, tokens = pending.running, tuple(writing.tokens)
+    info = pending.example.image_info
+    to_pixels = engine.processor.to_pixels
+    pending.reply = Reply(
+        text=running.session.symbols.vocabulary.decode(tokens).strip(),
+        tokens=tokens,
+        probabilities=tuple(writing.probabilities),
+        to_pixels=None if info is None else partial(to_pixels, image_info=info),
+        at_limit=len(tokens) >= pending.call.grammar.longest - 1,
+    )
+    running.add(decode=perf_counter() - pending.begun, tokens=len(tokens))
+
+
+def render(engine: Engine, calls: Sequence[PendingCall]) -> None:
+    """Carry out calls of pictures or sounds that agree in sampling as one batch."""
+    sampling, modality = _sampling(calls), MODALITIES[type(calls[0].call)]
     generations = engine.generate(
         [pending.example for pending in calls if pending.example is not None],
         modality=modality,
         sampling=sampling,
         negative=_negative(engine, sampling),
         on_token=partial(_report, calls, engine.target_length(modality)),
-        on_rendered=None if modality == "text" else partial(_report_rendered, calls),
+        on_rendered=partial(_report_rendered, calls),
     )
-    for row, (pending, generation) in enumerate(zip(calls, generations, strict=True)):
-        pending.reply = _reply(engine, pending, generation, constraints, row)
+    for pending, generation in zip(calls, generations, strict=True):
+        pending.reply = _rendered(engine, pending, generation)
     _add_timings(calls, generations)
 
 
-def _sampling(calls: Sequence[PendingCall], constraints: RowConstraints) -> Sampling:
-    call, settings = calls[0].call, calls[0].running.session.settings
+def _sampling(calls: Sequence[PendingCall]) -> Sampling:
+    call = calls[0].call
     seeds = tuple(pending.running.session.instruction.seed for pending in calls)
-    if isinstance(call, PictureCall):
-        return replace(_DRAWINGS[call.drawing], seed=seeds)
-    if not isinstance(call, TextCall):
-        return replace(AUDIO_SAMPLING, seed=seeds)
-    greedy = Sampling(
-        max_new_tokens=max(
-            pending.call.grammar.longest for pending in calls if isinstance(pending.call, TextCall)
-        ),
-        logits_processors=constraints.processors(),
-    )
-    if not any(seeds):
-        return greedy
-    temperature, top_p = settings.sampling_temperature, settings.sampling_top_p
-    return replace(greedy, temperature=temperature, top_p=top_p, seed=seeds)
+    drawing = _DRAWINGS[call.drawing] if isinstance(call, PictureCall) else AUDIO_SAMPLING
+    return replace(drawing, seed=seeds)
 
 
 def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
@@ -162,66 +169,43 @@ def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
     ]
 
 
-def _reply(
-    engine: Engine,
-    pending: PendingCall,
-    generation: Generation,
-    constraints: RowConstraints,
-    row: int,
-) -> Reply | PictureReply | npt.NDArray[np.float32]:
+def _rendered(
+    engine: Engine, pending: PendingCall, generation: Generation
+) -> PictureReply | npt.NDArray[np.float32]:
     assert pending.example is not None
-    processor, info = engine.processor, pending.example.image_info
-    if generation.image is not None:
-        if info is None:
-            return PictureReply(generation.image)
-        back = partial(put_back, processor=processor, image_info=info)
-        return PictureReply(generation.image, back)
-    if generation.audio is not None:
+    if generation.image is None:
+        assert generation.audio is not None
         return generation.audio
-    tokens = tuple(int(token) for token in generation.tokens)
-    return Reply(
-        text=pending.running.session.symbols.vocabulary.decode(tokens).strip(),
-        tokens=tokens,
-        probabilities=tuple(constraints.probabilities(tokens, row)),
-        to_pixels=None if info is None else partial(processor.to_pixels, image_info=info),
-        at_limit=isinstance(pending.call, TextCall)
-        and len(tokens) >= pending.call.grammar.longest - 1,
-    )
+    info = pending.example.image_info
+    if info is None:
+        return PictureReply(generation.image)
+    back = partial(put_back, processor=engine.processor, image_info=info)
+    return PictureReply(generation.image, back)
 
 
 def _report(calls: Sequence[PendingCall], whole: int, tokens: npt.NDArray[np.int64]) -> None:
-    """Tell each task how far the first of its rows is; tokens (B, n) without the start token.
-
-    A picture or sound, of `whole` tokens, has no text so far but how much of it there is.
-    """
-    for running, rows in _rows(calls).items():
-        text = f"{tokens.shape[1]} of {whole} tokens"
-        if isinstance(calls[rows[0]].call, TextCall):
-            written = running.session.symbols.vocabulary.decode(tokens[rows[0]].tolist())
-            text = written.rstrip(INCOMPLETE).strip()
-        running.report(Stage.GENERATING, text, tokens.shape[1])
+    """Tell each task how much there is of `whole` tokens (B, n) without the start token."""
+    for running in dict.fromkeys(pending.running for pending in calls):
+        count = tokens.shape[1]
+        running.report(Stage.GENERATING, f"{count} of {whole} tokens", count)
 
 
 def _report_rendered(calls: Sequence[PendingCall], count: int) -> None:
     """Tell each task that rows are made into what they stand for; cancellations are seen, too."""
-    for running in _rows(calls):
+    for running in dict.fromkeys(pending.running for pending in calls):
         running.report(Stage.FINISHING, f"{count} of {len(calls)} rendered")
 
 
 def _add_timings(calls: Sequence[PendingCall], generations: Sequence[Generation]) -> None:
     spent = generations[0].timings
-    for running, rows in _rows(calls).items():
+    rows: dict[RunningTask, int] = {}
+    for pending, generation in zip(calls, generations, strict=True):
+        rows[pending.running] = rows.get(pending.running, 0) + len(generation.tokens)
+    for running, tokens in rows.items():
         running.add(
             encode=spent.encode,
             first_token=0.0 if running.timings.first_token else spent.first_token,
             decode=spent.decode,
             postprocess=spent.render,
-            tokens=sum(len(generations[row].tokens) for row in rows),
+            tokens=tokens,
         )
-
-
-def _rows(calls: Sequence[PendingCall]) -> dict[RunningTask, list[int]]:
-    rows: dict[RunningTask, list[int]] = {}
-    for row, pending in enumerate(calls):
-        rows.setdefault(pending.running, []).append(row)
-    return rows

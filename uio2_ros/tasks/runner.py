@@ -16,7 +16,7 @@ from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.admission import admit
-from uio2_ros.tasks.batch import run_together
+from uio2_ros.tasks.batch import TaskBatch
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.runner_methods import RunnerMethods
 from uio2_ros.tasks.running_task import OnProgress, RunningTask
@@ -68,7 +68,7 @@ class TaskRunner(RunnerMethods):
         """
         started = perf_counter()
         running = self._start(instruction, observation, on_progress or _nobody_listens)
-        run_together(self.engine, [running], self.settings.max_batch)
+        self._run([running])
         if running.error is not None:
             raise running.error
         return self._finished(running, started)
@@ -93,10 +93,20 @@ class TaskRunner(RunnerMethods):
             for number, (instruction, observation) in enumerate(requests)
         ]
         admitted = [running for running in begun if isinstance(running, RunningTask)]
-        run_together(self.engine, admitted, self.settings.max_batch)
+        self._run(admitted)
         return tuple(
             self._finished(one, started) if isinstance(one, RunningTask) else one for one in begun
         )
+
+    def _run(self, tasks: Sequence[RunningTask]) -> None:
+        """Carry out tasks until each has an answer or an error; raises what a listener raised."""
+        batch = TaskBatch(self.engine, self.settings.max_batch)
+        for running in tasks:
+            batch.add(running)
+        while batch.busy:
+            for ended in batch.step():
+                if ended.interrupted and ended.error is not None:
+                    raise ended.error
 
     def _start(
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress

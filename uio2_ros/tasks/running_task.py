@@ -17,11 +17,19 @@ from uio2_ros.tasks.task import Task
 OnProgress = Callable[[Stage, str, int], None]
 
 
+class Interrupted(Exception):
+    """What an `on_progress` raised: nobody waits for its instruction any more."""
+
+    def __init__(self, running: RunningTask, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.running, self.cause = running, cause
+
+
 class RunningTask:
     """One instruction under way: its task's generator, and what became of it.
 
-    In the end either `answer` or `error` is there. `timings` are the wall-clock seconds of the
-    engine calls that this task took part in.
+    In the end either `answer` or `error` is there; `interrupted` says that the error is what its
+    listener raised. `timings` are the wall-clock seconds of the engine calls it took part in.
     """
 
     def __init__(self, task: Task, session: Session, on_progress: OnProgress) -> None:
@@ -29,6 +37,7 @@ class RunningTask:
         self.calls: tuple[ModelCall, ...] = ()
         self.answer: Answer | None = None
         self.error: Exception | None = None
+        self.interrupted = False
         self.timings = Timings()
         asking: object = task.answer(session)
         if not isinstance(asking, Generator):
@@ -58,8 +67,15 @@ class RunningTask:
             self._advance(lambda: self._asking.send(replies))
 
     def report(self, stage: Stage, text: str = "", tokens: int = 0) -> None:
-        """Tell how far the instruction is; tokens of the call under way."""
-        self.on_progress(stage, text, self.timings.tokens + tokens)
+        """Tell how far the instruction is; tokens of the call under way. Raises Interrupted."""
+        try:
+            self.on_progress(stage, text, self.timings.tokens + tokens)
+        except Exception as cause:
+            raise Interrupted(self, cause) from cause
+
+    def interrupt(self, cause: Exception) -> None:
+        """End it with what its listener raised."""
+        self.answer, self.error, self.interrupted = None, cause, True
 
     def add(self, **spent: float) -> None:
         """Add to the timings."""
@@ -94,3 +110,9 @@ class PendingCall:
     example: Example | None = None
     reply: Any = None
     error: InstructionError | None = None
+    begun: float = 0.0  # when its text was begun (perf_counter)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the reply or the error is there."""
+        return self.reply is not None or self.error is not None

@@ -1,12 +1,16 @@
-"""Examples to the encoder's output; history frames are encoded once for each key.
+"""Examples to the encoder's output; what was encoded lately is not encoded again.
 
-Inputs that are masked are not computed: a modality that no example has and patches of padding cost
-nothing. Letters of shapes: B examples, F frames or segments, P patches, L latents, E model width.
+History frames are known by their keys, all else by its content: the features of a picture or a
+sound, the latents of a frame or a segment, and the output for a whole example that is asked about
+again. Inputs that are masked are not computed: a modality that no example has and patches of
+padding cost nothing. Letters of shapes: B examples, F frames or segments, P patches, D features,
+L latents, E model width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +18,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from uio2_ros.inference.families.frame_cache import FrameCache
+from uio2_ros.inference.families.cache import Cache
 from uio2_ros.model.families.unified_io_2.inputs import HistoryFrames
 from uio2_ros.model.families.unified_io_2.unified_io import Encoded, UnifiedIO
-from uio2_ros.processing import Batch, Example, PatchBatch, PatchInput, Processor
+from uio2_ros.processing import Example, PatchBatch, PatchInput, Processor
+
+KEPT_FEATURES = 8  # pictures and sounds, 3.5 MB each with the released patches
+KEPT_EXAMPLES = 2  # with the keys and values of all layers, 140 MB each in `large` in float32
 
 
 class HistoryCachingEncoder:
@@ -25,14 +32,26 @@ class HistoryCachingEncoder:
 
     def __init__(self, network: UnifiedIO, processor: Processor, cached_frames: int) -> None:
         self._network, self._processor = network, processor
-        self._frames = FrameCache(cached_frames)
+        self._frames: Cache[Tensor] = Cache(cached_frames)
+        self._features: Cache[Tensor] = Cache(KEPT_FEATURES)
+        self._examples: Cache[Encoded] = Cache(KEPT_EXAMPLES)
 
     def encode(self, examples: Sequence[Example]) -> Encoded:
         """The encoder's output; padding takes no time, and no place where no example needs it."""
-        without = [
-            replace(e, image_history=(), history_keys=(), audio_history=()) for e in examples
+        if len(examples) > 1:
+            return self._encode(examples)
+        return self._examples.get_or(_content(examples[0]), lambda: self._encode(examples))
+
+    def _encode(self, examples: Sequence[Example]) -> Encoded:
+        bare = [
+            replace(e, image=None, audio=None, image_history=(), history_keys=(), audio_history=())
+            for e in examples
         ]
-        batch = drop_masked(self._processor.collate(without)).to(self._network.device)
+        batch = replace(
+            self._processor.collate(bare).to(self._network.device),
+            image=self._seen_or_heard("image", [e.image for e in examples]),
+            audio=self._seen_or_heard("audio", [e.audio for e in examples]),
+        )
         inputs = self._network.embed_inputs(
             batch,
             image_history=self._history([self._image_frames(e) for e in examples]),
@@ -53,29 +72,58 @@ class HistoryCachingEncoder:
         ]
 
     def _image_frame(self, key: int | None, frame: PatchInput | None) -> Tensor:
-        held = None if key is None else self._frames.get(key)
-        if held is not None:
-            return held
         if frame is None:
-            raise ValueError(f"no image-history frame is held under key {key}: give its pixels")
-        latents = self._resample("image", frame)
-        if key is not None:
-            self._frames.put(key, latents)
-        return latents
+            held = None if key is None else self._frames.get(key)
+            if held is None:
+                raise ValueError(f"no image-history frame is held under key {key}: give its pixels")
+            return held
+        name = _content(frame) if key is None else key
+        return self._frames.get_or(name, lambda: self._resample("image", frame))
 
     def _audio_segments(self, example: Example) -> list[Tensor]:
         heard = (segment for segment in example.audio_history if segment.mask.any())
-        return [self._resample("audio", segment) for segment in heard]
+        return [self._audio_segment(segment) for segment in heard]
+
+    def _audio_segment(self, segment: PatchInput) -> Tensor:
+        name = ("audio", _content(segment))
+        return self._frames.get_or(name, lambda: self._resample("audio", segment))
+
+    def _seen_or_heard(
+        self, modality: str, inputs: Sequence[PatchInput | None]
+    ) -> PatchBatch | None:
+        """Features (B, P, D) of the current pictures or sounds; None where no example has one."""
+        there = {row: one for row, one in enumerate(inputs) if one is not None and one.mask.any()}
+        if not there:
+            return None
+        features = [self._features_of(modality, one) for one in there.values()]  # (P, D) each
+        longest = max(map(len, features))
+        padded = features[0].new_zeros(len(inputs), longest, features[0].shape[-1])
+        mask = torch.zeros(len(inputs), longest, dtype=torch.bool)
+        positions = torch.zeros(len(inputs), longest, dtype=torch.int64)
+        for (row, one), found in zip(there.items(), features, strict=True):
+            padded[row, : len(found)] = found
+            mask[row, : len(found)] = True
+            positions[row, : len(found)] = torch.from_numpy(one.positions[one.mask]).long()
+        device = self._network.device
+        return PatchBatch(padded, mask.to(device), positions.to(device), encoded=True)
+
+    def _features_of(self, modality: str, one: PatchInput) -> Tensor:
+        """What the ViT makes of the patches (P, D) that are there."""
+        patches = self._alone(one)
+        return self._features.get_or(
+            (modality, _content(one)), lambda: self._network.encode_patches(modality, patches)[0]
+        )
 
     def _resample(self, modality: str, frame: PatchInput) -> Tensor:
-        """One frame or segment alone, so that its latents (L, E) depend on nothing else."""
-        there = frame.mask
-        chosen = (frame.patches[there], frame.mask[there], frame.positions[there])
-        patches, mask, positions = (
-            torch.from_numpy(a)[None].to(self._network.device) for a in chosen
-        )
-        batch = PatchBatch(patches, mask, positions.long(), encoded=frame.encoded)
-        return self._network.encode_history(modality, batch)[0]
+        """Latents (L, E) of one frame or segment alone, so that they depend on nothing else."""
+        return self._network.encode_history(modality, self._alone(frame))[0]
+
+    def _alone(self, one: PatchInput) -> PatchBatch:
+        """The patches that are there, as a batch of one."""
+        chosen = (one.patches[one.mask], one.mask[one.mask], one.positions[one.mask])
+        device = self._network.device
+        patches, mask, positions = (torch.from_numpy(a)[None].to(device) for a in chosen)
+        return PatchBatch(patches, mask, positions.long(), encoded=one.encoded)
 
     def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
         """Frames of every example, right-padded; None when no example has one."""
@@ -100,23 +148,23 @@ class HistoryCachingEncoder:
         if not self.holds_frame(key):
             self._frames.put(key, self._resample("image", self._processor.history_frame(pixels)))
 
+    def forget(self) -> None:
+        """Keep nothing that was encoded."""
+        for kept in (self._frames, self._features, self._examples):
+            kept.clear()
 
-def drop_masked(batch: Batch) -> Batch:
-    """The batch without patches that are padding in every example, nor inputs of nothing else."""
-    image, audio = _drop_masked_patches(batch.image), _drop_masked_patches(batch.audio)
-    return replace(batch, image=image, audio=audio)
 
-
-def _drop_masked_patches(inputs: PatchBatch | None) -> PatchBatch | None:
-    if inputs is None:
-        return None
-    longest = int(inputs.mask.sum(-1).max())
-    if longest == 0:
-        return None
-    order = inputs.mask.int().argsort(dim=-1, descending=True, stable=True)[:, :longest]
-    return replace(
-        inputs,
-        patches=inputs.patches.take_along_dim(order[..., None], dim=1),
-        mask=inputs.mask.gather(1, order),
-        positions=inputs.positions.gather(1, order),
+def _content(of: Example | PatchInput) -> Hashable:
+    """What equal inputs have in common; history frames count by their keys."""
+    if isinstance(of, PatchInput):
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (of.patches, of.mask, of.positions):
+            digest.update(np.ascontiguousarray(part))
+        return digest.digest(), of.encoded
+    keys = of.history_keys or (None,) * len(of.image_history)
+    frames = tuple(
+        key if key is not None or frame is None else _content(frame)
+        for key, frame in zip(keys, of.image_history, strict=False)
     )
+    parts = (of.image, of.audio, *of.audio_history)
+    return of.text.tobytes(), frames, tuple(part and _content(part) for part in parts)

@@ -37,3 +37,6 @@ class OnePictureEncoder:
 
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
         """Nothing: frames of a history are not looked at."""
+
+    def forget(self) -> None:
+        """Nothing is kept."""

@@ -6,7 +6,7 @@ Letters of shapes: B batch, S sequence, H heads, D channels of a head, E model w
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -46,16 +46,23 @@ class RMSNorm(nn.Module):
 
 
 class GatedMLP(nn.Module):
-    """The transformer's MLP: SiLU of `wi_0` gates `wi_1`."""
+    """The transformer's MLP: SiLU of `wi_0` gates `wi_1`; both are one where it is quantised."""
+
+    joined: ClassVar = {"wi": ("wi_0", "wi_1")}
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
         self.wi_0 = nn.Linear(dim, hidden, bias=False)
         self.wi_1 = nn.Linear(dim, hidden, bias=False)
+        self.wi: nn.Module | None = None
         self.wo = nn.Linear(hidden, dim, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.wo(F.silu(self.wi_0(x)) * self.wi_1(x))  # type: ignore[no-any-return]
+        if self.wi is not None:
+            gate, value = self.wi(x).chunk(2, dim=-1)
+        else:
+            gate, value = self.wi_0(x), self.wi_1(x)
+        return self.wo(F.silu(gate) * value)  # type: ignore[no-any-return]
 
 
 class Attention(nn.Module):
@@ -63,13 +70,17 @@ class Attention(nn.Module):
 
     Logits are float32: torch's fused kernels accumulate and normalise in float32 whatever the
     dtype of their inputs, and scaled-cosine attention is computed in float32 throughout.
-    Projections and attention are separate calls, so that keys and values can be kept.
+    Projections and attention are separate calls, so that keys and values can be kept. Where it is
+    quantised, keys and values are one projection.
     """
+
+    joined: ClassVar = {"key_value": ("key", "value")}
 
     def __init__(
         self, dim: int, heads: int, *, qk_norm: bool = False, scaled_cosine: bool = False
     ) -> None:
         super().__init__()
+        self.key_value: nn.Module | None = None
         self.heads = heads
         self.query = nn.Linear(dim, dim, bias=False)
         self.key = nn.Linear(dim, dim, bias=False)
@@ -88,10 +99,14 @@ class Attention(nn.Module):
 
     def project_keys_values(self, x: Tensor, rotary: Tensor | None = None) -> KeysValues:
         """(B, S, E) -> keys, normalised and turned, and values, both (B, H, S, D)."""
-        keys = split_heads(self.key(x), self.heads)
+        if self.key_value is not None:
+            keys, values = self.key_value(x).chunk(2, dim=-1)
+        else:
+            keys, values = self.key(x), self.value(x)
+        keys = split_heads(keys, self.heads)
         keys = keys if self.key_norm is None else self.key_norm(keys)
         keys = keys if rotary is None else rotate(keys, rotary)
-        return KeysValues(keys, split_heads(self.value(x), self.heads))
+        return KeysValues(keys, split_heads(values, self.heads))
 
     def attend(
         self, query: Tensor, memory: KeysValues, mask: Tensor | None = None, causal: bool = False

@@ -6,7 +6,7 @@ E model width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -70,6 +70,7 @@ class DecoderState:
 
     @property
     def batch(self) -> int:
+        """Rows."""
         return self.cache[0].keys.shape[0]
 
     @property
@@ -83,6 +84,48 @@ class DecoderState:
         for part in (part for layer in self.cache for part in layer):
             past = part[:, :, : self.length]
             past.copy_(past[rows])
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the keys and values of T new tokens go in the cache, and what their queries see."""
+
+    start: int  # the first new token's, where all rows have the same
+    end: int  # keys and values before it are looked at
+    mask: Tensor | None = None  # (B or 1, 1, T, end) bool; None where every query sees them all
+    scattered: tuple[Tensor, Tensor] | None = None
+    """Rows (B, 1) and positions (B, T) of the new tokens, where rows differ."""
+
+    @staticmethod
+    def after(start: int, tokens: int, device: torch.device) -> Place:
+        """After `start` tokens in every row."""
+        if tokens == 1:
+            return Place(start, start + 1)
+        seen = torch.ones(tokens, start + tokens, dtype=torch.bool, device=device)
+        return Place(start, start + tokens, seen.tril_(start)[None, None])
+
+    @staticmethod
+    def after_each(starts: Sequence[int], tokens: int, device: torch.device) -> Place:
+        """After `starts[b]` tokens in row b. What is written beyond a row's own tokens is not seen
+        by them, and overwritten by those that follow."""
+        if len(set(starts)) == 1:
+            return Place.after(starts[0], tokens, device)
+        begins = torch.tensor(starts, device=device)[:, None]  # (B, 1)
+        positions = begins + torch.arange(tokens, device=device)  # (B, T)
+        end = max(starts) + tokens
+        mask = torch.arange(end, device=device) <= positions[..., None]  # (B, T, end)
+        rows = torch.arange(len(starts), device=device)[:, None]
+        return Place(min(starts), end, mask[:, None], (rows, positions))
+
+    def store(self, cache: KeysValues, new: KeysValues) -> KeysValues:
+        """Put new keys and values (B, H, T, D) into the cache, in place; all that are seen."""
+        for held, added in zip(cache, new, strict=True):
+            if self.scattered is None:
+                held[:, :, self.start : self.end] = added
+            else:
+                rows, positions = self.scattered
+                held[rows, :, positions] = added.transpose(1, 2)
+        return KeysValues(cache.keys[:, :, : self.end], cache.values[:, :, : self.end])
 
 
 class DecoderLayer(nn.Module):
@@ -120,16 +163,13 @@ class DecoderLayer(nn.Module):
         memory: KeysValues | None,
         memory_mask: Tensor | None,
         cache: KeysValues,
-        index: int,
+        place: Place,
     ) -> Tensor:
-        """One token (B, 1, E) at `index`, whose keys and values join the cache in place."""
+        """The next tokens (B, T, E), whose keys and values join the cache in place."""
         h = self.pre_self_attention_norm(x)
         query = self.self_attention.project_query(h, rotary)
-        new = self.self_attention.project_keys_values(h, rotary)
-        cache.keys[:, :, index : index + 1] = new.keys
-        cache.values[:, :, index : index + 1] = new.values
-        past = KeysValues(cache.keys[:, :, : index + 1], cache.values[:, :, : index + 1])
-        x = x + self.self_attention.attend(query, past)
+        past = place.store(cache, self.self_attention.project_keys_values(h, rotary))
+        x = x + self.self_attention.attend(query, past, place.mask)
         return self._cross_and_mlp(x, rotary, memory, memory_mask)
 
     def remember(self, encoded: Tensor, rotary: Tensor) -> KeysValues | None:
@@ -175,13 +215,21 @@ class Decoder(nn.Module):
         return self.decoder_norm(x)  # type: ignore[no-any-return]
 
     def step(self, x: Tensor, rotary: Tensor, state: DecoderState) -> Tensor:
-        """The next token of every row (B, 1, E) -> (B, 1, E); advances `state`."""
-        assert state.length < state.max_length, f"the cache holds {state.max_length} tokens"
-        memory = state.memory
-        for layer, layer_memory, cache in zip(self.layers, memory.layers, state.cache, strict=True):
+        """The next tokens of every row (B, T, E) -> (B, T, E); advances `state`."""
+        tokens = x.shape[1]
+        assert state.length + tokens <= state.max_length, f"the cache holds {state.max_length}"
+        place = Place.after(state.length, tokens, x.device)
+        x = self.step_at(x, rotary, state.memory, state.cache, place)
+        state.length += tokens
+        return x
+
+    def step_at(
+        self, x: Tensor, rotary: Tensor, memory: Memory, cache: Sequence[KeysValues], place: Place
+    ) -> Tensor:
+        """New tokens (B, T, E) at their place -> (B, T, E); rotary is (B or 1, T, D / 2)."""
+        for layer, layer_memory, held in zip(self.layers, memory.layers, cache, strict=True):
             step = cast(DecoderLayer, layer).step
-            x = step(x, rotary, layer_memory, memory.mask, cache, state.length)
-        state.length += 1
+            x = step(x, rotary, layer_memory, memory.mask, held, place)
         return self.decoder_norm(x)  # type: ignore[no-any-return]
 
 
@@ -197,10 +245,13 @@ def _run(
 def empty_cache(
     config: TransformerConfig, batch: int, length: int, like: Tensor
 ) -> tuple[KeysValues, ...]:
-    """Room for `length` tokens in every decoder layer, with the dtype and device of `like`."""
+    """Room for `length` tokens in every decoder layer, with the dtype and device of `like`.
+
+    Zeros, because a row may have places that are masked before anything is written there.
+    """
     shape = (batch, config.num_heads, length, config.head_dim)
     return tuple(
-        KeysValues(like.new_empty(shape), like.new_empty(shape))
+        KeysValues(like.new_zeros(shape), like.new_zeros(shape))
         for _ in range(config.num_decoder_layers)
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, cast
 
 import torch
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from uio2_ros.model.example import Batch, PatchBatch
 from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES, ModelConfig
+from uio2_ros.model.families.unified_io_2.decoder_rows import DecoderRows
 from uio2_ros.model.families.unified_io_2.inputs import (
     HistoryEmbedder,
     HistoryFrames,
@@ -52,11 +53,12 @@ from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
 
 @dataclass(frozen=True)
 class Encoded:
-    """The encoder's output."""
+    """The encoder's output, and once it was asked for what the decoder remembers of it."""
 
     hidden: Tensor  # (B, S, E)
     mask: Tensor  # (B, S) bool
     rotary: Tensor  # (B, S, D / 2) complex
+    memory: list[Memory] = field(default_factory=list, compare=False)  # one, or none yet
 
 
 class TargetLogits(NamedTuple):
@@ -170,8 +172,11 @@ class UnifiedIO(UnifiedIOWeights):
     # ---- generation ----
 
     def remember(self, encoded: Encoded) -> Memory:
-        """Cross-attention keys and values of every layer."""
-        return self.decoder.remember(encoded.hidden, encoded.rotary, _key_mask(encoded.mask))
+        """Cross-attention keys and values of every layer, computed once and not to be changed."""
+        if not encoded.memory:
+            mask = _key_mask(encoded.mask)
+            encoded.memory.append(self.decoder.remember(encoded.hidden, encoded.rotary, mask))
+        return encoded.memory[0]
 
     @property
     def writes(self) -> tuple[str, ...]:
@@ -208,6 +213,10 @@ class UnifiedIO(UnifiedIOWeights):
         x, rotary = self.embed_targets(tokens[:, None], modality, start=state.length)
         hidden = self.decoder.step(x, rotary, state)  # (B, 1, E)
         return self.logits(hidden[:, 0], modality)
+
+    def text_rows(self) -> DecoderRows:
+        """Texts that are decoded together, of any inputs and lengths; none at first."""
+        return DecoderRows(self)
 
     def embed_targets(self, tokens: Tensor, modality: str, start: int = 0) -> tuple[Tensor, Tensor]:
         """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, D / 2)."""

@@ -1,15 +1,15 @@
-"""The frame cache: bounded, least recently used first out."""
+"""What was computed lately: bounded, least recently used first out."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from uio2_ros.inference.families.frame_cache import FrameCache
+from uio2_ros.inference.families.cache import Cache
 
 
 def test_it_forgets_the_least_recently_used() -> None:
-    cache = FrameCache(2)
+    cache = Cache(2)
     for key in (1, 2):
         cache.put(key, torch.tensor(key))
     assert cache.get(1) is not None
@@ -19,8 +19,8 @@ def test_it_forgets_the_least_recently_used() -> None:
     assert cache.get(2) is None
 
 
-def test_a_frame_put_again_replaces_itself() -> None:
-    cache = FrameCache(2)
+def test_a_value_put_again_replaces_itself() -> None:
+    cache = Cache(2)
     cache.put(1, torch.tensor(1.0))
     cache.put(1, torch.tensor(2.0))
     assert len(cache) == 1
@@ -28,7 +28,7 @@ def test_a_frame_put_again_replaces_itself() -> None:
 
 
 def test_it_can_be_emptied() -> None:
-    cache = FrameCache(2)
+    cache = Cache(2)
     cache.put(1, torch.tensor(1.0))
     cache.clear()
     assert 1 not in cache
@@ -36,4 +36,4 @@ def test_it_can_be_emptied() -> None:
 
 def test_it_needs_room() -> None:
     with pytest.raises(ValueError, match="capacity of at least 1, got 0"):
-        FrameCache(0)
+        Cache(0)

@@ -1,0 +1,384 @@
+"""`./uio2 bench model`: how fast one instruction is answered, against what the device can do.
+
+The instruction is that of issue and README: a prompt of 17 tokens, a picture of 640 x 480, 4 older
+frames, 5 segments of sound and an answer of 32 tokens, on the weights that are named or synthetic
+ones of a size. Ceilings are measured in the same run: the fastest matrix product in each dtype, and
+the speed at which memory is read. `encode` is held against the products its operations make,
+`token` against reading the weights of the decoder once. Forms other than float32 say how far their
+logits are from float32's on the same tokens, and where the first other token would be chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from uio2_ros.inference import Engine
+from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.quantization import QuantizedLinear
+from uio2_ros.processing import Example
+from uio2_ros.robot.errors import CheckpointError
+
+PROMPT = "What should the robot do next to put the red cup on the tray?"
+PICTURE = (480, 640)  # height, width
+SEGMENT_S, AUDIO_RATE = 4.08, 16000
+FORMS = ("float32", "bfloat16", "int8")
+WIDTH = 4096  # of the square products and of the rows that are read: far beyond the caches
+READ_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What the device can do, measured: multiply-adds count as two operations."""
+
+    flops: Mapping[str, float]  # by dtype, per second
+    bytes_per_s: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Seconds of a stage over its repeats, and the seconds it would take at its ceiling."""
+
+    p50: float
+    p95: float
+    floor: float | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Of its ceiling that the median reaches."""
+        return None if self.floor is None else self.floor / self.p50
+
+
+@dataclass(frozen=True)
+class Run:
+    """One form of one model."""
+
+    model: str
+    form: str
+    modality: str
+    stages: Mapping[str, Stage]
+    tokens_per_s: float
+    logit_error: float | None = None
+    """Of float32's logits on the same tokens, root mean square relative to their deviation."""
+    first_divergence: int | None = None
+    """The first token that would be another than float32's; None where all are the same."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is written as JSON."""
+
+    commit: str
+    torch: str
+    device: str
+    threads: int
+    ceiling: Ceiling
+    runs: list[Run] = field(default_factory=list)
+
+
+# ---- ceilings ----
+
+
+def measure_ceiling(device: torch.device) -> Ceiling:
+    """The best of a few rounds: other work on the machine makes them slower, never faster."""
+    flops = {name: _products(device, getattr(torch, name)) for name in ("float32", "bfloat16")}
+    flops["int8"] = max(flops["bfloat16"], _integer_products(device))
+    memory = torch.ones(READ_BYTES // 4, device=device)
+    return Ceiling(flops, READ_BYTES / _best(memory.sum, device))
+
+
+def _products(device: torch.device, dtype: torch.dtype) -> float:
+    rows = torch.ones(512, WIDTH, device=device, dtype=dtype)
+    weight = torch.ones(WIDTH, WIDTH, device=device, dtype=dtype)
+    return 2 * 512 * WIDTH**2 / _best(lambda: F.linear(rows, weight), device)
+
+
+def _integer_products(device: torch.device) -> float:
+    rows = torch.ones(512, WIDTH, device=device, dtype=torch.int8)
+    weight = torch.ones(WIDTH, WIDTH, device=device, dtype=torch.int8)
+    return 2 * 512 * WIDTH**2 / _best(lambda: torch._int_mm(rows, weight), device)
+
+
+def _best(run: Callable[[], object], device: torch.device, rounds: int = 5) -> float:
+    run()
+    return min(_seconds(run, device)[0] for _ in range(rounds))
+
+
+def _seconds(run: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
+    _wait(device)
+    started = time.perf_counter()
+    result = run()
+    _wait(device)
+    return time.perf_counter() - started, result
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+# ---- models ----
+
+
+def load(model: str, form: str, device: str) -> Engine:
+    """The engine of a checkpoint or bundle in a form, or of a size with synthetic weights."""
+    dtype = "float32" if form == "float32" else "bfloat16"
+    quantize = "int8" if form == "int8" else None
+    try:
+        locate(model)
+    except CheckpointError:
+        return _synthetic(model, dtype, quantize, device)
+    return Engine.from_pretrained(model, device=device, dtype=dtype, quantize=quantize)
+
+
+def _synthetic(model: str, dtype: str, quantize: str | None, device: str) -> Engine:
+    engine = Engine.synthetic(model, device="cpu")
+    network: Any = engine.model
+    if quantize is not None:
+        network.quantize(quantize)
+    if dtype != "float32":
+        network.to_dtype(getattr(torch, dtype))
+    network.to(device)
+    return engine
+
+
+def instruction(engine: Engine, frames: int, segments: int, modality: str) -> Example:
+    """The example, of what its model reads."""
+    reads = getattr(engine.processor, "reads", ("text",))
+    pixels = np.random.default_rng(0).integers(0, 256, (frames + 1, *PICTURE, 3), np.uint8)
+    sound = np.sin(np.arange(int(segments * SEGMENT_S * AUDIO_RATE)) / 20).astype(np.float32) / 10
+    return engine.processor(
+        PROMPT,
+        image=pixels[0] if "image" in reads else None,
+        image_history=list(pixels[1:]) if "image_history" in reads else (),
+        audio=sound if segments and "audio" in reads else None,
+        target=modality,
+    )
+
+
+# ---- measurement ----
+
+
+@dataclass
+class Answer:
+    """A generation with what it took: tokens (n,) chosen greedily, and the logits of each."""
+
+    encode: float
+    prefill: float
+    steps: list[float]
+    tokens: list[int]
+    logits: Tensor  # (n, V)
+
+    @property
+    def whole(self) -> float:
+        return self.encode + self.prefill + sum(self.steps)
+
+
+@torch.inference_mode()
+def answer(
+    engine: Engine, example: Example, count: int, given: Sequence[int] | None = None
+) -> Answer:
+    """Write `count` tokens, or read those `given` in their place; nothing is kept from before."""
+    network, device, modality = engine.model, engine.device, example.target
+    engine.forget()
+    encode, encoded = _seconds(lambda: engine.encode(example), device)
+    prefill, state = _seconds(lambda: network.prefill(encoded, count, 1, modality), device)
+    token, steps, tokens, logits = network.start_id(modality), [], [], []
+    for number in range(count):
+        fed = torch.tensor([token], device=device)
+        spent, scores = _seconds(lambda: network.decode_step(state, fed, modality), device)  # noqa: B023
+        token = int(scores[0].argmax())
+        tokens.append(token)
+        token = token if given is None else given[number]
+        steps.append(spent)
+        logits.append(scores[0].float().cpu())
+    return Answer(encode, prefill, steps, tokens, torch.stack(logits))
+
+
+def measure(engine: Engine, example: Example, count: int, repeats: int) -> list[Answer]:
+    """Repeats of the instruction; one before them, which warms up, is left out."""
+    return [answer(engine, example, count) for _ in range(repeats + 1)][1:]
+
+
+def stages_of(
+    answers: Sequence[Answer],
+    operations: float | None,
+    step_bytes: int,
+    form: str,
+    ceiling: Ceiling,
+) -> dict[str, Stage]:
+    """What each stage took, and would take at its ceiling."""
+    steps = [seconds for one in answers for seconds in one.steps]
+    floor = None if operations is None else operations / ceiling.flops[form]
+    return {
+        "encode": _stage([one.encode for one in answers], floor),
+        "prefill": _stage([one.prefill for one in answers]),
+        "token": _stage(steps, step_bytes / ceiling.bytes_per_s),
+        "instruction": _stage([one.whole for one in answers]),
+    }
+
+
+def _stage(seconds: Sequence[float], floor: float | None = None) -> Stage:
+    return Stage(float(np.quantile(seconds, 0.5)), float(np.quantile(seconds, 0.95)), floor)
+
+
+@torch.inference_mode()
+def _operations(engine: Engine, example: Example) -> float:
+    """Of the products in the encoder's pass."""
+    engine.forget()
+    with FlopCounterMode(display=False) as counter:
+        engine.encode(example)
+    return float(counter.get_total_flops())
+
+
+def _step_bytes(engine: Engine, modality: str) -> int:
+    """Weights that a step of the decoder reads: its layers and the output table."""
+    network: Any = engine.model
+    decoder = getattr(network, "decoder", None)
+    if decoder is None:
+        return 0
+    quantized = [one for one in decoder.modules() if isinstance(one, QuantizedLinear)]
+    layers = sum(p.nbytes for p in decoder.parameters()) + sum(q.weight_bytes for q in quantized)
+    table = getattr(network, f"{modality}_token_embedder", None)
+    return layers + (0 if table is None else table.weight.nbytes)
+
+
+def _compared(engine: Engine, example: Example, exact: Answer) -> tuple[float, int | None]:
+    """Logit error and the first divergence, reading float32's tokens."""
+    rough = answer(engine, example, len(exact.tokens), given=exact.tokens)
+    difference = (rough.logits - exact.logits).square().mean().sqrt()
+    pairs = enumerate(zip(rough.tokens, exact.tokens, strict=True))
+    first = next((place for place, (got, want) in pairs if got != want), None)
+    return float(difference / exact.logits.std()), first
+
+
+def bench(asked: argparse.Namespace) -> Report:
+    """All forms of a model, one after another; float32 first, which the others are held against."""
+    device = torch.device(asked.device)
+    ceiling = measure_ceiling(device)
+    report = Report(
+        _commit(), torch.__version__, _device_name(device), torch.get_num_threads(), ceiling
+    )
+    exact, operations = None, None  # integer products are not counted: they are float32's
+    for form in sorted(asked.forms, key=FORMS.index):
+        engine = load(asked.model, form, asked.device)
+        example = instruction(engine, asked.history, asked.segments, asked.modality)
+        count = min(asked.tokens, engine.target_length(asked.modality))
+        answers = measure(engine, example, count, asked.repeats)
+        if form != "int8":
+            operations = _operations(engine, example)
+        read = _step_bytes(engine, asked.modality)
+        stages = stages_of(answers, operations, read, form, ceiling)
+        error, other = (None, None) if exact is None else _compared(engine, example, exact)
+        rate = 1 / stages["token"].p50
+        report.runs.append(Run(asked.model, form, asked.modality, stages, rate, error, other))
+        exact = answers[0] if form == "float32" else exact
+        del engine
+    return report
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+# ---- what is shown ----
+
+
+def show(report: Report) -> str:
+    """A line for each form and stage."""
+    flops = ", ".join(f"{name} {rate / 1e12:.3f}" for name, rate in report.ceiling.flops.items())
+    lines = [
+        f"{report.device}, {report.threads} thread(s), torch {report.torch}, {report.commit}",
+        f"products in TFLOP/s: {flops}; reading {report.ceiling.bytes_per_s / 1e9:.1f} GB/s",
+        f"{'':24}{'p50 ms':>10}{'p95 ms':>10}{'of ceiling':>12}",
+    ]
+    for run in report.runs:
+        for name, stage in run.stages.items():
+            share = "" if stage.share is None else f"{stage.share:.0%}"
+            title = f"{run.form} {name}"
+            lines.append(f"{title:24}{stage.p50 * 1e3:10.1f}{stage.p95 * 1e3:10.1f}{share:>12}")
+        lines.append(f"{run.form + ' tokens/s':24}{run.tokens_per_s:10.1f}{_exactness(run)}")
+    return "\n".join(lines)
+
+
+def _exactness(run: Run) -> str:
+    if run.logit_error is None:
+        return ""
+    where = "none" if run.first_divergence is None else f"at token {run.first_divergence}"
+    return f"   logit error {run.logit_error:.2%}, first other token: {where}"
+
+
+def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """How many times as fast the second report is, stage by stage."""
+    old = {(run["form"], run["modality"]): run for run in before["runs"]}
+    lines = [f"{before['commit']} -> {after['commit']}: times as fast"]
+    for run in after["runs"]:
+        other = old.get((run["form"], run["modality"]))
+        for name, stage in run["stages"].items() if other else ():
+            ratio = other["stages"][name]["p50"] / stage["p50"]
+            lines.append(f"{run['form'] + ' ' + name:24}{ratio:8.2f}")
+    return "\n".join(lines)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./uio2 bench model", description=__doc__)
+    parser.add_argument(
+        "model", nargs="?", default="large", help="a size, a bundle, a checkpoint (default: large)"
+    )
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--modality", choices=("text", "image", "audio"), default="text")
+    parser.add_argument("--tokens", type=_count, default=32, help="of the answer (default: 32)")
+    parser.add_argument("--history", type=int, default=4, help="older frames (default: 4)")
+    parser.add_argument("--segments", type=int, default=5, help="of sound (default: 5)")
+    parser.add_argument("--repeats", type=_count, default=3, help="after a first (default: 3)")
+    parser.add_argument("--threads", type=_count, help="of torch (default: its own choice)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--json", type=Path, help="write the numbers there")
+    parser.add_argument(
+        "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing: compare two runs"
+    )
+    return parser.parse_args(list(argv))
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def main(argv: Sequence[str]) -> int:
+    asked = _parse(argv)
+    if asked.compare:
+        print(compare(*(json.loads(path.read_text(encoding="utf-8")) for path in asked.compare)))
+        return 0
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    report = bench(asked)
+    print(show(report))
+    if asked.json:
+        asked.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    return 0
