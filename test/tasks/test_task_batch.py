@@ -18,6 +18,7 @@ from uio2_ros.tasks import (
     Stage,
     Task,
 )
+from uio2_ros.tasks.batch import TaskBatch
 
 PROMPTS = {"unified_io_2": Prompt("Hello.")}
 
@@ -226,3 +227,57 @@ def test_a_mistake_in_a_task_does_not_spoil_the_others(
     assert "task 'broken' failed: KeyError: 'missing'" in failed.error_msg
     assert "in broken" in caplog.text
     assert caption.text == "a mug"
+
+
+def test_instructions_come_and_go_while_others_are_written(runner, engine, observation):
+    """The second is done before the first, which began earlier and is longer."""
+    engine.script = ["a very long description of a red mug", "a cup"]
+    batch, ended, stages = TaskBatch(engine, 8), [], []
+    first, second = (
+        runner.start(Instruction("", "caption"), observation, lambda *now: stages.append(now))
+        for _ in range(2)
+    )
+    batch.add(first)
+    for _ in range(3):
+        ended += batch.step()
+    batch.add(second)
+    while batch.busy:
+        ended += batch.step()
+    assert ended == [second, first]
+    assert second.answer.text == "a cup"
+    assert first.answer.text == "a very long description of a red mug"
+    assert engine.batches == [1, 1]
+
+
+def test_an_instruction_that_nobody_waits_for_leaves_the_others_alone(runner, engine, observation):
+    class Canceled(Exception):
+        pass
+
+    def cancel(stage, _text, tokens):
+        if stage is Stage.GENERATING and tokens == 2:
+            raise Canceled
+
+    engine.script = ["a description that nobody waits for", "a red mug on a table"]
+    batch = TaskBatch(engine, 8)
+    canceled = runner.start(Instruction("", "caption"), observation, cancel)
+    other = runner.start(Instruction("", "caption"), observation, lambda *_: None)
+    for running in (canceled, other):
+        batch.add(running)
+    ended = []
+    while batch.busy:
+        ended += batch.step()
+    assert ended == [canceled, other]
+    assert isinstance(canceled.error, Canceled)
+    assert canceled.interrupted
+    assert other.answer.text == "a red mug on a table"
+
+
+def test_a_picture_waits_for_no_text_that_came_after_it(runner, engine, observation):
+    engine.script = ["a mug", "a red mug"]
+    engine.pictures = [np.zeros((256, 256, 3), np.uint8)]
+    batch, ended = TaskBatch(engine, 1), []
+    for task in ("caption", "generate_image", "caption"):
+        batch.add(runner.start(Instruction("a mug", task), observation, lambda *_: None))
+    while batch.busy:
+        ended += [running.task.name for running in batch.step()]
+    assert ended == ["caption", "generate_image", "caption"]

@@ -280,7 +280,7 @@ def test_running_out_of_memory_has_its_own_code(runner, engine, observation, mon
     def explode(*_arguments, **_settings):
         raise torch.OutOfMemoryError("needed 3 GiB")
 
-    monkeypatch.setattr(engine, "generate", explode)
+    monkeypatch.setattr(engine, "encode", explode)
     error = failure(runner, Instruction("", "caption"), observation)
     assert error.code is ErrorCode.OUT_OF_MEMORY
     assert "needed 3 GiB" in error.message

@@ -79,6 +79,8 @@ Asking: TypeAlias = Generator[tuple[ModelCall, ...], Any, _T]
 class Reply:
     """What the model wrote: tokens without start and end, and each token's probability.
 
+    The probability is the model's own, before the grammar; a token that the grammar forced and
+    that is no location was not asked for and has 1.
     `to_pixels` maps (..., 2 k) alternating y and x in [0, 1] of the picture the model saw to pixels
     of the original; None without a picture.
     """

@@ -67,7 +67,7 @@ class TaskRunner(RunnerMethods):
         answered, and whatever else goes wrong in the model as it is.
         """
         started = perf_counter()
-        running = self._start(instruction, observation, on_progress or _nobody_listens)
+        running = self.start(instruction, observation, on_progress or _nobody_listens)
         self._run([running])
         if running.error is not None:
             raise running.error
@@ -108,10 +108,10 @@ class TaskRunner(RunnerMethods):
                 if ended.interrupted and ended.error is not None:
                     raise ended.error
 
-    def _start(
+    def start(
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress
     ) -> RunningTask:
-        """The work on an instruction that was admitted."""
+        """The work on an instruction, for a `TaskBatch`; InstructionError if it is not admitted."""
         family = self.engine.family
         task = task_named(instruction.task, family)
         space = admit(task, instruction, observation, self.action_spaces)
@@ -133,7 +133,7 @@ class TaskRunner(RunnerMethods):
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress
     ) -> RunningTask | Answer:
         try:
-            return self._start(instruction, observation, on_progress)
+            return self.start(instruction, observation, on_progress)
         except InstructionError as error:
             return Answer.failed(error.code, error.message, instruction.task)
 
