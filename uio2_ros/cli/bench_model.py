@@ -195,7 +195,10 @@ def answer(
     engine.forget()
     encode, encoded = _seconds(lambda: engine.encode(example), device)
     prefill, state = _seconds(lambda: network.prefill(encoded, count, 1, modality), device)
-    token, steps, tokens, logits = network.start_id(modality), [], [], []
+    token = network.start_id(modality)
+    steps: list[float] = []
+    tokens: list[int] = []
+    logits: list[Tensor] = []
     for number in range(count):
         fed = torch.tensor([token], device=device)
         spent, scores = _seconds(lambda: network.decode_step(state, fed, modality), device)  # noqa: B023
@@ -235,7 +238,7 @@ def _stage(seconds: Sequence[float], floor: float | None = None) -> Stage:
 
 def _operations(engine: Engine, example: Example) -> float:
     """Of the linear layers in the encoder's pass, which make nine tenths of it."""
-    made = []
+    made: list[float] = []
 
     def count(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         made.append(2.0 * inputs[0].shape[-1] * output.numel())

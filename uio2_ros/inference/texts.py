@@ -132,8 +132,11 @@ class ConcurrentTexts:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        ragged = isinstance(network, RowNetwork)
-        self._rows: TextRows = network.text_rows() if ragged else SteppedRows(network)
+        self._rows: TextRows
+        if isinstance(network, RowNetwork):
+            self._rows = network.text_rows()
+        else:
+            self._rows = SteppedRows(network)
         self._writings: list[Writing] = []
 
     def __len__(self) -> int:

@@ -57,7 +57,7 @@ class QuantizedLinear(nn.Module):
         y = torch.ops.onednn.qlinear_pointwise(
             integers, 1.0, 0, self._packed, self.scale, zeros, None, 1.0, 0, dtype, "none", [], ""
         )
-        return (y * step).to(x.dtype)
+        return y.mul_(step).to(x.dtype)  # type: ignore[no-any-return]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Moves to other devices as the plain integers."""

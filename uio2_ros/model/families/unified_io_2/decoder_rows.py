@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -92,8 +92,9 @@ class DecoderRows:
         last = len(self._lengths) - 1
         if row != last:
             _copy(self._held, self._held, slice(last, last + 1), slice(row, row + 1))
-        for values in (self._lengths, self._widths, self._whole):
-            values[row] = values[last]  # type: ignore[index]
+        columns: tuple[list[Any], ...] = (self._lengths, self._widths, self._whole)
+        for values in columns:
+            values[row] = values[last]
             values.pop()
         if not self._lengths:
             self._held = None
