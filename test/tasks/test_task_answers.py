@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
 from uio2_ros.decoding import COCO_17, free_text
+from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.poses import Pose2D
