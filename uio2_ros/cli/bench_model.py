@@ -217,7 +217,7 @@ def measure(engine: Engine, example: Example, count: int, repeats: int) -> list[
 
 def stages_of(
     answers: Sequence[Answer],
-    operations: float | None,
+    operations: float,
     step_bytes: int,
     form: str,
     ceiling: Ceiling,
@@ -290,7 +290,10 @@ def bench(asked: argparse.Namespace) -> Report:
         operations = _operations(engine, example)
         read = _step_bytes(engine, asked.modality)
         stages = stages_of(answers, operations, read, form, ceiling)
-        error, other = (None, None) if exact is None else _compared(engine, example, exact)
+        error: float | None = None
+        other: int | None = None
+        if exact is not None:
+            error, other = _compared(engine, example, exact)
         rate = 1 / stages["token"].p50
         report.runs.append(Run(asked.model, form, asked.modality, stages, rate, error, other))
         exact = answers[0] if form == "float32" else exact
@@ -345,7 +348,9 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     lines = [f"{before['commit']} -> {after['commit']}: times as fast"]
     for run in after["runs"]:
         other = old.get((run["form"], run["modality"]))
-        for name, stage in run["stages"].items() if other else ():
+        if other is None:
+            continue
+        for name, stage in run["stages"].items():
             ratio = other["stages"][name]["p50"] / stage["p50"]
             lines.append(f"{run['form'] + ' ' + name:24}{ratio:8.2f}")
     return "\n".join(lines)

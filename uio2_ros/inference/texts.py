@@ -206,8 +206,8 @@ class ConcurrentTexts:
         if all(writing.request.sampling.greedy for writing, _ in asking):
             chosen = masked.argmax(-1)
         else:
-            rows = zip(asking, masked.split(1), strict=True)
-            chosen = torch.cat([writing.draw(row) for (writing, _), row in rows])
+            rows = zip(asking, masked, strict=True)
+            chosen = torch.cat([writing.draw(row[None]) for (writing, _), row in rows])
         best = masked.gather(1, chosen[:, None])[:, 0]
         require_possible(best)
         told = torch.stack([chosen.double(), (best - log_total).exp().double()]).tolist()

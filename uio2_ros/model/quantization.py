@@ -72,7 +72,7 @@ def multiplies_integers() -> bool:
     """Whether this CPU and this PyTorch multiply int8 without widening it."""
     return (
         torch.cpu._is_vnni_supported()
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.onednn, "qlinear_pointwise")
     )
 

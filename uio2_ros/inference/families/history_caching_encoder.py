@@ -159,7 +159,7 @@ def _content(of: Example | PatchInput) -> Hashable:
     if isinstance(of, PatchInput):
         digest = hashlib.blake2b(digest_size=16)
         for part in (of.patches, of.mask, of.positions):
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
         return digest.digest(), of.encoded
     keys = of.history_keys or (None,) * len(of.image_history)
     frames = tuple(
