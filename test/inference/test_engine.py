@@ -459,6 +459,12 @@ def test_a_picture_that_is_none_never_reaches_the_model(engine: Engine) -> None:
         engine.precompute_frame(1, np.zeros((0, 5, 3), np.uint8))
 
 
+def test_a_model_without_a_history_keeps_no_frames() -> None:
+    engine = Engine.from_pretrained("uio2-nano")
+    engine.precompute_frame(1, image(90, 120, 1))
+    assert not engine.holds_frame(1)
+
+
 # ---- making engines ----
 
 

@@ -144,8 +144,11 @@ class HistoryCachingEncoder:
         return key is not None and self._frames.get(key) is not None
 
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
-        """Encode one image-history frame, RGB (H, W, 3), unless it is held."""
-        if not self.holds_frame(key):
+        """Encode one image-history frame, RGB (H, W, 3), unless it is held.
+
+        A model that reads no history keeps none.
+        """
+        if "image_history" in self._processor.reads and not self.holds_frame(key):
             self._frames.put(key, self._resample("image", self._processor.history_frame(pixels)))
 
     def forget(self) -> None:
