@@ -40,3 +40,11 @@ def test_every_form_of_a_size_is_measured_and_written_down(tmp_path, capsys):
 def test_a_bundle_is_measured_with_what_it_reads(capsys):
     assert bench.main(["model", "uio2-nano", "--forms", "float32", *FEW]) == 0
     assert "float32 instruction" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_ceilings")
+def test_the_other_family_is_measured_too(capsys):
+    assert bench.main(["model", "uio1-tiny", "--forms", "float32", "bfloat16", *FEW]) == 0
+    told = capsys.readouterr().out
+    assert "float32 instruction" in told
+    assert "bfloat16 tokens/s" in told

@@ -26,10 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.inference import Engine
-from uio2_ros.model.checkpoint import locate
+from uio2_ros.inference.families import sizes
 from uio2_ros.model.quantization import QuantizedLinear
 from uio2_ros.processing import Example
-from uio2_ros.robot.errors import CheckpointError
 
 PROMPT = "What should the robot do next to put the red cup on the tray?"
 PICTURE = (480, 640)  # height, width
@@ -136,9 +135,7 @@ def load(model: str, form: str, device: str) -> Engine:
     """The engine of a checkpoint or bundle in a form, or of a size with synthetic weights."""
     dtype = "float32" if form == "float32" else "bfloat16"
     quantize = "int8" if form == "int8" else None
-    try:
-        locate(model)
-    except CheckpointError:
+    if model in sizes():
         return _synthetic(model, dtype, quantize, device)
     return Engine.from_pretrained(model, device=device, dtype=dtype, quantize=quantize)
 
@@ -261,8 +258,7 @@ def _step_bytes(engine: Engine, modality: str) -> int:
         return 0
     quantized = [one for one in decoder.modules() if isinstance(one, QuantizedLinear)]
     layers = sum(p.nbytes for p in decoder.parameters()) + sum(q.weight_bytes for q in quantized)
-    table = getattr(network, f"{modality}_token_embedder", None)
-    return layers + (0 if table is None else table.weight.nbytes)
+    return layers + int(network.output_table(modality).nbytes)
 
 
 def _compared(engine: Engine, example: Example, exact: Answer) -> tuple[float, int | None]:

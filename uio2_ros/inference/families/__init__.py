@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uio2_ros.model.checkpoint import CheckpointFiles
-from uio2_ros.model.families.unified_io_1.config import NAME_PREFIX
+from uio2_ros.model.families.unified_io_1.config import NAME_PREFIX, NAMES
+from uio2_ros.model.families.unified_io_2.config import shipped_configs
 from uio2_ros.robot.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ def family_named_by(config: object) -> Family:
     """The family of a configuration's name, such as uio1-small; the default one of any other."""
     is_first = isinstance(config, str) and config.startswith(NAME_PREFIX)
     return family("unified_io_1" if is_first else DEFAULT_FAMILY)
+
+
+def sizes() -> tuple[str, ...]:
+    """The configurations that synthetic weights are made for by name."""
+    return (*shipped_configs(), *NAMES)
 
 
 def family_of(files: CheckpointFiles) -> Family:

@@ -320,6 +320,12 @@ class UnifiedIO1(UnifiedIO1Weights):
         self._check(modality)
         return self.config.model.image_vocab_size if modality == "image" else START
 
+    def output_table(self, modality: str) -> Tensor:
+        """The rows (V, E) that logits are products with: words, or codes of pictures."""
+        words = self.config.model.vocab_size
+        table = self.token_embedder.weight
+        return table[words:] if modality == "image" else table[:words]
+
     def encode(
         self, text: Tensor, patches: Tensor | None = None, patch_mask: Tensor | None = None
     ) -> Encoded:
@@ -407,14 +413,13 @@ class UnifiedIO1(UnifiedIO1Weights):
     ) -> Tensor:
         if visible is None:
             visible = torch.ones_like(tokens, dtype=torch.bool)
-        model, table = self.config.model, self.token_embedder.weight
+        model = self.config.model
         image = modality == "image"
         if image:
             is_start = tokens == model.image_vocab_size
             tokens = torch.where(is_start, model.vocab_size - 1, tokens + model.vocab_size)
         x = self.decoder(state, self.token_embedder(tokens), image, visible)
-        rows = table[model.vocab_size :] if image else table[: model.vocab_size]
-        logits: Tensor = (x @ rows.T).float() / model.emb_dim**0.5
+        logits: Tensor = (x @ self.output_table(modality).T).float() / model.emb_dim**0.5
         return logits
 
     def _check(self, modality: str) -> None:

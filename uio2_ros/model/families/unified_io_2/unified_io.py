@@ -226,7 +226,7 @@ class UnifiedIO(UnifiedIOWeights):
 
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
-        table = self.token_embedder(modality).weight
+        table = self.output_table(modality)
         return F.linear(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
 
     def target_embedder(self, modality: str) -> TargetEmbedder:
@@ -237,6 +237,10 @@ class UnifiedIO(UnifiedIOWeights):
                 f"{', '.join(self.target_embedders)}"
             )
         return cast(TargetEmbedder, self.target_embedders[modality])
+
+    def output_table(self, modality: str) -> Tensor:
+        """The rows (V, E) that logits are products with."""
+        return self.token_embedder(modality).weight
 
     def token_embedder(self, modality: str) -> nn.Embedding:
         """The table that is both input embedding and output layer of a modality."""
