@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,11 +231,7 @@ class Engine:
         encoded_at = self._clock()
         generated = self._decode(encoded, inputs, modality, stop, on_token)
         decoded_at = self._clock()
-        rendered: list[Rendered] = []
-        for row in generated.sequences:
-            if on_rendered is not None:
-                on_rendered(len(rendered))
-            rendered.append(self._render(row, modality))
+        rendered = list(self._rendered(generated.sequences, modality, on_rendered))
         timings = EngineTimings(
             encode=encoded_at - started,
             first_token=generated.first_token_at - encoded_at,
@@ -246,6 +242,14 @@ class Engine:
             Generation(row, one.text, one.image, one.audio, one.spectrogram, timings)
             for row, one in zip(generated.sequences, rendered, strict=True)
         ]
+
+    def _rendered(
+        self, rows: Sequence[list[int]], modality: str, on_rendered: OnCount | None
+    ) -> Iterator[Rendered]:
+        for count, row in enumerate(rows):
+            if on_rendered is not None:
+                on_rendered(count)
+            yield self._render(row, modality)
 
     def _decode(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from geometry_msgs.msg import PoseStamped, Twist, TwistStamped
@@ -87,7 +87,7 @@ class CommandRouter:
         """How many commands of each type were sent."""
         self._controllers: dict[type, tuple[Controller, Any]] = {}
 
-        def connect(goal: type, kind: Any, name: str) -> None:
+        for goal, kind, name in _chosen(settings, node_settings):
             controller = Controller(
                 ActionClient(node, kind, name),
                 name,
@@ -95,19 +95,9 @@ class CommandRouter:
                 cancel_s=node_settings.cancel_timeout_s,
                 on_progress=on_progress,
                 on_end=on_gripper_end if goal is GripperCommand else on_end,
-                on_stuck=lambda message: on_stuck(name, joints_of(message)),
+                on_stuck=_naming(name, on_stuck),
             )
             self._controllers[goal] = (controller, kind)
-
-        if settings.navigation is Navigation.NAVIGATE_TO_POSE:
-            kind = action_type("nav2_msgs", "NavigateToPose")
-            connect(NavigationGoal, kind, node_settings.navigate_to_pose)
-        if settings.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY:
-            kind = action_type("control_msgs", "FollowJointTrajectory")
-            connect(TrajectoryGoal, kind, node_settings.follow_joint_trajectory)
-        if settings.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND:
-            kind = action_type("control_msgs", "ParallelGripperCommand")
-            connect(GripperCommand, kind, node_settings.parallel_gripper_command)
 
     @property
     def controllers(self) -> tuple[Controller, ...]:
@@ -170,3 +160,22 @@ class CommandRouter:
         stamped = self._stamped or command.role is TwistRole.TIP
         message = twist_stamped(command, now_s) if stamped else twist_message(command)
         self._twists[command.role].publish(message)
+
+
+def _naming(name: str, on_stuck: Callable[[str, tuple[str, ...]], None]) -> Callable[[Any], None]:
+    return lambda message: on_stuck(name, joints_of(message))
+
+
+def _chosen(
+    settings: BridgeSettings, node_settings: BridgeNodeSettings
+) -> Iterator[tuple[type, Any, str]]:
+    """Commands that are goals of an action, its type and its name."""
+    if settings.navigation is Navigation.NAVIGATE_TO_POSE:
+        nav = action_type("nav2_msgs", "NavigateToPose")
+        yield NavigationGoal, nav, node_settings.navigate_to_pose
+    if settings.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY:
+        follow = action_type("control_msgs", "FollowJointTrajectory")
+        yield TrajectoryGoal, follow, node_settings.follow_joint_trajectory
+    if settings.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND:
+        grip = action_type("control_msgs", "ParallelGripperCommand")
+        yield GripperCommand, grip, node_settings.parallel_gripper_command
