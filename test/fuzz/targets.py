@@ -161,6 +161,90 @@ def _plans() -> list[bytes]:
     return [serialize_message(Plan(action_space="arm7", steps=steps))]
 
 
+@cache
+def _codecs() -> dict[str, Any]:
+    """Both directions of the process protocol, with a shared memory of a page."""
+    from uio2_ros.serving.arena import ArenaView, SharedArena
+    from uio2_ros.serving.codec import Codec
+    from uio2_ros.serving.protocol import FROM_CHILD, PROTOCOL_VERSION, TO_CHILD
+
+    arena = SharedArena(4096)
+    _kept.append(arena)
+    view = ArenaView(arena.descriptor, arena.capacity)
+    return {
+        "to_child": Codec(PROTOCOL_VERSION, TO_CHILD, view.array),
+        "from_child": Codec(PROTOCOL_VERSION, FROM_CHILD),
+    }
+
+
+def _protocol_error() -> tuple[type[Exception], ...]:
+    from uio2_ros.serving.codec import ProtocolError
+
+    return (ProtocolError,)
+
+
+def _to_child(data: bytes) -> Any:
+    return _codecs()["to_child"].unpack(data)
+
+
+def _from_child(data: bytes) -> Any:
+    return _codecs()["from_child"].unpack(data)
+
+
+def _orders() -> list[bytes]:
+    import numpy as np
+
+    from uio2_ros.robot.box import Box
+    from uio2_ros.robot.instruction import Instruction
+    from uio2_ros.robot.observation import Frame, Observation
+    from uio2_ros.serving.protocol import Cancel, Load, OfferFrame, Quit, Submit
+    from uio2_ros.serving.spec import ModelSpec
+
+    frame = Frame(np.zeros((2, 3, 3), np.uint8), 5, "camera", 7)
+    asked = Instruction("find it", "score", ("a", "b"), Box(0.0, 0.0, 1.0, 1.0))
+    seen = Observation(frame, (frame,), np.zeros(4, np.float32), robot_history=("left",))
+    messages = [Load(ModelSpec(), "a:b"), Submit(3, asked, seen, True), Cancel(3)]
+    messages += [OfferFrame(frame), Quit()]
+    codec = _codecs()["to_child"]
+    # half of the pictures lie in the shared memory
+    return [codec.pack(message, place) for message in messages for place in (_inline, _shared)]
+
+
+def _inline(_: Any) -> None:
+    """In the message."""
+
+
+def _shared(_: Any) -> int:
+    """At the beginning of the shared memory."""
+    return 0
+
+
+def _replies() -> list[bytes]:
+    import numpy as np
+
+    from uio2_ros.robot.answer import Answer, Detection, Picture, Progress, Stage
+    from uio2_ros.robot.box import Box
+    from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
+    from uio2_ros.serving.protocol import Answered, Hello, Loaded, LoadFailed, Reported
+    from uio2_ros.serving.status import ModelDescription
+
+    answer = Answer(
+        detections=(Detection(Box(0.0, 0.0, 1.0, 1.0), "cup"),),
+        pictures=(Picture("mask", np.zeros((2, 2), np.uint8)),),
+        audio=(np.zeros(3, np.float32),),
+        plan=TaskPlan("pointnav", (Step(ActionKind.DISCRETE, "forward"),)),
+        scores=(0.5,),
+    )
+    messages = [
+        Hello(),
+        Loaded(ModelDescription("a", True, "unified_io_2")),
+        LoadFailed("no", False),
+        Reported(1, Progress(Stage.ENCODING, "", 2, 0.1)),
+        Answered(1, answer),
+    ]
+    return [_codecs()["from_child"].pack(message) for message in messages]
+
+
 def _mp3(data: bytes) -> Any:
     from uio2_ros.media.mp3_stream import Mp3Stream, looks_like_mp3
 
@@ -588,6 +672,14 @@ def _policies() -> list[bytes]:
 
 
 YAML = (b"- ", b": ", b"null", b"{}", b"[]", b"&a ", b"*a", b"!!python/none", b".nan", b"-1", b"~")
+MSGPACK = (
+    b"\xc0",
+    b"\xc2",
+    b"\x90",
+    b"\xdd\xff\xff\xff\xff",
+    b"\xc6\xff\xff\xff\xff",
+    b"\xcb\x7f\xf8",
+)
 LINES = (b"[]", b"<=", b"/", b"=", b"#", b"string", b"Header", b"=" * 80 + b"\nMSG: a/B\n")
 MIB = 2**20
 _FILE = "chunk-000/file-000"
@@ -595,6 +687,8 @@ _FILE = "chunk-000/file-000"
 TARGETS: Sequence[Target] = (
     Target("cdr_header", _header, _input_error, _headers),
     Target("plan", _plan, _plan_error, _plans),
+    Target("to_child", _to_child, _protocol_error, _orders, MSGPACK),
+    Target("from_child", _from_child, _protocol_error, _replies, MSGPACK),
     Target("mp3", _mp3, _input_error, _mp3s),
     Target("qos", _qos, _recording_error, _policies, YAML),
     Target("definition", _definition, _recording_error, _definitions, LINES),

@@ -13,6 +13,9 @@ SUITES = {
     "decoding": "uio2_ros.cli.bench_decoding",
     "sim": "uio2_ros.cli.bench_sim",
     "fuzz": "uio2_ros.cli.bench_fuzz",
+    "faults": "uio2_ros.cli.bench_faults",
+    "soak": "uio2_ros.cli.bench_soak",
+    "lifecycle": "uio2_ros.cli.bench_lifecycle",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -23,6 +26,9 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   decoding  every grammar's cost per token against one step of the decoder
   sim       the simulator's node: pictures in real time while the arm works
   fuzz      everything that reads bytes from elsewhere, with bytes that are nearly right
+  faults    killed, stopped, starved, corrupt, full, lost: what is seen, and how soon all is well
+  soak      hours of pictures and instructions: callbacks, memory, lost pictures, restarts
+  lifecycle configure, activate, deactivate, clean up, a thousand times: what remains
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

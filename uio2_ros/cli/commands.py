@@ -32,6 +32,9 @@ COMMANDS = {
     "test": Subcommand("check style and types and run the tests", "uio2_ros.cli.test"),
     "bench": Subcommand("measure speed and memory against their limits", "uio2_ros.cli.bench"),
     "eval": Subcommand("how well a model does in the simulator, as a report", "uio2_ros.cli.eval"),
+    "sbom": Subcommand(
+        "write the bill of materials (CycloneDX), or the page of licences", "uio2_ros.cli.sbom"
+    ),
     "docs": Subcommand(
         "rewrite agent.yaml and the tables of settings; --api DIR: the Python reference",
         "uio2_ros.cli.docs",

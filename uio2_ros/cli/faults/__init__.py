@@ -1,0 +1,1 @@
+"""What `./uio2 bench faults` provokes: real faults of real processes, and how long they last."""
