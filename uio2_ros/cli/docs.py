@@ -1,8 +1,8 @@
 """./uio2 docs: what is written elsewhere about settings, made from the settings themselves.
 
 Rewrites config/agent.yaml and the tables between `<!-- settings: NAME -->` and `<!-- end -->` in
-README.md and docs/*.md. With --api also the reference of the Python interface, out of the
-docstrings.
+README.md and docs/*.md, and the README's table of faults from benchmarks/faults.json. With --api
+also the reference of the Python interface, out of the docstrings.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from uio2_ros import bringup
+from uio2_ros.cli.faults.report import load, markdown
 from uio2_ros.settings import Setting, Value, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ YAML_HEAD = """\
 # Parameters of the nodes, with their defaults: every one there is. Made by ./uio2 docs.
 # Copy this file, change what you need, and start with params_file:=<your copy>.
 """
+FAULTS = re.compile(r"(<!-- faults -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLE = re.compile(r"(<!-- settings: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -69,12 +71,21 @@ def with_tables(page: str, settings: Mapping[str, Mapping[str, Setting]]) -> str
     return TABLE.sub(lambda found: found[1] + table(settings[found[2]].values()) + found[3], page)
 
 
+def with_faults(page: str, faults: str) -> str:
+    """The page with its table of faults made anew."""
+    return FAULTS.sub(lambda found: found[1] + faults + found[2], page)
+
+
 def documents() -> dict[Path, str]:
     """Every file that is made from the settings, and what should be in it."""
     settings = nodes()
     tables = {**settings, "arguments": bringup.ARGUMENTS}
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    made = {page: with_tables(page.read_text(encoding="utf-8"), tables) for page in pages}
+    faults = markdown(load(ROOT / "benchmarks" / "faults.json"))
+    made = {
+        page: with_faults(with_tables(page.read_text(encoding="utf-8"), tables), faults)
+        for page in pages
+    }
     return {ROOT / "config" / "agent.yaml": parameter_file(settings), **made}
 
 

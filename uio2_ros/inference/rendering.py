@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from uio2_ros.inference.family import Network, TextTokenizer
+from uio2_ros.inference.sampling import NOT_FINITE
 from uio2_ros.inference.vocoder import Vocoder
 
 
@@ -47,6 +48,8 @@ class Renderer:
 
     def _image(self, tokens: Sequence[int]) -> npt.NDArray[np.uint8]:
         picture = self._model.render(self._row(tokens), "image")[0]  # (3, H, W) in [0, 1]
+        if not bool(picture.isfinite().all()):  # as bytes it would be black
+            raise ValueError(f"the picture that the model drew is {NOT_FINITE}")
         bytes_: npt.NDArray[np.uint8] = (
             (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
         )

@@ -82,6 +82,12 @@ class Sampling:
         return self
 
 
+NOT_FINITE = (
+    "not finite: weights of its checkpoint are NaN or infinite, or its numbers are too large for "
+    "the dtype; check the file, or try dtype float32"
+)
+
+
 class TokenChooser:
     """Chooses the next token of every row; one for a generation, for it holds the random states."""
 
@@ -107,11 +113,11 @@ class TokenChooser:
 
 def require_possible(best: Tensor) -> None:
     """ValueError where the best score of a row (B,) is none."""
-    if not bool(best.isfinite().all()):
-        raise ValueError(
-            "no token is possible: the logits processors forbid every token of a row, or the "
-            "scores are not finite"
-        )
+    if bool(best.isfinite().all()):
+        return
+    if bool(best.isneginf().any()):
+        raise ValueError("no token is possible: the logits processors forbid every token of a row")
+    raise ValueError(f"the model's scores are {NOT_FINITE}")
 
 
 def draw(scores: Tensor, races: Tensor, sampling: Sampling) -> Tensor:
