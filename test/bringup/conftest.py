@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from bringup.running_graph import RunningGraph
-from dds_domain import unused_domain
+
+from uio2_ros.cli.dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[2]
 

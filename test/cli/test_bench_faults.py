@@ -56,7 +56,7 @@ def test_scenario_that_fails_is_a_failure_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcomes = {"killed": "exit code 1", "camera_lost": LOST}
-    monkeypatch.setattr(bench_faults, "_in_process", lambda name, _: outcomes[name])
+    monkeypatch.setattr(bench_faults, "_in_process", lambda name: outcomes[name])
     assert main(["killed", "camera_lost"]) == 1
     shown = capsys.readouterr().out
     assert "FAIL  killed: exit code 1" in shown

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from dds_domain import unused_domain
 from patience import patient
 
 from uio2_ros import bringup
+from uio2_ros.cli.dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[2]
 START_S = 60.0

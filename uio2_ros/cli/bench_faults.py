@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -47,9 +46,9 @@ def main(argv: Sequence[str]) -> int:
     if options.here:
         return _play(options.scenarios[0])
     reports, failed = [], []
-    for number, name in enumerate(options.scenarios or SCENARIOS):
+    for name in options.scenarios or SCENARIOS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        outcome = _in_process(name, number)
+        outcome = _in_process(name)
         if isinstance(outcome, FaultReport):
             reports.append(outcome)
         else:
@@ -60,22 +59,14 @@ def main(argv: Sequence[str]) -> int:
     return int(bool(failed) or not all(one.passes for one in reports))
 
 
-def _in_process(name: str, number: int) -> FaultReport | str:
+def _in_process(name: str) -> FaultReport | str:
     """The outcome of a scenario in a process and a domain of its own, or why there is none."""
     mounts = SCENARIOS[name] == "of_host"
     if mounts and shutil.which(OWN_MOUNTS[0]) is None:
         return "needs unshare (util-linux) for file systems of its own"
     command = [*(OWN_MOUNTS if mounts else ()), sys.executable, "-m", __spec__.name, name, "--here"]
-    domain = str(1 + (os.getpid() + number) % 100)
-    environment = {
-        **os.environ,
-        "ROS_DOMAIN_ID": domain,
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    }
     try:
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S
-        )
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:
         return f"not over after {LONGEST_S} s"
     if done.returncode:
@@ -88,8 +79,10 @@ def _play(name: str) -> int:
     """Runs a scenario here, and prints its outcome as JSON."""
     import importlib
 
+    from uio2_ros.cli.dds_domain import keep_to_one_domain
     from uio2_ros.cli.faults.stage import Stage
 
+    keep_to_one_domain()
     module = importlib.import_module(f"uio2_ros.cli.faults.{SCENARIOS[name]}")
     play: Callable[[Stage], FaultReport] = getattr(module, name)
     with (
@@ -97,7 +90,8 @@ def _play(name: str) -> int:
         Stage(Path(folder)) as stage,
     ):
         outcome = play(stage)
-    print(json.dumps(asdict(outcome)))
+        seen = outcome.seen.replace(f"{folder}/", "").replace(sys.executable, "python")
+    print(json.dumps({**asdict(outcome), "seen": seen}))
     return 0
 
 

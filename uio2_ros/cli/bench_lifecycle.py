@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 from lifecycle_msgs.msg import Transition
 
+from uio2_ros.cli.dds_domain import keep_to_one_domain
 from uio2_ros.cli.faults.of_model import change_state
 from uio2_ros.cli.faults.stage import Program, Stage
 from uio2_ros.cli.measurement import Measurement, table
@@ -46,8 +46,7 @@ class Holdings:
 def main(argv: Sequence[str]) -> int:
     """0 if nothing grows."""
     options = _parse(argv)
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    keep_to_one_domain()
     with (
         tempfile.TemporaryDirectory(prefix="uio2-lifecycle-") as folder,
         Stage(Path(folder)) as stage,

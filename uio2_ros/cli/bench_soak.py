@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 
 from uio2_ros.cli.bench_ros import CALLBACK_LIMIT_MS, growth_of
+from uio2_ros.cli.dds_domain import keep_to_one_domain
 from uio2_ros.cli.faults.stage import LOCALIZE, Program, Stage, wait_until
 from uio2_ros.cli.measurement import Measurement, table
 
@@ -63,8 +64,7 @@ class Soak:
 def main(argv: Sequence[str]) -> int:
     """0 if nothing exceeds its limit."""
     options = _parse(argv)
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    keep_to_one_domain()
     with (
         tempfile.TemporaryDirectory(prefix="uio2-soak-") as folder,
         Stage(Path(folder)) as stage,

@@ -35,6 +35,9 @@ COMMANDS = {
     "sbom": Subcommand(
         "write the bill of materials (CycloneDX), or the page of licences", "uio2_ros.cli.sbom"
     ),
+    "sros2": Subcommand(
+        "write what a running graph may do as an SROS2 policy", "uio2_ros.cli.sros2"
+    ),
     "docs": Subcommand(
         "rewrite agent.yaml and the tables of settings; --api DIR: the Python reference",
         "uio2_ros.cli.docs",

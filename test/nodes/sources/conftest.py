@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dds_domain import unused_domain
 from patience import patient
 
 from uio2_ros import bringup
+from uio2_ros.cli.dds_domain import unused_domain
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -6,9 +6,9 @@ import time
 
 from geometry_msgs.msg import TwistStamped
 
-from uio2_ros.cli.faults.of_model import BY_ITSELF, UNDER_WAY_S
+from uio2_ros.cli.faults.of_model import BY_ITSELF
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import LOCALIZE, Stage, Told, fate, report, wait_until
+from uio2_ros.cli.faults.stage import Stage, Told, fate, report, wait_until
 from uio2_ros.client import BridgeClient
 from uio2_ros.control import Cause
 from uio2_ros.msg import ActionStep, Plan
@@ -129,8 +129,7 @@ def controller_gone(stage: Stage) -> FaultReport:
 def participant_lost(stage: Stage) -> FaultReport:
     """SIGKILL of the whole agent while somebody waits for it."""
     agent = stage.answering_agent()
-    pending = stage.client.ask_async(**LOCALIZE, timeout_s=3.0)
-    time.sleep(UNDER_WAY_S)
+    pending = stage.under_way(timeout_s=3.0)
     since_s = time.monotonic()
     agent.kill()
     told = fate(pending, since_s)

@@ -51,7 +51,7 @@ def full_shared_memory(stage: Stage) -> FaultReport:
     told = stage.ask()
     message = told.message or "answered: DDS goes over UDP, and the model has no need of /dev/shm"
     return report(
-        f"`/dev/shm` too small ({SHARED}B, as in containers), then full",
+        f"`/dev/shm` of {SHARED.upper()}iB, as in containers, then full",
         Told(told.code, message, time.monotonic() - since_s),
         BY_ITSELF,
         stage.until_answered(since_s),

@@ -19,8 +19,6 @@ from lifecycle_msgs.srv import ChangeState
 from uio2_ros.cli.faults.report import FaultReport
 from uio2_ros.cli.faults.stage import LOCALIZE, Stage, fate, report, wait_until
 
-UNDER_WAY_S = 0.3
-"""An instruction is with the model by then."""
 STOPPED_TIMEOUT_S = 2.0
 BY_ITSELF = "by itself"
 SYNTHETIC_BUNDLE = """\
@@ -35,10 +33,10 @@ engine.save_bundle(sys.argv[1], tasks, description="made up", licence="none")
 def killed(stage: Stage) -> FaultReport:
     """SIGKILL while it answers."""
     agent = stage.answering_agent()
-    pending = stage.client.ask_async(**LOCALIZE)
-    time.sleep(UNDER_WAY_S)
+    pid = agent.model_pid
+    pending = stage.under_way()
     since_s = time.monotonic()
-    os.kill(agent.model_pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
     told = fate(pending, since_s)
     name = "`kill -9` of the model's process while it answers"
     return report(name, told, BY_ITSELF, stage.until_answered(since_s), "INFERENCE_FAILED")

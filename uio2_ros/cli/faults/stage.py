@@ -19,7 +19,13 @@ import psutil
 from diagnostic_msgs.msg import DiagnosticArray
 
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.client import AgentClient, AgentError, ExecutionError
+from uio2_ros.client import (
+    AgentAnswer,
+    AgentClient,
+    AgentError,
+    ExecutionError,
+    PendingAnswer,
+)
 from uio2_ros.control import Cause
 
 START_S = 120.0
@@ -180,6 +186,12 @@ class Stage:
         except AgentError as error:
             return Told(error.code.name, error.message, time.monotonic() - began_s)
         return Told("NONE", "", time.monotonic() - began_s)
+
+    def under_way(self, timeout_s: float = 0.0) -> PendingAnswer[AgentAnswer]:
+        """An instruction of which the model has written a part."""
+        pending = self.client.ask_async(**LOCALIZE, timeout_s=timeout_s)
+        wait_until(lambda: pending.progress is not None and pending.progress.tokens > 0, "a token")
+        return pending
 
     def until_answered(self, since_s: float | None = None, **settings: Any) -> float:
         """Asks until there is an answer; seconds since then."""

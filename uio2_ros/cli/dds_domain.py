@@ -1,4 +1,4 @@
-"""DDS domains that no other test of this machine, and not the user's own graph, is in."""
+"""DDS domains in which no other test or benchmark of this machine, and not the user's graph, is."""
 
 from __future__ import annotations
 
@@ -27,4 +27,12 @@ def unused_domain() -> int:
             continue
         _LOCKS.append(lock)
         return number
-    raise RuntimeError(f"all DDS domains of {DOMAINS} are used by other tests; end some of them")
+    raise RuntimeError(
+        f"all DDS domains of {DOMAINS} are used by other tests and benchmarks; end some"
+    )
+
+
+def keep_to_one_domain() -> None:
+    """Has this process and its children meet nobody else: an unused domain, on this machine."""
+    os.environ["ROS_DOMAIN_ID"] = str(unused_domain())
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"

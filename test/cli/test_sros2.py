@@ -1,0 +1,110 @@
+"""The SROS2 policy is what the nodes do, and security that is not there is no security."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as Xml
+
+import pytest
+
+from uio2_ros.cli.sros2 import Access, policy
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "config" / "sros2_policy.xml"
+FILES = ("identity_ca.cert.pem", "cert.pem", "key.pem", "permissions_ca.cert.pem")
+needs_ros = pytest.mark.skipif(importlib.util.find_spec("rclpy") is None, reason="needs ROS")
+
+
+def allowed(profile: Xml.Element) -> set[tuple[str, str, str]]:
+    return {
+        (child.tag, permission, str(name.text))
+        for group in profile
+        for permission in group.attrib
+        for name in group
+        for child in [group]
+    }
+
+
+def profiles(text: str) -> dict[str, set[tuple[str, str, str]]]:
+    return {str(one.get("node")): allowed(one) for one in Xml.fromstring(text).iter("profile")}
+
+
+def test_policy_allows_what_was_seen_and_nothing_else() -> None:
+    seen = Access("/", "agent", {"publish": {"/b", "/a"}, "subscribe": set()})
+    text = policy([seen], "/robot")
+    assert profiles(text) == {"agent": {("topics", "publish", "/a"), ("topics", "publish", "/b")}}
+    assert Xml.fromstring(text).find("enclaves/enclave").get("path") == "/robot"  # type: ignore[union-attr]
+
+
+def test_a_client_of_the_shipped_policy_may_ask_and_not_move_the_robot() -> None:
+    client = profiles(POLICY.read_text("utf-8"))["agent_client"]
+    assert {name for kind, permission, name in client if kind == "actions"} == {"/agent/instruct"}
+
+
+@needs_ros
+@pytest.mark.ros
+def test_shipped_policy_has_all_that_agent_and_bridge_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nodes.agent_process import private_domain
+
+    from uio2_ros.cli.faults.stage import Stage, wait_until
+    from uio2_ros.cli.sros2 import main
+
+    private_domain(monkeypatch)
+    with Stage(tmp_path) as stage:
+        agent = stage.agent()
+        bridge = stage.node("uio2_ros.nodes.bridge.node")
+        wait_until(lambda: "active: ask" in agent.log.read_text(), "the agent")
+        wait_until(lambda: "ready" in bridge.log.read_text(), "the bridge")
+        file = tmp_path / "policy.xml"
+        assert main(["agent", "bridge", "-o", str(file)]) == 0
+    seen, shipped = profiles(file.read_text("utf-8")), profiles(POLICY.read_text("utf-8"))
+    for node in ("agent", "bridge"):
+        assert seen[node] == shipped[node], "start the graph, then ./uio2 sros2"
+
+
+@needs_ros
+@pytest.mark.ros
+def test_graph_without_our_nodes_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nodes.agent_process import private_domain
+
+    from uio2_ros.cli.sros2 import main
+
+    private_domain(monkeypatch)
+    assert main([]) == 1
+    assert "start them first" in capsys.readouterr().err
+
+
+@needs_ros
+@pytest.mark.ros
+@pytest.mark.parametrize("strategy", ["Enforce", "Permissive"])
+def test_node_that_cannot_be_secured_ends_instead_of_running_in_the_open(
+    tmp_path: Path, strategy: str
+) -> None:
+    """Wheels have a Fast DDS without the plugins, which rejects a keystore; any other rejects that
+    its keys are empty."""
+    enclaves = tmp_path / "enclaves"
+    enclaves.mkdir()
+    for name in (*FILES, "governance.p7s", "permissions.p7s"):
+        (enclaves / name).touch()
+    environment = {
+        "ROS_SECURITY_ENABLE": "true",
+        "ROS_SECURITY_STRATEGY": strategy,
+        "ROS_SECURITY_KEYSTORE": str(tmp_path),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "uio2_ros.nodes.bridge.node"],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert ended.returncode != 0
+    assert "security" in (ended.stdout + ended.stderr).lower()
