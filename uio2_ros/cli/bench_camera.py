@@ -28,7 +28,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.robot.time import split
+from uio2_ros.robot.time import split, to_ns
 
 STAMP = struct.Struct("<iI")  # seconds and nanoseconds
 STAMP_OFFSET = 4  # bytes, after the encapsulation header of CDR
@@ -62,7 +62,7 @@ class PicturePublisher:
 
     def tell_time(self, ahead_s: float) -> None:
         """From now on /clock has the time of the stamps, so far off the system's."""
-        self._ahead_ns = round(ahead_s * NS_PER_S)
+        self._ahead_ns = to_ns(ahead_s)
         self._clock = self._clock or self._node.create_publisher(Clock, "/clock", 10)
 
     def publish(self, numbers: Iterable[int]) -> int:

@@ -14,7 +14,7 @@ from uio2_ros.cli.faults.report import FaultReport
 from uio2_ros.cli.faults.stage import Stage, Told, report
 from uio2_ros.recording.recording_file import Recording
 
-DISK = "4m"
+DISK = "16m"
 SHARED = "64m"
 """As much as containers have in /dev/shm if nobody says otherwise."""
 
@@ -31,7 +31,7 @@ def full_disk(stage: Stage) -> FaultReport:
     )
     code = recorder.process.wait(60.0)
     lines = recorder.log.read_text().splitlines()
-    said = next((line for line in lines if "space" in line), lines[-1])
+    said = next((line for line in lines if "disk is full" in line), lines[-1])
     seen_s = time.monotonic() - since_s
     _fill(disk)
     recovered_s = stage.until_answered(time.monotonic())
