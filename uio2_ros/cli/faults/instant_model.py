@@ -54,7 +54,8 @@ def make(spec: ModelSpec) -> LoadedModel:
 if __name__ == "__main__":
     from uio2_ros.nodes.agent import answerer, node
 
-    answerer.ModelProcess = functools.partial(  # type: ignore[assignment,misc]
-        answerer.ModelProcess, factory="uio2_ros.cli.faults.instant_model:make"
+    answerer.ModelProcess = functools.partial(  # type: ignore[assignment,misc,attr-defined]
+        answerer.ModelProcess,  # type: ignore[attr-defined]
+        factory="uio2_ros.cli.faults.instant_model:make",
     )
     sys.exit(node.main())

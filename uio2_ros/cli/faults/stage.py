@@ -33,8 +33,11 @@ START_S = 120.0
 POLL_S = 0.05
 ENDING_S = 5.0
 CHILD_MODULE = "uio2_ros.serving.child"
-LOCALIZE = {"instruction": "the cup", "task": "localize"}  # long enough to be interrupted
-GROUND = {"instruction": "the cup", "task": "refexp"}  # as short as answers are
+LOCALIZE: dict[str, Any] = {
+    "instruction": "the cup",
+    "task": "localize",
+}  # long enough to be interrupted
+GROUND: dict[str, Any] = {"instruction": "the cup", "task": "refexp"}  # as short as answers are
 
 
 @dataclass(frozen=True)
