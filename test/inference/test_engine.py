@@ -120,6 +120,7 @@ def test_cross_attention_memory_is_computed_once_per_request(
     calls = Calls(monkeypatch, Attention, "project_keys_values")
 
     def count(new_tokens: int) -> int:
+        engine.forget()
         calls.count = 0
         sampling = Sampling(max_new_tokens=new_tokens, min_new_tokens=new_tokens)
         engine.generate([example], sampling=sampling)

@@ -17,6 +17,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,42 +91,49 @@ class Report:
 # ---- ceilings ----
 
 
-def measure_ceiling(device: torch.device) -> Ceiling:
-    """The best of a few rounds: other work on the machine makes them slower, never faster."""
-    flops = {name: _products(device, getattr(torch, name)) for name in ("float32", "bfloat16")}
-    flops["int8"] = max(flops["bfloat16"], _integer_products(device))
-    memory = torch.ones(READ_BYTES // 4, device=device)
-    return Ceiling(flops, READ_BYTES / _best(memory.sum, device))
+@dataclass(frozen=True)
+class Clock:
+    """Seconds on a device: by the wall, or those that processors worked for this process."""
+
+    device: torch.device
+    now: Callable[[], float] = time.perf_counter
+
+    def seconds(self, run: Callable[[], Any]) -> tuple[float, Any]:
+        """What a call takes, and gives."""
+        self._wait()
+        started = self.now()
+        result = run()
+        self._wait()
+        return self.now() - started, result
+
+    def best(self, run: Callable[[], Any], rounds: int = 5) -> float:
+        """Of a few rounds: other work on the machine makes them slower, never faster."""
+        run()
+        return min(self.seconds(run)[0] for _ in range(rounds))
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
 
-def _products(device: torch.device, dtype: torch.dtype) -> float:
-    rows = torch.ones(512, WIDTH, device=device, dtype=dtype)
-    weight = torch.ones(WIDTH, WIDTH, device=device, dtype=dtype)
-    return 2 * 512 * WIDTH**2 / _best(lambda: F.linear(rows, weight), device)
+def measure_ceiling(clock: Clock) -> Ceiling:
+    """Products and reading at their fastest."""
+    flops = {name: _products(clock, getattr(torch, name)) for name in ("float32", "bfloat16")}
+    flops["int8"] = max(flops["bfloat16"], _integer_products(clock))
+    memory = torch.ones(READ_BYTES // 4, device=clock.device)
+    return Ceiling(flops, READ_BYTES / clock.best(memory.sum))
 
 
-def _integer_products(device: torch.device) -> float:
-    rows = torch.ones(512, WIDTH, device=device, dtype=torch.int8)
-    weight = torch.ones(WIDTH, WIDTH, device=device, dtype=torch.int8)
-    return 2 * 512 * WIDTH**2 / _best(lambda: torch._int_mm(rows, weight), device)
+def _products(clock: Clock, dtype: torch.dtype) -> float:
+    rows = torch.ones(512, WIDTH, device=clock.device, dtype=dtype)
+    weight = torch.ones(WIDTH, WIDTH, device=clock.device, dtype=dtype)
+    return 2 * 512 * WIDTH**2 / clock.best(lambda: F.linear(rows, weight))
 
 
-def _best(run: Callable[[], object], device: torch.device, rounds: int = 5) -> float:
-    run()
-    return min(_seconds(run, device)[0] for _ in range(rounds))
-
-
-def _seconds(run: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
-    _wait(device)
-    started = time.perf_counter()
-    result = run()
-    _wait(device)
-    return time.perf_counter() - started, result
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def _integer_products(clock: Clock) -> float:
+    rows = torch.ones(512, WIDTH, device=clock.device, dtype=torch.int8)
+    weight = torch.ones(WIDTH, WIDTH, device=clock.device, dtype=torch.int8)
+    return 2 * 512 * WIDTH**2 / clock.best(lambda: torch._int_mm(rows, weight))
 
 
 # ---- models ----
@@ -185,20 +193,24 @@ class Answer:
 
 @torch.inference_mode()
 def answer(
-    engine: Engine, example: Example, count: int, given: Sequence[int] | None = None
+    engine: Engine,
+    example: Example,
+    count: int,
+    clock: Clock,
+    given: Sequence[int] | None = None,
 ) -> Answer:
     """Write `count` tokens, or read those `given` in their place; nothing is kept from before."""
-    network, device, modality = engine.model, engine.device, example.target
+    network, modality = engine.model, example.target
     engine.forget()
-    encode, encoded = _seconds(lambda: engine.encode(example), device)
-    prefill, state = _seconds(lambda: network.prefill(encoded, count, 1, modality), device)
+    encode, encoded = clock.seconds(lambda: engine.encode(example))
+    prefill, state = clock.seconds(lambda: network.prefill(encoded, count, 1, modality))
     token = network.start_id(modality)
     steps: list[float] = []
     tokens: list[int] = []
     logits: list[Tensor] = []
     for number in range(count):
-        fed = torch.tensor([token], device=device)
-        spent, scores = _seconds(lambda: network.decode_step(state, fed, modality), device)  # noqa: B023
+        fed = torch.tensor([token], device=engine.device)
+        spent, scores = clock.seconds(partial(network.decode_step, state, fed, modality))
         token = int(scores[0].argmax())
         tokens.append(token)
         token = token if given is None else given[number]
@@ -207,9 +219,11 @@ def answer(
     return Answer(encode, prefill, steps, tokens, torch.stack(logits))
 
 
-def measure(engine: Engine, example: Example, count: int, repeats: int) -> list[Answer]:
+def measure(
+    engine: Engine, example: Example, count: int, clock: Clock, repeats: int
+) -> list[Answer]:
     """Repeats of the instruction; one before them, which warms up, is left out."""
-    return [answer(engine, example, count) for _ in range(repeats + 1)][1:]
+    return [answer(engine, example, count, clock) for _ in range(repeats + 1)][1:]
 
 
 def stages_of(
@@ -261,9 +275,11 @@ def _step_bytes(engine: Engine, modality: str) -> int:
     return layers + int(network.output_table(modality).nbytes)
 
 
-def _compared(engine: Engine, example: Example, exact: Answer) -> tuple[float, int | None]:
+def _compared(
+    engine: Engine, example: Example, clock: Clock, exact: Answer
+) -> tuple[float, int | None]:
     """Logit error and the first divergence, reading float32's tokens."""
-    rough = answer(engine, example, len(exact.tokens), given=exact.tokens)
+    rough = answer(engine, example, len(exact.tokens), clock, given=exact.tokens)
     difference = (rough.logits - exact.logits).square().mean().sqrt()
     pairs = enumerate(zip(rough.tokens, exact.tokens, strict=True))
     first = next((place for place, (got, want) in pairs if got != want), None)
@@ -273,7 +289,8 @@ def _compared(engine: Engine, example: Example, exact: Answer) -> tuple[float, i
 def bench(asked: argparse.Namespace) -> Report:
     """All forms of a model, one after another; float32 first, which the others are held against."""
     device = torch.device(asked.device)
-    ceiling = measure_ceiling(device)
+    clock = Clock(device, time.process_time if asked.processor_time else time.perf_counter)
+    ceiling = measure_ceiling(clock)
     report = Report(
         _commit(), torch.__version__, _device_name(device), torch.get_num_threads(), ceiling
     )
@@ -282,14 +299,14 @@ def bench(asked: argparse.Namespace) -> Report:
         engine = load(asked.model, form, asked.device)
         example = instruction(engine, asked.history, asked.segments, asked.modality)
         count = min(asked.tokens, engine.target_length(asked.modality))
-        answers = measure(engine, example, count, asked.repeats)
+        answers = measure(engine, example, count, clock, asked.repeats)
         operations = _operations(engine, example)
         read = _step_bytes(engine, asked.modality)
         stages = stages_of(answers, operations, read, form, ceiling)
         error: float | None = None
         other: int | None = None
         if exact is not None:
-            error, other = _compared(engine, example, exact)
+            error, other = _compared(engine, example, clock, exact)
         rate = 1 / stages["token"].p50
         report.runs.append(Run(asked.model, form, asked.modality, stages, rate, error, other))
         exact = answers[0] if form == "float32" else exact
@@ -365,6 +382,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=_count, default=3, help="after a first (default: 3)")
     parser.add_argument("--threads", type=_count, help="of torch (default: its own choice)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count the seconds that processors worked, where others share them; for one thread",
+    )
     parser.add_argument("--json", type=Path, help="write the numbers there")
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing: compare two runs"

@@ -139,12 +139,13 @@ def finish_text(engine: Engine, pending: PendingCall, writing: Writing) -> None:
 
 def render(engine: Engine, calls: Sequence[PendingCall]) -> None:
     """Carry out calls of pictures or sounds that agree in sampling as one batch."""
-    sampling, modality = _sampling(calls), MODALITIES[type(calls[0].call)]
+    modality = MODALITIES[type(calls[0].call)]
+    sampling, negative = _guided(engine, _sampling(calls))
     generations = engine.generate(
         [pending.example for pending in calls if pending.example is not None],
         modality=modality,
         sampling=sampling,
-        negative=_negative(engine, sampling),
+        negative=negative,
         on_token=partial(_report, calls, engine.target_length(modality)),
         on_rendered=partial(_report_rendered, calls),
     )
@@ -160,13 +161,13 @@ def _sampling(calls: Sequence[PendingCall]) -> Sampling:
     return replace(drawing, seed=seeds)
 
 
-def _negative(engine: Engine, sampling: Sampling) -> list[Example] | None:
-    """What guided pictures move away from."""
-    if sampling.guidance_scale is None:
-        return None
-    return [
-        engine.processor(family(engine.family).defaults.negative_prompts["image"], target="image")
-    ]
+def _guided(engine: Engine, sampling: Sampling) -> tuple[Sampling, list[Example] | None]:
+    """The sampling with what guided pictures move away from; without guidance in a family that has
+    nothing to move away from."""
+    prompts = family(engine.family).defaults.negative_prompts
+    if sampling.guidance_scale is None or "image" not in prompts:
+        return replace(sampling, guidance_scale=None), None
+    return sampling, [engine.processor(prompts["image"], target="image")]
 
 
 def _rendered(
