@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from uio1_inputs import GOLDEN, segmentation
 from uio2_ros.decoding import COCO_17, Symbols, parse_boxes
 from uio2_ros.decoding.instance_masks import instance_masks
 from uio2_ros.decoding.poses import parse_pose
-from uio2_ros.inference import Engine
+from uio2_ros.inference import Engine, Sampling
 from uio2_ros.processing.unified_io_1 import T5Tokenizer
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
@@ -122,6 +123,25 @@ def test_pictures(runner: TaskRunner) -> None:
     outside[40:180, 60:200] = False
     assert np.array_equal(filled[outside], PICTURE[outside])
     assert runner.segment(PICTURE, "mug").pixels.shape == (240, 320)
+
+
+@pytest.mark.parametrize(
+    ("task", "given"),
+    [("depth", (PICTURE,)), ("segment", (PICTURE, "mug")), ("generate_image", ("a mug",))],
+)
+def test_pictures_are_drawn_as_the_original_draws_them(
+    runner: TaskRunner, monkeypatch: pytest.MonkeyPatch, task: str, given: tuple[object, ...]
+) -> None:
+    class Asked(Exception):
+        """With the sampling, before anything is drawn."""
+
+    def refuse(*_: object, sampling: Sampling, negative: object, **__: object) -> None:
+        raise Asked(replace(sampling, seed=None), negative)
+
+    monkeypatch.setattr(runner.engine, "generate", refuse)
+    with pytest.raises(Asked) as asked:
+        getattr(runner, task)(*given)
+    assert asked.value.args == (Sampling(top_p=0.9), None)
 
 
 def test_poses(runner: TaskRunner) -> None:

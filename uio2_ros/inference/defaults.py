@@ -13,6 +13,7 @@ AUDIO_SAMPLING = Sampling(top_p=0.9)
 DENSE_SAMPLING = Sampling(top_p=0.9, temperature=0.9)
 """Depth maps and surface normals."""
 SEGMENTATION_SAMPLING = Sampling(top_p=0.95, temperature=0.9)
+PLAIN_IMAGE_SAMPLING = Sampling(top_p=0.9)
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,12 @@ class Defaults:
     sampling: Mapping[str, Sampling]
     negative_prompts: Mapping[str, str]
     """For the modalities whose sampling has a guidance_scale."""
+    dense: Sampling = PLAIN_IMAGE_SAMPLING
+    """Depth maps and surface normals."""
+    mask: Sampling = PLAIN_IMAGE_SAMPLING
 
 
 PLAIN = Defaults(
-    {"text": Sampling(), "image": Sampling(top_p=0.9), "audio": Sampling(top_p=0.9)}, {}
+    {"text": Sampling(), "image": PLAIN_IMAGE_SAMPLING, "audio": Sampling(top_p=0.9)}, {}
 )
 """Of families that say nothing else."""

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.inference.defaults import (
-    AUDIO_SAMPLING,
-    DENSE_SAMPLING,
-    IMAGE_SAMPLING,
-    SEGMENTATION_SAMPLING,
-)
+from uio2_ros.inference.defaults import Defaults
 from uio2_ros.inference.families import family
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.texts import TextRequest
@@ -41,12 +36,6 @@ if TYPE_CHECKING:
 
 INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 """How a text ends, of whose last character not all bytes are generated yet."""
-_DRAWINGS = {
-    Drawing.GUIDED: IMAGE_SAMPLING,
-    Drawing.FAITHFUL: replace(IMAGE_SAMPLING, guidance_scale=None),
-    Drawing.DENSE: DENSE_SAMPLING,
-    Drawing.MASK: SEGMENTATION_SAMPLING,
-}
 
 
 def score(engine: Engine, pending: PendingCall) -> None:
@@ -139,13 +128,13 @@ def finish_text(engine: Engine, pending: PendingCall, writing: Writing) -> None:
 
 def render(engine: Engine, calls: Sequence[PendingCall]) -> None:
     """Carry out calls of pictures or sounds that agree in sampling as one batch."""
-    modality = MODALITIES[type(calls[0].call)]
-    sampling, negative = _guided(engine, _sampling(calls))
+    modality, defaults = MODALITIES[type(calls[0].call)], family(engine.family).defaults
+    sampling = _sampling(defaults, calls)
     generations = engine.generate(
         [pending.example for pending in calls if pending.example is not None],
         modality=modality,
         sampling=sampling,
-        negative=negative,
+        negative=_negative(engine, defaults, sampling),
         on_token=partial(_report, calls, engine.target_length(modality)),
         on_rendered=partial(_report_rendered, calls),
     )
@@ -154,20 +143,25 @@ def render(engine: Engine, calls: Sequence[PendingCall]) -> None:
     _add_timings(calls, generations)
 
 
-def _sampling(calls: Sequence[PendingCall]) -> Sampling:
+def _sampling(defaults: Defaults, calls: Sequence[PendingCall]) -> Sampling:
     call = calls[0].call
     seeds = tuple(pending.running.session.instruction.seed for pending in calls)
-    drawing = _DRAWINGS[call.drawing] if isinstance(call, PictureCall) else AUDIO_SAMPLING
+    if not isinstance(call, PictureCall):
+        drawing = defaults.sampling["audio"]
+    elif call.drawing is Drawing.FAITHFUL:
+        drawing = replace(defaults.sampling["image"], guidance_scale=None)
+    elif call.drawing is Drawing.GUIDED:
+        drawing = defaults.sampling["image"]
+    else:
+        drawing = defaults.mask if call.drawing is Drawing.MASK else defaults.dense
     return replace(drawing, seed=seeds)
 
 
-def _guided(engine: Engine, sampling: Sampling) -> tuple[Sampling, list[Example] | None]:
-    """The sampling with what guided pictures move away from; without guidance in a family that has
-    nothing to move away from."""
-    prompts = family(engine.family).defaults.negative_prompts
-    if sampling.guidance_scale is None or "image" not in prompts:
-        return replace(sampling, guidance_scale=None), None
-    return sampling, [engine.processor(prompts["image"], target="image")]
+def _negative(engine: Engine, defaults: Defaults, sampling: Sampling) -> list[Example] | None:
+    """What guided pictures move away from."""
+    if sampling.guidance_scale is None:
+        return None
+    return [engine.processor(defaults.negative_prompts["image"], target="image")]
 
 
 def _rendered(

@@ -8,7 +8,14 @@ from typing import Any
 
 import torch
 
-from uio2_ros.inference.defaults import AUDIO_SAMPLING, IMAGE_SAMPLING, TEXT_SAMPLING, Defaults
+from uio2_ros.inference.defaults import (
+    AUDIO_SAMPLING,
+    DENSE_SAMPLING,
+    IMAGE_SAMPLING,
+    SEGMENTATION_SAMPLING,
+    TEXT_SAMPLING,
+    Defaults,
+)
 from uio2_ros.inference.families.history_caching_encoder import HistoryCachingEncoder
 from uio2_ros.inference.family import ASSETS, LoadOptions, TokenizerSource
 from uio2_ros.model.checkpoint import CheckpointFiles
@@ -30,6 +37,8 @@ class UnifiedIO2:
     defaults = Defaults(
         {"text": TEXT_SAMPLING, "image": IMAGE_SAMPLING, "audio": AUDIO_SAMPLING},
         NEGATIVE_PROMPTS,
+        dense=DENSE_SAMPLING,
+        mask=SEGMENTATION_SAMPLING,
     )
 
     def recognises(self, config: Mapping[str, Any]) -> bool:
