@@ -10,7 +10,7 @@ import pytest
 
 from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.layout import Layout
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 from uio2_ros.cli.bootstrap.python_environment import USER_EXTRAS
 
 OTHER_EXTRAS = "".join(f'{extra} = ["wheel"]\n' for extra in USER_EXTRAS if extra != "ros")
@@ -62,7 +62,7 @@ def sourced_ros(tmp_path: Path) -> Path:
     return prefix
 
 
-class RecordedProgress(Progress):
+class RecordedProgress(StepDisplay):
     """Keeps the commands instead of running them; a title in `failures` fails with that text."""
 
     def __init__(self, log_file: Path) -> None:
