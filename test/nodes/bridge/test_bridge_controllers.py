@@ -169,7 +169,7 @@ def test_refused_plan_cancels_the_goal_of_the_arm(
 def test_newer_plan_takes_over_at_the_controller(
     sender: Sender, controllers: Callable[..., Watched]
 ) -> None:
-    nav2 = controllers(seconds=1.0)
+    nav2 = controllers(seconds=4.0)
     older = sender.order_plan(sender.moves("forward"))
     nav2.wait_until_logged("navigate: goal 0.25")
     newer = sender.order_plan(sender.moves("forward", "forward"))
