@@ -10,13 +10,13 @@ import pytest
 
 from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.lock import setup_lock
-from uio2_ros.cli.bootstrap.progress import Progress
+from uio2_ros.cli.bootstrap.progress import StepDisplay
 
 
 def test_a_step_shows_its_seconds_and_hides_its_output(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    progress = Progress(tmp_path / "logs" / "setup.log")
+    progress = StepDisplay(tmp_path / "logs" / "setup.log")
     progress.run("Counting", [sys.executable, "-c", "print('one two')"], os.environ)
     shown = capfd.readouterr()
     assert "uio2: Counting: 0 s" in shown.err
@@ -25,7 +25,7 @@ def test_a_step_shows_its_seconds_and_hides_its_output(
 
 
 def test_a_failing_step_raises_with_its_own_output_only(tmp_path: Path) -> None:
-    progress = Progress(tmp_path / "setup.log")
+    progress = StepDisplay(tmp_path / "setup.log")
     progress.run("First", [sys.executable, "-c", "print('first output')"], os.environ)
     code = "import sys; print('No space left on device'); sys.exit(3)"
     with pytest.raises(SetupError) as caught:
@@ -42,7 +42,7 @@ def test_two_set_ups_of_one_checkout_take_turns(
     inside = threading.Event()
 
     def first() -> None:
-        with setup_lock(file, Progress(tmp_path / "log")):
+        with setup_lock(file, StepDisplay(tmp_path / "log")):
             inside.set()
             time.sleep(0.3)
             order.append("first")
@@ -50,7 +50,7 @@ def test_two_set_ups_of_one_checkout_take_turns(
     thread = threading.Thread(target=first)
     thread.start()
     assert inside.wait(5)
-    with setup_lock(file, Progress(tmp_path / "log")):
+    with setup_lock(file, StepDisplay(tmp_path / "log")):
         order.append("second")
     thread.join()
     assert order == ["first", "second"]
