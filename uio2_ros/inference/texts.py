@@ -152,6 +152,7 @@ class ConcurrentTexts:
         self._writings += new
         return new
 
+    @torch.inference_mode()
     def withdraw(self, writing: Writing) -> None:
         """End a text that nobody waits for any more; one that is not under way is none."""
         if writing in self._writings:
