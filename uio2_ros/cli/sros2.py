@@ -118,7 +118,15 @@ def _access(node: Any, name: str, namespace: str) -> Access:
 
 
 def _names(found: Iterable[tuple[str, Any]]) -> set[str]:
-    return {name for name, _ in found if HIDDEN not in name}
+    return {_lasting(name) for name, _ in found if HIDDEN not in name}
+
+
+def _lasting(name: str) -> str:
+    """What is new in a name at every start of a node is any, as DDS Security writes that."""
+    from uio2_ros.nodes.name_watch import ANNOUNCEMENTS
+
+    before, announcement, _ = name.partition(ANNOUNCEMENTS)
+    return f"{before}{announcement}*" if announcement else name
 
 
 if __name__ == "__main__":

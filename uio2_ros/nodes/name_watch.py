@@ -14,6 +14,10 @@ YOUNG_S = 10.0
 """Discovery takes a second, on a busy machine several: who meets a twin so soon came second."""
 
 
+ANNOUNCEMENTS = "/_began/"
+"""Part of the names of topics that say when a node began; what follows is new at every start."""
+
+
 class Standing(Enum):
     """Where a node stands among those of its name."""
 
@@ -46,7 +50,7 @@ class NameWatch:
         self._topics = topics
         self._steady_s = steady_s
         self._began_s = steady_s()
-        self._prefix = f"{name}/_began/t"
+        self._prefix = f"{name}{ANNOUNCEMENTS}t"
         # of one width, so that the names are in the order of the times
         self.announcement = f"{self._prefix}{now_ns():020}_{secrets.token_hex(4)}"
         """The topic that the node is to have a publisher of."""
