@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterable
 
 import rclpy
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -27,6 +26,7 @@ from rclpy.serialization import serialize_message
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
+from uio2_ros.messages.stamps import time_message
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.robot.time import split, to_ns
 
@@ -70,10 +70,10 @@ class PicturePublisher:
         assert self._publisher is not None
         start, sent = time.monotonic(), 0
         for number in numbers:
-            seconds, nanoseconds = split(time.time_ns() + self._ahead_ns)
-            STAMP.pack_into(self._serialised, STAMP_OFFSET, seconds, nanoseconds)
+            now_ns = time.time_ns() + self._ahead_ns
+            STAMP.pack_into(self._serialised, STAMP_OFFSET, *split(now_ns))
             if self._clock is not None:
-                self._clock.publish(Clock(clock=Time(sec=seconds, nanosec=nanoseconds)))
+                self._clock.publish(Clock(clock=time_message(now_ns)))
             self._publisher.publish(bytes(self._serialised))
             sent += 1
             due = start + (number + 1) * self._period_s

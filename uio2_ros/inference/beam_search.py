@@ -41,7 +41,8 @@ def search_beams(
     first_token_at = 0.0
     for step in range(sampling.max_new_tokens):
         logits = model.decode_step(state, beams.tokens[:, -1])  # (B K, V)
-        scores = raw_scores(logits, beams.tokens, sampling).log_softmax(-1)
+        raw = raw_scores(logits, beams.tokens, sampling)
+        scores = raw.log_softmax(-1).masked_fill(raw.isneginf(), -torch.inf)  # also of whole rows
         if step < sampling.min_new_tokens:
             scores = forbid(scores, end_id)
         state.reorder(beams.advance(scores))

@@ -217,7 +217,8 @@ class Decoder(nn.Module):
     def step(self, x: Tensor, rotary: Tensor, state: DecoderState) -> Tensor:
         """The next tokens of every row (B, T, E) -> (B, T, E); advances `state`."""
         tokens = x.shape[1]
-        assert state.length + tokens <= state.max_length, f"the cache holds {state.max_length}"
+        room = state.max_length
+        assert state.length + tokens <= room, f"the cache holds {room} tokens"
         place = Place.after(state.length, tokens, x.device)
         x = self.step_at(x, rotary, state.memory, state.cache, place)
         state.length += tokens
