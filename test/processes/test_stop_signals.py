@@ -90,19 +90,5 @@ def test_a_program_that_still_imports_ends_at_a_signal_without_a_word(
 def test_nodes_end_at_signals_before_they_import_what_takes_seconds(script: Path) -> None:
     lines = script.read_text(encoding="utf-8").splitlines()
     imports = [line for line in lines if line.startswith("from uio2_ros")]
-    assert imports[0] == "from uio2_ros.processes.stop_signals import end_at_signals, exit_now"
+    assert imports[0] == "from uio2_ros.processes.stop_signals import end_at_signals"
     assert lines.index("end_at_signals()") < lines.index(imports[1])
-
-
-def test_what_has_ended_says_its_last_words_and_is_not_taken_apart() -> None:
-    program = (
-        "import atexit, sys\n"
-        "from uio2_ros.processes.stop_signals import exit_now\n"
-        "atexit.register(print, 'taken apart')\n"
-        "print('last words')\n"
-        "exit_now(3)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.stdout, done.returncode) == ("last words\n", 3)

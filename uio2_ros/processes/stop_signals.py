@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from types import FrameType
-from typing import NoReturn
 
 POLL_PERIOD_S = 0.02
 
@@ -65,18 +62,6 @@ def end_at_signals() -> None:
 
     for number in STOPPING:
         signal.signal(number, end)
-
-
-def exit_now(code: int) -> NoReturn:
-    """Ends a process whose work is done and whose threads have ended.
-
-    To take the interpreter apart lasts seconds on a busy machine, and a signal that comes meanwhile
-    kills what has ended cleanly: Python has given its handlers back by then.
-    """
-    with suppress(OSError):  # nobody reads any more
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
 
 
 def stop_signals(numbers: Iterable[signal.Signals] = STOPPING) -> SignalEvent:

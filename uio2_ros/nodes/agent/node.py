@@ -57,7 +57,7 @@ from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import exit_now, stop_signals
+from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.serving import Answerer, ModelState, ModelStatus
@@ -509,4 +509,4 @@ def _reply_to_all(node: AgentNode, executor: TolerantExecutor) -> None:
 
 
 if __name__ == "__main__":
-    exit_now(main())
+    sys.exit(main())

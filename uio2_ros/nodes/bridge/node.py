@@ -8,6 +8,7 @@ when something fails.
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -52,7 +53,7 @@ from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import exit_now, stop_signals
+from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.time import to_s
@@ -497,4 +498,4 @@ def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    exit_now(main())
+    sys.exit(main())

@@ -7,6 +7,7 @@ blocks.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -41,7 +42,7 @@ from uio2_ros.nodes.simulator.messages import (
 from uio2_ros.nodes.simulator.publishers import Publishers
 from uio2_ros.nodes.simulator.settings import SimulatorSettings, split_named
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import exit_now, stop_signals
+from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.plan import Step
 from uio2_ros.robot.time import to_s
 from uio2_ros.settings import Effect
@@ -335,4 +336,4 @@ def _spin(node: SimNode, asked_to_stop: threading.Event) -> int:
 
 
 if __name__ == "__main__":
-    exit_now(main())
+    sys.exit(main())

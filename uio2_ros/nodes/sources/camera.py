@@ -7,6 +7,7 @@ with the time of capture. Pictures are copied once, into the buffer that rclpy s
 from __future__ import annotations
 
 import array
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,6 @@ from uio2_ros.nodes.sources.camera_sources import (
 )
 from uio2_ros.nodes.sources.source_error import SourceError
 from uio2_ros.nodes.sources.source_node import SourceNode, SourceSettings, run
-from uio2_ros.processes.stop_signals import exit_now
 from uio2_ros.settings import setting
 
 
@@ -235,4 +235,4 @@ def main(args: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    exit_now(main())
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import sys
 import time
 from dataclasses import dataclass
 
@@ -23,7 +24,6 @@ from uio2_ros.nodes.sources.microphone_sources import (
 )
 from uio2_ros.nodes.sources.source_error import required
 from uio2_ros.nodes.sources.source_node import SourceNode, SourceSettings, run
-from uio2_ros.processes.stop_signals import exit_now
 from uio2_ros.robot.time import to_ns
 from uio2_ros.settings import setting
 
@@ -205,4 +205,4 @@ def main(args: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    exit_now(main())
+    sys.exit(main())
