@@ -12,7 +12,7 @@ pytest.importorskip("rclpy")
 from nodes.agent_process import private_domain
 
 from uio2_ros.cli.bench_lifecycle import WARM, Holdings, cycles, judge
-from uio2_ros.cli.faults.stage import Stage
+from uio2_ros.cli.faults.stage import FaultStage
 
 HELD = Holdings(resident_bytes=200 * 2**20, threads=19, descriptors=23, children=0)
 SHORT = 10
@@ -32,7 +32,7 @@ def test_growth_of_anything_fails() -> None:
 @pytest.mark.ros
 def test_nothing_remains_of_a_few_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private_domain(monkeypatch)
-    with Stage(tmp_path) as stage:
+    with FaultStage(tmp_path) as stage:
         held, seconds = cycles(stage, SHORT)
     assert len(held) == SHORT + 1 < WARM + SHORT
     counted = [result for result in judge(held, seconds) if result.unit == "more"]

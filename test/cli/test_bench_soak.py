@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from uio2_ros.cli.bench_soak import Sample, Soak, judge
+from uio2_ros.cli.bench_soak import Soak, SoakSample, judge
 
-STEADY = Sample(0.0, 200 * 2**20, 1.0, 1.0, 3.0, 0, 0, 0.5)
+STEADY = SoakSample(0.0, 200 * 2**20, 1.0, 1.0, 3.0, 0, 0, 0.5)
 SAMPLES = tuple(
     replace(STEADY, time_s=5.0 * n, agent_cpu_s=1.0 + 0.1 * n, received=150 * n) for n in range(100)
 )

@@ -52,11 +52,11 @@ def test_shipped_policy_has_all_that_agent_and_bridge_do(
 ) -> None:
     from nodes.agent_process import private_domain
 
-    from uio2_ros.cli.faults.stage import Stage, wait_until
+    from uio2_ros.cli.faults.stage import FaultStage, wait_until
     from uio2_ros.cli.sros2 import main
 
     private_domain(monkeypatch)
-    with Stage(tmp_path) as stage:
+    with FaultStage(tmp_path) as stage:
         agent = stage.agent()
         bridge = stage.node("uio2_ros.nodes.bridge.node")
         wait_until(lambda: "active: ask" in agent.log.read_text(), "the agent")

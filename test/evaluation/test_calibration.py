@@ -14,10 +14,10 @@ from uio2_ros.evaluation.calibration import Confidence, calibration_error, fitte
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_folder import FORMAT, VERSION, RunFolder
 from uio2_ros.evaluation.run_settings import RunSettings
-from uio2_ros.model.bundle import BUNDLE_FILE, Bundle, Calibration, TrainedFor
+from uio2_ros.model.bundle import BUNDLE_FILE, Bundle, ScoreCalibration, TrainedFor
 
 
-def drawn(count: int, worth: Calibration, seed: int = 0) -> list[Confidence]:
+def drawn(count: int, worth: ScoreCalibration, seed: int = 0) -> list[Confidence]:
     """Scores that are right as often as `worth` says."""
     rng = np.random.default_rng(seed)
     shown = rng.uniform(0.01, 0.3, count)
@@ -36,7 +36,7 @@ def test_error_is_the_distance_of_what_is_shown_from_what_is_right() -> None:
 
 
 def test_fitting_makes_scores_honest_on_other_boxes() -> None:
-    worth = Calibration(2.0, 5.5)
+    worth = ScoreCalibration(2.0, 5.5)
     fit = fitted(drawn(4000, worth))
     others = drawn(4000, worth, seed=1)
     assert calibration_error(others).mean > 0.2
@@ -55,7 +55,7 @@ def test_command_writes_what_a_run_showed_into_the_bundle(tmp_path: Path) -> Non
     bundle = Bundle("unified_io_2", "a model", "Apache-2.0", TrainedFor(("refexp",)))
     bundle.save(tmp_path / BUNDLE_FILE)
     folder = RunFolder(tmp_path / "run", RunSettings(perception=1))
-    for number, each in enumerate(drawn(60, Calibration(2.0, 5.5))):
+    for number, each in enumerate(drawn(60, ScoreCalibration(2.0, 5.5))):
         record = PerceptionRecord("refexp", f"scene {number}", "the cup", {"IoU": 0.5})
         folder.add(replace(record, confidences=((each.shown, each.right),)))
     records = [one.to_json() for one in folder.perceptions]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from uio2_ros.decoding import COCO_17, free_text
-from uio2_ros.model.bundle import Bundle, Calibration, TrainedFor
+from uio2_ros.model.bundle import Bundle, ScoreCalibration, TrainedFor
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.poses import Pose2D
@@ -91,7 +91,7 @@ def test_there_are_80_coco_classes():
 
 
 def test_boxes_have_the_probability_that_the_bundle_knows(runner, engine, observation, locations):
-    worth = Calibration(2.0, 1.0)
+    worth = ScoreCalibration(2.0, 1.0)
     engine.bundle = Bundle("", "", "", TrainedFor(()), calibration={"localize": worth})
     near = locations(250, 100, 500, 400)
     engine.script = [f"{near} mug", f"{near} mug"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from uio2_ros.cli.faults.report import FaultReport, lines, save
 
 if TYPE_CHECKING:
-    from uio2_ros.cli.faults.stage import Stage
+    from uio2_ros.cli.faults.stage import FaultStage
 
 SCENARIOS = {
     "killed": "of_model",
@@ -80,14 +80,14 @@ def _play(name: str) -> int:
     import importlib
 
     from uio2_ros.cli.dds_domain import keep_to_one_domain
-    from uio2_ros.cli.faults.stage import Stage
+    from uio2_ros.cli.faults.stage import FaultStage
 
     keep_to_one_domain()
     module = importlib.import_module(f"uio2_ros.cli.faults.{SCENARIOS[name]}")
-    play: Callable[[Stage], FaultReport] = getattr(module, name)
+    play: Callable[[FaultStage], FaultReport] = getattr(module, name)
     with (
         tempfile.TemporaryDirectory(prefix="uio2-faults-") as folder,
-        Stage(Path(folder)) as stage,
+        FaultStage(Path(folder)) as stage,
     ):
         outcome = play(stage)
         seen = outcome.seen.replace(f"{folder}/", "").replace(sys.executable, "python")

@@ -17,7 +17,7 @@ from lifecycle_msgs.msg import Transition
 
 from uio2_ros.cli.dds_domain import keep_to_one_domain
 from uio2_ros.cli.faults.of_model import change_state
-from uio2_ros.cli.faults.stage import Program, Stage
+from uio2_ros.cli.faults.stage import FaultStage, Program
 from uio2_ros.cli.measurement import Measurement, table
 
 CYCLE = (
@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     keep_to_one_domain()
     with (
         tempfile.TemporaryDirectory(prefix="uio2-lifecycle-") as folder,
-        Stage(Path(folder)) as stage,
+        FaultStage(Path(folder)) as stage,
     ):
         held, seconds = cycles(stage, options.cycles)
     results = judge(held, seconds)
@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     return int(not all(result.passes for result in results))
 
 
-def cycles(stage: Stage, number: int) -> tuple[list[Holdings], float]:
+def cycles(stage: FaultStage, number: int) -> tuple[list[Holdings], float]:
     """What the agent held after each cycle, and the seconds that they took together.
 
     Its model is one that loads at once, in a process of its own as any: a thousand times.
@@ -105,7 +105,7 @@ def _of(held: Sequence[Holdings], name: str) -> str:
     return f"{min(values)} to {max(values)}"
 
 
-def _cycle(stage: Stage) -> None:
+def _cycle(stage: FaultStage) -> None:
     for transition in CYCLE:
         change_state(stage, transition)
 

@@ -48,7 +48,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageTimes:
     """Seconds of a stage over its repeats, and the seconds it would take at its ceiling."""
 
     p50: float
@@ -68,7 +68,7 @@ class Run:
     model: str
     form: str
     modality: str
-    stages: Mapping[str, Stage]
+    stages: Mapping[str, StageTimes]
     tokens_per_s: float
     logit_error: float | None = None
     """Of float32's logits on the same tokens, root mean square relative to their deviation."""
@@ -177,7 +177,7 @@ def instruction(engine: Engine, frames: int, segments: int, modality: str) -> Ex
 
 
 @dataclass
-class Answer:
+class TimedAnswer:
     """A generation with what it took: tokens (n,) chosen greedily, and the logits of each."""
 
     encode: float
@@ -198,7 +198,7 @@ def answer(
     count: int,
     clock: Clock,
     given: Sequence[int] | None = None,
-) -> Answer:
+) -> TimedAnswer:
     """Write `count` tokens, or read those `given` in their place; nothing is kept from before."""
     network, modality = engine.model, example.target
     engine.forget()
@@ -216,23 +216,23 @@ def answer(
         token = token if given is None else given[number]
         steps.append(spent)
         logits.append(scores[0].float().cpu())
-    return Answer(encode, prefill, steps, tokens, torch.stack(logits))
+    return TimedAnswer(encode, prefill, steps, tokens, torch.stack(logits))
 
 
 def measure(
     engine: Engine, example: Example, count: int, clock: Clock, repeats: int
-) -> list[Answer]:
+) -> list[TimedAnswer]:
     """Repeats of the instruction; one before them, which warms up, is left out."""
     return [answer(engine, example, count, clock) for _ in range(repeats + 1)][1:]
 
 
 def stages_of(
-    answers: Sequence[Answer],
+    answers: Sequence[TimedAnswer],
     operations: float,
     step_bytes: int,
     form: str,
     ceiling: Ceiling,
-) -> dict[str, Stage]:
+) -> dict[str, StageTimes]:
     """What each stage took, and would take at its ceiling."""
     steps = [seconds for one in answers for seconds in one.steps]
     return {
@@ -243,8 +243,8 @@ def stages_of(
     }
 
 
-def _stage(seconds: Sequence[float], floor: float | None = None) -> Stage:
-    return Stage(float(np.quantile(seconds, 0.5)), float(np.quantile(seconds, 0.95)), floor)
+def _stage(seconds: Sequence[float], floor: float | None = None) -> StageTimes:
+    return StageTimes(float(np.quantile(seconds, 0.5)), float(np.quantile(seconds, 0.95)), floor)
 
 
 def _operations(engine: Engine, example: Example) -> float:
@@ -276,7 +276,7 @@ def _step_bytes(engine: Engine, modality: str) -> int:
 
 
 def _compared(
-    engine: Engine, example: Example, clock: Clock, exact: Answer
+    engine: Engine, example: Example, clock: Clock, exact: TimedAnswer
 ) -> tuple[float, int | None]:
     """Logit error and the first divergence, reading float32's tokens."""
     rough = answer(engine, example, len(exact.tokens), clock, given=exact.tokens)

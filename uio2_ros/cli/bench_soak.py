@@ -18,7 +18,7 @@ import psutil
 
 from uio2_ros.cli.bench_ros import CALLBACK_LIMIT_MS, growth_of
 from uio2_ros.cli.dds_domain import keep_to_one_domain
-from uio2_ros.cli.faults.stage import LOCALIZE, Program, Stage, wait_until
+from uio2_ros.cli.faults.stage import LOCALIZE, FaultStage, Program, wait_until
 from uio2_ros.cli.measurement import Measurement, table
 
 S_PER_HOUR = 3600.0
@@ -35,7 +35,7 @@ LOST_LIMIT_PERCENT = 0.1
 
 
 @dataclass(frozen=True)
-class Sample:
+class SoakSample:
     """The agent at one moment; counts are since it started."""
 
     time_s: float
@@ -54,7 +54,7 @@ class Soak:
     """What was measured."""
 
     hours: float
-    samples: tuple[Sample, ...]
+    samples: tuple[SoakSample, ...]
     asked: int
     failed: tuple[str, ...]
     sent: int
@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     keep_to_one_domain()
     with (
         tempfile.TemporaryDirectory(prefix="uio2-soak-") as folder,
-        Stage(Path(folder)) as stage,
+        FaultStage(Path(folder)) as stage,
     ):
         soak = _soak(stage, options.hours, options.ask_every)
     results = judge(soak)
@@ -121,7 +121,7 @@ def judge(soak: Soak) -> list[Measurement]:
     ]
 
 
-def _soak(stage: Stage, hours: float, ask_every_s: float) -> Soak:
+def _soak(stage: FaultStage, hours: float, ask_every_s: float) -> Soak:
     agent, camera = stage.agent(), CountingCamera(stage.camera())
     stage.until_answered()
     camera.begin_to_count()
@@ -174,11 +174,11 @@ class CountingCamera:
         return self._program.log.read_text().splitlines().count(f"sent {pictures}")
 
 
-def _sample(stage: Stage, agent: Program) -> Sample:
+def _sample(stage: FaultStage, agent: Program) -> SoakSample:
     process = psutil.Process(agent.pid)
     pictures = stage.readings("agent: pictures")
     times = process.cpu_times()
-    return Sample(
+    return SoakSample(
         time.monotonic(),
         process.memory_info().rss,
         times.user + times.system,
@@ -190,7 +190,7 @@ def _sample(stage: Stage, agent: Program) -> Sample:
     )
 
 
-def _received(stage: Stage) -> int:
+def _received(stage: FaultStage) -> int:
     return int(stage.readings("agent: pictures")["received"])
 
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.stats import bootstrap
 
 from uio2_ros.evaluation.scores import CONFIDENCE, RESAMPLES, Estimate
-from uio2_ros.model.bundle import Calibration
+from uio2_ros.model.bundle import ScoreCalibration
 
 BINS = 10
 LEAST_TO_FIT = 50
@@ -53,12 +53,12 @@ def calibration_error(found: Sequence[Confidence], seed: int = 0) -> Estimate:
     return Estimate(middle, float(interval.low), float(interval.high), len(found))
 
 
-def fitted(found: Sequence[Confidence]) -> Calibration:
+def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
     """Platt's scaling of the logarithm of a score. ValueError for too few."""
     if len(found) < LEAST_TO_FIT:
         raise ValueError(f"{len(found)} are too few to calibrate with; {LEAST_TO_FIT} are needed")
     shown, right = _arrays(found)
-    logs = np.log(np.maximum(shown, Calibration.LEAST))
+    logs = np.log(np.maximum(shown, ScoreCalibration.LEAST))
 
     def loss(parameters: Floats) -> float:
         logits = parameters[0] * logs + parameters[1]
@@ -66,7 +66,7 @@ def fitted(found: Sequence[Confidence]) -> Calibration:
         return float(losses.mean() + _PRIOR * np.square(parameters).mean())
 
     slope, offset = minimize(loss, np.array([1.0, 0.0])).x.tolist()
-    return Calibration(slope, offset)
+    return ScoreCalibration(slope, offset)
 
 
 def _arrays(found: Sequence[Confidence]) -> tuple[Floats, Floats]:

@@ -40,7 +40,7 @@ class TrainedFor:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ScoreCalibration:
     """What the scores of a task's boxes are worth: 1 / (1 + exp(-(slope ln(score) + offset)))."""
 
     LEAST: ClassVar[float] = 1e-12
@@ -66,7 +66,7 @@ class Bundle:
     """The SentencePiece file in the bundle."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """What it reached, by the name of what was measured."""
-    calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    calibration: Mapping[str, ScoreCalibration] = field(default_factory=dict)
     """By task; scores of other tasks are those of the tokens."""
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from geometry_msgs.msg import TwistStamped
 
 from uio2_ros.cli.faults.of_model import BY_ITSELF
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import Stage, Told, fate, report, wait_until
+from uio2_ros.cli.faults.stage import FaultStage, Told, fate, report, wait_until
 from uio2_ros.client import BridgeClient
 from uio2_ros.control import Cause
 from uio2_ros.msg import ActionStep, Plan
@@ -22,17 +22,17 @@ BRIDGE_STATUS = "bridge: plans"
 PICTURES = "agent: pictures"
 
 
-def clock_jumps_back(stage: Stage) -> FaultReport:
+def clock_jumps_back(stage: FaultStage) -> FaultReport:
     """/clock, and the stamps with it, an hour back."""
     return _clock_jump(stage, "simulated clock jumps an hour back", -JUMP_S)
 
 
-def clock_jumps_ahead(stage: Stage) -> FaultReport:
+def clock_jumps_ahead(stage: FaultStage) -> FaultReport:
     """The same ahead."""
     return _clock_jump(stage, "simulated clock jumps an hour ahead", JUMP_S)
 
 
-def _clock_jump(stage: Stage, name: str, jump_s: int) -> FaultReport:
+def _clock_jump(stage: FaultStage, name: str, jump_s: int) -> FaultReport:
     stage.agent(use_sim_time=True)
     camera = stage.camera("clock 0")
     stage.until_answered()
@@ -48,7 +48,7 @@ def _clock_jump(stage: Stage, name: str, jump_s: int) -> FaultReport:
     return report(name, told, BY_ITSELF, recovered_s, "NONE", "STALE_INPUT", "NO_INPUT")
 
 
-def clock_stands(stage: Stage) -> FaultReport:
+def clock_stands(stage: FaultStage) -> FaultReport:
     """Who tells /clock is killed, and the pictures end with it."""
     stage.agent(use_sim_time=True)
     camera = stage.camera("clock 0")
@@ -63,7 +63,7 @@ def clock_stands(stage: Stage) -> FaultReport:
     return report(name, told, "clock started again", recovered_s, "STALE_INPUT")
 
 
-def qos_changes(stage: Stage) -> FaultReport:
+def qos_changes(stage: FaultStage) -> FaultReport:
     """A reliable camera comes back as best effort, which a reliable subscription never hears."""
     stage.agent()
     camera = stage.camera("reliable")
@@ -85,7 +85,7 @@ def qos_changes(stage: Stage) -> FaultReport:
     )
 
 
-def camera_lost(stage: Stage) -> FaultReport:
+def camera_lost(stage: FaultStage) -> FaultReport:
     """SIGKILL of the camera."""
     stage.agent()
     camera = stage.camera()
@@ -100,7 +100,7 @@ def camera_lost(stage: Stage) -> FaultReport:
     return report(name, told, "camera started again", recovered_s, "STALE_INPUT")
 
 
-def controller_gone(stage: Stage) -> FaultReport:
+def controller_gone(stage: FaultStage) -> FaultReport:
     """SIGKILL of nav2's stand-in while it drives."""
     stage.node(BRIDGE, navigation="navigate_to_pose", controller_wait=2.0)
     controller = stage.start(CONTROLLER)
@@ -126,7 +126,7 @@ def controller_gone(stage: Stage) -> FaultReport:
     )
 
 
-def participant_lost(stage: Stage) -> FaultReport:
+def participant_lost(stage: FaultStage) -> FaultReport:
     """SIGKILL of the whole agent while somebody waits for it."""
     agent = stage.answering_agent()
     pending = stage.under_way(timeout_s=3.0)
@@ -140,7 +140,7 @@ def participant_lost(stage: Stage) -> FaultReport:
     return report(name, told, "agent started again", recovered_s, "TIMEOUT", "UNKNOWN")
 
 
-def agent_lost_while_driving(stage: Stage) -> FaultReport:
+def agent_lost_while_driving(stage: FaultStage) -> FaultReport:
     """SIGKILL of the agent whose plan the bridge carries out."""
     agent = stage.agent()
     stage.node(BRIDGE, follow=True, diagnostics_period=0.1)
@@ -172,7 +172,7 @@ def agent_lost_while_driving(stage: Stage) -> FaultReport:
     )
 
 
-def _drive(stage: Stage, plans: object, speeds: list[float]) -> None:
+def _drive(stage: FaultStage, plans: object, speeds: list[float]) -> None:
     """Sends plans until the base moves."""
     del speeds[:]
     speeds.append(0.0)
@@ -185,7 +185,7 @@ def _drive(stage: Stage, plans: object, speeds: list[float]) -> None:
     wait_until(moves, "the base to move")
 
 
-def _velocities(stage: Stage) -> Plan:
+def _velocities(stage: FaultStage) -> Plan:
     """Ten a second for a minute."""
     step = ActionStep(
         kind=ActionStep.CONTINUOUS, dimension_names=["forward", "turn"], values=[0.3, 0.0]
@@ -193,18 +193,18 @@ def _velocities(stage: Stage) -> Plan:
     return _stamped(stage, Plan(action_space="diff_drive", steps=[step] * 600))
 
 
-def _plan(stage: Stage, *moves: str) -> Plan:
+def _plan(stage: FaultStage, *moves: str) -> Plan:
     steps = [ActionStep(kind=ActionStep.DISCRETE, name=name) for name in moves]
     return _stamped(stage, Plan(action_space="pointnav", steps=steps))
 
 
-def _stamped(stage: Stage, plan: Plan) -> Plan:
+def _stamped(stage: FaultStage, plan: Plan) -> Plan:
     plan.header.frame_id = "base_link"
     plan.header.stamp = stage.client.node.get_clock().now().to_msg()
     return plan
 
 
-def _carried_out(bridge: BridgeClient, stage: Stage) -> bool:
+def _carried_out(bridge: BridgeClient, stage: FaultStage) -> bool:
     return bridge.execute(_plan(stage, "forward")).exception(60.0) is None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from uio2_ros.cli.faults.of_model import BY_ITSELF
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import Stage, Told, report
+from uio2_ros.cli.faults.stage import FaultStage, Told, report
 from uio2_ros.recording.recording_file import Recording
 
 DISK = "16m"
@@ -19,7 +19,7 @@ SHARED = "64m"
 """As much as containers have in /dev/shm if nobody says otherwise."""
 
 
-def full_disk(stage: Stage) -> FaultReport:
+def full_disk(stage: FaultStage) -> FaultReport:
     """A recording fills the disk on which the agent's logs and temporary files are, too."""
     disk = stage.folder / "disk"
     _mount(stage, disk, DISK)
@@ -41,7 +41,7 @@ def full_disk(stage: Stage) -> FaultReport:
     return report("disk full while recording", told, recovery, recovered_s, "exit code 1")
 
 
-def full_shared_memory(stage: Stage) -> FaultReport:
+def full_shared_memory(stage: FaultStage) -> FaultReport:
     """No room in /dev/shm, at first for the segment of `config/fastdds.xml`, then for anything."""
     _mount(stage, Path("/dev/shm"), SHARED)
     stage.answering_agent()
@@ -59,7 +59,7 @@ def full_shared_memory(stage: Stage) -> FaultReport:
     )
 
 
-def _mount(stage: Stage, folder: Path, size: str) -> None:
+def _mount(stage: FaultStage, folder: Path, size: str) -> None:
     folder.mkdir(exist_ok=True)
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     subprocess.run(command, check=True)

@@ -17,7 +17,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import LOCALIZE, Stage, fate, report, wait_until
+from uio2_ros.cli.faults.stage import LOCALIZE, FaultStage, fate, report, wait_until
 
 STOPPED_TIMEOUT_S = 2.0
 BY_ITSELF = "by itself"
@@ -30,7 +30,7 @@ engine.save_bundle(sys.argv[1], tasks, description="made up", licence="none")
 """
 
 
-def killed(stage: Stage) -> FaultReport:
+def killed(stage: FaultStage) -> FaultReport:
     """SIGKILL while it answers."""
     agent = stage.answering_agent()
     pid = agent.model_pid
@@ -42,7 +42,7 @@ def killed(stage: Stage) -> FaultReport:
     return report(name, told, BY_ITSELF, stage.until_answered(since_s), "INFERENCE_FAILED")
 
 
-def stopped(stage: Stage) -> FaultReport:
+def stopped(stage: FaultStage) -> FaultReport:
     """SIGSTOP and no SIGCONT."""
     agent = stage.answering_agent()
     since_s = time.monotonic()
@@ -53,7 +53,7 @@ def stopped(stage: Stage) -> FaultReport:
     return report(name, told, "by itself, in a new process", recovered_s, "TIMEOUT")
 
 
-def out_of_memory(stage: Stage) -> FaultReport:
+def out_of_memory(stage: FaultStage) -> FaultReport:
     """No byte more of address space than the process has."""
     agent = stage.answering_agent()
     pid = agent.model_pid
@@ -71,7 +71,7 @@ def out_of_memory(stage: Stage) -> FaultReport:
     return report(name, told, recovery, recovered_s, "OUT_OF_MEMORY", "INFERENCE_FAILED")
 
 
-def nan_weights(stage: Stage) -> FaultReport:
+def nan_weights(stage: FaultStage) -> FaultReport:
     """One tensor of the checkpoint is not a number."""
 
     def spoil(file: Path) -> None:
@@ -85,7 +85,7 @@ def nan_weights(stage: Stage) -> FaultReport:
     return _bad_checkpoint(stage, "weights that are NaN", spoil)
 
 
-def corrupt_checkpoint(stage: Stage) -> FaultReport:
+def corrupt_checkpoint(stage: FaultStage) -> FaultReport:
     """The file ends too early, as after a download that was interrupted."""
 
     def cut(file: Path) -> None:
@@ -94,7 +94,7 @@ def corrupt_checkpoint(stage: Stage) -> FaultReport:
     return _bad_checkpoint(stage, "checkpoint cut off at two thirds", cut)
 
 
-def _bad_checkpoint(stage: Stage, name: str, spoil: Callable[[Path], None]) -> FaultReport:
+def _bad_checkpoint(stage: FaultStage, name: str, spoil: Callable[[Path], None]) -> FaultReport:
     """Configuring is refused, and goes well once the file is replaced."""
     bundle = stage.folder / "bundle"
     subprocess.run([sys.executable, "-c", SYNTHETIC_BUNDLE, str(bundle)], check=True)
@@ -115,12 +115,12 @@ def _bad_checkpoint(stage: Stage, name: str, spoil: Callable[[Path], None]) -> F
     return report(name, told, "file replaced, configured", recovered_s, "MODEL_NOT_READY")
 
 
-def _configure(stage: Stage) -> None:
+def _configure(stage: FaultStage) -> None:
     for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
         change_state(stage, transition)
 
 
-def change_state(stage: Stage, transition: int) -> None:
+def change_state(stage: FaultStage, transition: int) -> None:
     """One transition of the agent; RuntimeError if it refuses."""
     node = stage.client.node
     client = node.create_client(ChangeState, f"{stage.client.agent}/change_state")

@@ -94,7 +94,7 @@ class Program:
             self.kill()
 
 
-class Stage:
+class FaultStage:
     """Starts programs; `with` ends them. `folder` is empty at the beginning."""
 
     def __init__(self, folder: Path) -> None:
@@ -103,7 +103,7 @@ class Stage:
         self.diagnostics: dict[str, tuple[str, dict[str, str]]] = {}
         """The last message and values of every status, by its name."""
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> FaultStage:
         return self
 
     def __exit__(self, *_: object) -> None:
