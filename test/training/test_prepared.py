@@ -9,14 +9,23 @@ import pytest
 import torch
 
 from uio2_ros.data.sample import Sample
+from uio2_ros.data.shards import DataSet, write_shard
 from uio2_ros.data.simulated_scenes import SceneSettings, samples_of_scene
 from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model import UnifiedIO
+from uio2_ros.model.example import Example
 from uio2_ros.processing import Tokenizer
 from uio2_ros.robot.action_space import load_action_spaces
-from uio2_ros.sim import PictureSize, Split
+from uio2_ros.sim import PictureSize, Split, sample_episode
 from uio2_ros.sim.splits import is_held_out
-from uio2_ros.training.dense import COLOURS, NO_OBJECT, SHAPES, DenseReader, scene_of
+from uio2_ros.training.dense import (
+    COLOURS,
+    NO_OBJECT,
+    SHAPES,
+    DenseReader,
+    LabelledScene,
+    scene_of,
+)
 from uio2_ros.training.examples import ExampleMaker
 from uio2_ros.training.grounding import MOVED, SPOKEN_OF, spoken_of
 from uio2_ros.training.prepared import (
@@ -27,6 +36,8 @@ from uio2_ros.training.prepared import (
     prepare_sample,
     save_prepared,
 )
+from uio2_ros.training.readers import AnswerBatches
+from uio2_ros.training.stored_scenes import StoredScenes
 
 SETTINGS = SceneSettings(seed=3, size=PictureSize(320, 240), samples_per_pixel=0)
 SPACE = load_action_spaces()["vima"]
@@ -117,3 +128,73 @@ def test_features_given_are_those_the_vit_would_have_made(
         given = model(processor.collate([prepared.example(0, 0, rng)]))["text"].logits
         computed = model(processor.collate([whole.example]))["text"].logits
     torch.testing.assert_close(given, computed, atol=0.02, rtol=0.02)
+
+
+def test_scenes_of_shards_are_read_once_and_come_back_as_they_were(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    data = DataSet.create(tmp_path / "data", {})
+    for number, part in enumerate((samples[:3], samples[3:])):
+        write_shard(data.shard(number), part)
+    stored = StoredScenes(tmp_path / "run", data.shards, lambda one: scene_of(one, SPACE))
+    assert len(stored) == len(samples)
+
+    def never(_: Sample) -> LabelledScene:
+        pytest.fail("a shard is read again")
+
+    again = StoredScenes(tmp_path / "run", data.shards, never)
+    for read, one in zip(data.samples(), again, strict=True):
+        wanted = scene_of(read, SPACE)
+        np.testing.assert_array_equal(one.pixels, wanted.pixels)
+        np.testing.assert_array_equal(one.labels, wanted.labels)
+        np.testing.assert_array_equal(one.objects, wanted.objects)
+    assert not list((tmp_path / "run").glob("*.part*"))
+
+
+def test_starts_of_episodes_have_the_oracles_plan_and_its_first_step() -> None:
+    settings = SceneSettings(size=PictureSize(96, 72), samples_per_pixel=0, tasks=("swap", "put"))
+    for seed, task, steps in ((4, "swap", 3), (5, "put", 1)):
+        episode = sample_episode(task, seed, Split.TRAIN, settings.size)
+        for sample in samples_of_scene(seed, settings):
+            asked = {one.instruction.task: one for one in sample.tasks}
+            assert sample.meta["task"] == task
+            assert asked["plan"].instruction.instruction == episode.instruction
+            plan, first = asked["plan"].answer.plan, asked["next_action"].answer.plan
+            assert plan is not None
+            assert first is not None
+            assert len(plan.steps) == steps
+            assert first.steps == plan.steps[:1]
+
+
+def test_patches_of_everything_asked_about_are_shown_with_each_question(
+    samples: list[Sample], model: UnifiedIO
+) -> None:
+    processor = OnePictureProcessor(model.config, Tokenizer(SYNTHETIC_TOKENIZER))
+    maker, rng = ExampleMaker(processor, load_action_spaces()), np.random.default_rng(0)
+    prepared = prepare_sample(model, maker, samples[0], Choice(most=40), rng)
+    objects = np.any([one.marks > 0 for one in prepared.examples], axis=0)
+    fewest = min(range(len(prepared.examples)), key=lambda i: int(prepared.examples[i].marks.sum()))
+    assert (prepared.examples[fewest].marks > 0).sum() < objects.sum()
+    for _ in range(5):
+        image = prepared.example(fewest, int(objects.sum()) + 4, rng).image
+        assert image is not None
+        assert set(prepared.positions[objects].tolist()) <= set(image.positions.tolist())
+
+
+def test_micro_batches_hold_examples_of_like_length(model: UnifiedIO) -> None:
+    processor = OnePictureProcessor(model.config, Tokenizer(SYNTHETIC_TOKENIZER))
+    texts = ("a b c d e f g h", "a", "a b c d e f g", "a b")
+    given = iter([processor(text, text_target="yes") for text in texts])
+
+    class Given:
+        def draw(self) -> Example:
+            return next(given)
+
+        def state_dict(self) -> dict[str, object]:
+            return {}
+
+        def load_state_dict(self, state: dict[str, object]) -> None: ...
+
+    short, long = AnswerBatches(Given(), processor, None).step((2, 2))
+    assert [len(short.text), len(long.text)] == [2, 2]
+    assert short.text.shape[1] < long.text.shape[1]

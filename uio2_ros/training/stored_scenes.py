@@ -5,6 +5,7 @@ Decoding a sample with all that is asked of it takes longer than a small ViT's s
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,9 +71,9 @@ def _file(place: Path, name: str) -> Path:
 
 
 def _store(place: Path, scenes: Sequence[LabelledScene]) -> None:
-    """Every file appears whole, that of the last field at the end."""
+    """Every file appears whole, that of the last field at the end, whoever else writes the same."""
     for name in FIELDS:
         stacked: npt.NDArray[Any] = np.stack([getattr(scene, name) for scene in scenes])
-        part = _file(place, f"{name}.part")
+        part = _file(place, f"{name}.{os.getpid()}.part")
         np.save(part, stacked)
         part.replace(_file(place, name))
