@@ -7,7 +7,12 @@ import math
 import pytest
 import torch
 
-from uio2_ros.model.families.unified_io_2.rotary import rotate, table_1d, table_2d
+from uio2_ros.model.families.unified_io_2.rotary import (
+    _rotate_real,
+    rotate,
+    table_1d,
+    table_2d,
+)
 
 DIM = 16
 
@@ -24,6 +29,12 @@ def test_pairs_are_interleaved_and_turn_by_position_times_frequency() -> None:
     assert turned[0, 0, 3, 0].item() == pytest.approx(math.cos(3))
     assert turned[0, 0, 3, 1].item() == pytest.approx(math.sin(3))
     assert turned[0, 0, 3, 2:].abs().max() == 0
+
+
+def test_real_numbers_turn_as_complex_ones_do() -> None:
+    x, table = torch.randn(2, 3, 9, DIM), table_1d(9, DIM)[None]
+    real = _rotate_real(x, torch.view_as_real(table)[:, None])
+    torch.testing.assert_close(real, rotate(x, table))
 
 
 def test_products_depend_on_the_distance() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -80,6 +81,19 @@ def test_cutting_a_step_into_micro_batches_changes_nothing(tokenizer: Tokenizer)
     for other in after[1:]:
         torch.testing.assert_close(other[0], after[0][0], atol=5e-5, rtol=1e-3)
         assert other[1:] == pytest.approx(after[0][1:], rel=1e-4)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="compiling layers needs a C++ compiler")
+def test_compiled_layers_learn_what_plain_ones_do(tokenizer: Tokenizer) -> None:
+    reports = []
+    for compiled in (False, True):
+        model = UnifiedIO.synthetic("tiny").set_modalities(["text"], ["text"])
+        trainer = learning(model, config(compiled=compiled))
+        steps = [step_of(model, tokenizer, 4), step_of(model, tokenizer, 1, 3)]
+        reports.append([trainer.train_step(step) for step in steps])
+    for plain, fused in zip(*reports, strict=True):
+        assert fused.losses["text"] == pytest.approx(plain.losses["text"], rel=1e-4)
+        assert fused.gradient_norm == pytest.approx(plain.gradient_norm, rel=1e-3)
 
 
 def test_packed_rows_give_the_loss_of_unpacked_ones(model: UnifiedIO, tokenizer: Tokenizer) -> None:

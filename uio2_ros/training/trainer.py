@@ -7,6 +7,8 @@ gradient does not depend on how a step is cut.
 from __future__ import annotations
 
 import math
+import os
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +86,9 @@ class Trainer:
         self._module = cast(nn.Module, objective)
         if config.precision == "bfloat16" and not config.sharded:
             _cast_trained(self._module)
+        if config.compiled:
+            _require_compiler(objective.model.device)
+            objective.model.compile_layers()
         self._wrapped = self._distributed()
         self.weights = MasterWeights(self._module)
         self.optimizers = make_optimizers(self.weights.named, config.optimizer)
@@ -255,6 +260,12 @@ def run(
         report(trainer.train_step(next(steps)))
         if trainer.step % config.save_every == 0 or trainer.step == config.steps:
             trainer.save(folder)
+
+
+def _require_compiler(device: torch.device) -> None:
+    compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
+    if device.type == "cpu" and not any(map(shutil.which, compilers)):
+        raise ValueError("`compiled` needs a C++ compiler: install g++, or say `compiled: false`")
 
 
 def _cast_trained(module: nn.Module) -> None:

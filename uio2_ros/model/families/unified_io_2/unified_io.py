@@ -7,8 +7,9 @@ Letters of shapes: B batch, S encoder sequence, T decoder sequence, E model widt
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar, NamedTuple, cast
 
 import torch
@@ -42,11 +43,13 @@ from uio2_ros.model.families.unified_io_2.teacher_forcing import (
 )
 from uio2_ros.model.families.unified_io_2.transformer import (
     Decoder,
+    DecoderLayer,
     DecoderState,
     Encoder,
     Memory,
     empty_cache,
 )
+from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT
 from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
 
@@ -167,6 +170,19 @@ class UnifiedIO(UnifiedIOWeights):
     def checkpoint_activations(self, enabled: bool = True) -> UnifiedIO:
         """Train in less memory: encoder and decoder layers are computed again for gradients."""
         self.encoder.checkpointing = self.decoder.checkpointing = enabled
+        return self
+
+    def compile_layers(self) -> UnifiedIO:
+        """Train faster: layers become fused kernels, built when they are first run.
+
+        By torch.compile, which needs a C++ compiler on a CPU. Lengths may vary. Generation, which
+        runs layers token by token, stays as it is.
+        """
+        vits = (vit.blocks for vit in self.modules() if isinstance(vit, (ImageViT, AudioViT)))
+        for layer in (*self.encoder.layers, *self.decoder.layers, *chain.from_iterable(vits)):
+            layer.compile(dynamic=True)
+        for layer in cast(Iterable[DecoderLayer], self.decoder.layers):
+            layer.remember = torch.compile(layer.remember, dynamic=True)  # type: ignore[method-assign]
         return self
 
     # ---- generation ----
