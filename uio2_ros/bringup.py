@@ -143,6 +143,12 @@ class Settings:
         "", "parameters of the nodes; empty: agent.yaml of the package. Arguments given win"
     )
     autostart: bool = setting(True, "load the model and activate the agent at once")
+    page: bool = setting(
+        False, "serve the page, HTTP and MCP on this machine (docs/page.md); ./uio2 up: true"
+    )
+    page_port: int = setting(
+        8080, "port of the page; the next free one if it is taken", low=1024, high=65535
+    )
     rviz: bool = setting(False, "start RViz with the configuration of the package")
     use_sim_time: bool = setting(False, "take the time from /clock")
     log_level: str = setting(
@@ -236,6 +242,8 @@ def processes(settings: Settings) -> tuple[Process, ...]:
     running.append(_agent(settings))
     if settings.bridge or (settings.sim and "bridge" not in settings.given):
         running.append(_bridge(settings))
+    if settings.page:
+        running.append(_page(settings))
     if settings.rviz:
         running.append(_rviz(settings))
     return tuple(running)
@@ -280,9 +288,8 @@ def _microphone(settings: Settings) -> Process:
 
 def _simulator(settings: Settings) -> Process:
     """BringupError, with the remedy, where MuJoCo is missing."""
-    python = shutil.which("python3") or sys.executable  # the nodes', which `ros2` may not run on
-    if subprocess.run([python, "-c", FIND_MUJOCO], check=False).returncode != 0:
-        raise BringupError(f"sim:=true needs MuJoCo: {python} -m pip install mujoco")
+    if not has_package("mujoco"):
+        raise BringupError(f"sim:=true needs MuJoCo: {_python()} -m pip install mujoco")
     return Process(
         name="simulator",
         package=PACKAGE,
@@ -336,6 +343,21 @@ def _bridge(settings: Settings) -> Process:
     )
 
 
+def _page(settings: Settings) -> Process:
+    """BringupError, with the remedy, where NiceGUI is missing."""
+    if not has_package(PAGE_LIBRARY):
+        raise BringupError(f"page:=true needs NiceGUI: {_python()} -m pip install nicegui mcp")
+    return Process(
+        name="page",
+        package=PACKAGE,
+        executable="page_node",
+        module="uio2_ros.page.node",
+        parameters=_given(settings, page_port="port", compressed="compressed", **CLOCK),
+        remappings=_image_remappings(settings),
+        needed=False,
+    )
+
+
 def _rviz(settings: Settings) -> Process:
     return Process(
         name="rviz",
@@ -350,7 +372,19 @@ def _rviz(settings: Settings) -> Process:
 
 
 CLOCK = {"use_sim_time": "use_sim_time"}
-FIND_MUJOCO = "import sys, importlib.util; sys.exit(importlib.util.find_spec('mujoco') is None)"
+PAGE_LIBRARY = "nicegui"
+FIND_PACKAGE = "import sys, importlib.util; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+
+
+def _python() -> str:
+    """The nodes', which `ros2` may not run on."""
+    return shutil.which("python3") or sys.executable
+
+
+def has_package(name: str) -> bool:
+    """Whether the nodes' Python finds a package."""
+    found = subprocess.run([_python(), "-c", FIND_PACKAGE, name], check=False)
+    return found.returncode == 0
 
 
 def _given(settings: Settings, **parameter_of: str) -> dict[str, Value]:

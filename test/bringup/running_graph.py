@@ -14,6 +14,8 @@ from pathlib import Path
 from patience import patient
 
 REPOSITORY = Path(__file__).parents[2]
+NO_PAGE = ("--no-page",)
+"""Tests of something else need none, and it takes seconds to start."""
 UP = (sys.executable, "-m", "uio2_ros.cli", "up")
 
 
@@ -22,7 +24,7 @@ class RunningGraph:
 
     def __init__(self, environment: dict[str, str], *words: str) -> None:
         self.process = subprocess.Popen(
-            [*UP, *words],
+            [*UP, *words, *([] if any(word.startswith("page") for word in words) else NO_PAGE)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

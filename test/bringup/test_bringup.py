@@ -252,6 +252,21 @@ def test_what_does_not_fit_the_simulator_is_refused(given: dict[str, str], probl
 
 
 def test_a_missing_mujoco_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bringup, "FIND_MUJOCO", "import sys; sys.exit(1)")
+    monkeypatch.setattr(bringup, "FIND_PACKAGE", "import sys; sys.exit(1)")
     with pytest.raises(BringupError, match=r"sim:=true needs MuJoCo: .* -m pip install mujoco"):
         running(sim="true")
+
+
+def test_the_page_runs_where_it_is_asked_for_and_may_end_alone() -> None:
+    assert "page" not in running()
+    page = running(page="true", page_port="9000", image_topic="/front/image")["page"]
+    assert (page.executable, page.module) == ("page_node", "uio2_ros.page.node")
+    assert page.parameters == {"port": 9000}
+    assert ("image", "/front/image") in page.remappings
+    assert not page.needed
+
+
+def test_a_missing_nicegui_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bringup, "FIND_PACKAGE", "import sys; sys.exit(1)")
+    with pytest.raises(BringupError, match=r"page:=true needs NiceGUI: .* pip install"):
+        running(page="true")

@@ -183,7 +183,7 @@ def test_banner_of_a_simulated_robot_says_what_its_episode_wants() -> None:
     ],
 )
 def test_without_a_robot_it_is_the_simulated_one(words: tuple[str, ...], simulated: bool) -> None:
-    given = up._with_a_robot(bringup.split_arguments(words))
+    given = up._as_people_expect(bringup.split_arguments(words))
     assert (given.get("sim") == "true") is simulated
 
 

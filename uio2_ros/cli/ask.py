@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
@@ -12,7 +11,6 @@ import textwrap
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +31,19 @@ from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailab
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
 from uio2_ros.messages.stamps import nanoseconds_of
-from uio2_ros.robot.answer import Detection, PointSet
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.plan import ActionKind, Step
-from uio2_ros.robot.poses import Pose2D
 from uio2_ros.robot.time import to_s
 from uio2_ros.tasks.arguments import Field
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import Suggestion, suggest
 from uio2_ros.tasks.task import Task, Use
+from uio2_ros.viewing.answer_text import answer_json, findings
 
 DEFAULT_PICTURE = Path("uio2_answer.png")
 WAIT_S = 20.0
 QUIET_WAIT_S = 3.0
 ASK_AGAIN_PERIOD_S = 0.5
-SAMPLE_RATE_HZ = 16000
 DRAWING_WAIT_S = 3.0
 HELP_WIDTH = 79
 SYNTHETIC_NOTICE = (
@@ -313,7 +308,7 @@ def _show(
 ) -> None:
     print(f"task      {choice.task or 'free form'}: {choice.instruction!r} ({choice.reason})")
     print(f"answer    {result.text or '(nothing)'}")
-    for line in _findings(result):
+    for line in findings(result):
         print(f"          {line}")
     for option, score in zip(result.options, result.scores, strict=True):
         print(f"          {score:9.3f}  {option}")
@@ -327,53 +322,6 @@ def _show(
         print(f"warning   {SYNTHETIC_NOTICE}")
 
 
-def _findings(result: AgentAnswer) -> list[str]:
-    """Boxes, points, steps, pictures and sound, one line each."""
-    lines = []
-    for found in result.detections:
-        corners = ", ".join(f"{number:.0f}" for number in _corners(found.box))
-        lines.append(f"box {found.label!r} ({found.score:.2f}): {corners}")
-    for cuboid in result.cuboids:
-        where, size = _metres(cuboid.center), _metres(cuboid.size)
-        lines.append(f"cuboid {cuboid.label!r} ({cuboid.score:.2f}): at {where} m, {size} m large")
-    for points in result.keypoints:
-        for point in points.points:
-            where = f"{point.x:.0f}, {point.y:.0f}" if point.visible else "not visible"
-            lines.append(f"point {point.name!r} ({point.score:.2f}): {where}")
-    for number, step in enumerate(result.plan.steps if result.plan else (), start=1):
-        lines.append(f"step {number}: {_step_text(step)} [{_plan_frame(result)}]")
-    for picture in result.pictures:
-        height, width = picture.pixels.shape[:2]
-        lines.append(f"{picture.role} {picture.label!r}: {width} x {height} pixels")
-    lines += [f"sound: {samples.size / SAMPLE_RATE_HZ:.2f} s" for samples in result.audio]
-    return lines
-
-
-def _corners(box: Box) -> tuple[float, float, float, float]:
-    return box.x1, box.y1, box.x2, box.y2
-
-
-def _metres(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:.3f}" for number in numbers)
-
-
-def _plan_frame(result: AgentAnswer) -> str:
-    return result.plan.frame_id if result.plan else ""
-
-
-def _step_text(step: Step) -> str:
-    if step.start is not None and step.end is not None:
-        return f"{step.name} ({_place(step.start)}) -> ({_place(step.end)})"
-    values = zip(step.dimension_names, step.values, strict=True)
-    due = [f"at {step.time_from_start_s:g} s:"] if step.kind is ActionKind.CONTINUOUS else []
-    return " ".join([step.name, *due, *(f"{name}={value:.3f}" for name, value in values)])
-
-
-def _place(pose: Pose2D) -> str:
-    """x and y in metres, yaw in degrees."""
-    return f"{pose.x:.3f} m, {pose.y:.3f} m, {math.degrees(pose.yaw):.0f} deg"
-
-
 def _show_timings(result: AgentAnswer) -> None:
     """A table of milliseconds."""
     timings = result.timings
@@ -385,45 +333,16 @@ def _show_timings(result: AgentAnswer) -> None:
 def _show_json(
     result: AgentAnswer, choice: Suggestion, picture: Path | None, files: Sequence[Path]
 ) -> None:
-    answer: dict[str, Any] = {
-        "error_code": int(result.error_code),
+    answer = {
         "task": choice.task,
         "instruction": choice.instruction,
-        "text": result.text,
+        **answer_json(result),
         "stamp": to_s(result.stamp_ns),
         "frame_id": result.frame_id,
-        "detections": list(map(_detection_json, result.detections)),
-        "cuboids": [asdict(cuboid) for cuboid in result.cuboids],
-        "keypoints": list(map(_points_json, result.keypoints)),
-        "plan": [_step_json(step) for step in (result.plan.steps if result.plan else ())],
-        "plan_frame_id": _plan_frame(result),
-        "options": dict(zip(result.options, result.scores, strict=True)),
-        "timings": asdict(result.timings),
-        "model": result.model,
-        "synthetic_weights": result.synthetic_weights,
         "picture": str(picture) if picture is not None else None,
         "files": list(map(str, files)),
     }
     print(json.dumps(answer, indent=2))
-
-
-def _detection_json(found: Detection) -> dict[str, Any]:
-    return {"label": found.label, "score": found.score, "corners": _corners(found.box)}
-
-
-def _points_json(points: PointSet) -> dict[str, Any]:
-    return {"label": points.label, "points": [asdict(point) for point in points.points]}
-
-
-def _step_json(step: Step) -> dict[str, Any]:
-    return {
-        "kind": int(step.kind),
-        "name": step.name,
-        "start": asdict(step.start) if step.start else None,
-        "end": asdict(step.end) if step.end else None,
-        "values": dict(zip(step.dimension_names, step.values, strict=True)),
-        "time_from_start_s": step.time_from_start_s,
-    }
 
 
 def _show_error(error: AgentError, choice: Suggestion, *, as_json: bool) -> None:

@@ -38,12 +38,14 @@ def nodes() -> dict[str, dict[str, Setting]]:
     from uio2_ros.nodes.simulator.settings import SimulatorSettings
     from uio2_ros.nodes.sources.camera import CameraSettings
     from uio2_ros.nodes.sources.microphone import MicrophoneSettings
+    from uio2_ros.page.settings import PageSettings
 
     kinds: dict[str, type[Any]] = {
         "agent": AgentSettings,
         "bridge": BridgeNodeSettings,
         "camera": CameraSettings,
         "microphone": MicrophoneSettings,
+        "page": PageSettings,
         "simulator": SimulatorSettings,
     }
     return {name: settings_of(kind) for name, kind in kinds.items()}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -16,6 +20,8 @@ import yaml
 
 from uio2_ros import bringup
 from uio2_ros.model.bundle import local_bundle
+from uio2_ros.page.access import AccessError, listening_socket
+from uio2_ros.page.settings import PageSettings
 from uio2_ros.processes.supervision import (
     ChildProcess,
     ProcessCommand,
@@ -25,6 +31,8 @@ from uio2_ros.processes.supervision import (
     stop_on_signals,
 )
 
+PAGE_S, PAGE_POLL_S = 20.0, 0.2
+"""How long the banner waits for the page, and how often it looks."""
 MARGIN = " " * 12
 """Of what is said about a graph."""
 SYNTHETIC_NOTICE = (
@@ -40,7 +48,9 @@ def main(argv: Sequence[str]) -> int:
         print(_help())
         return 0
     try:
-        settings = bringup.Settings.parse(_with_a_robot(bringup.split_arguments(argv)))
+        words = ["page:=false" if word == "--no-page" else word for word in argv]
+        settings = bringup.Settings.parse(_as_people_expect(bringup.split_arguments(words)))
+        settings = _with_a_free_port(settings) if settings.page else settings
         processes = bringup.processes(settings)
         programs = [_program(process) for process in processes]
     except bringup.BringupError as error:
@@ -54,9 +64,33 @@ def main(argv: Sequence[str]) -> int:
         return _run(commands, settings)
 
 
-def _with_a_robot(given: Mapping[str, str]) -> Mapping[str, str]:
-    """The arguments; without any that says which robot, it is the simulated one."""
-    return given if given.keys() & set(bringup.ROBOT) else {**given, "sim": "true"}
+def _as_people_expect(given: Mapping[str, str]) -> Mapping[str, str]:
+    """The arguments; the page where it is installed, and, without any that says which robot, the
+    simulated one."""
+    implied = {} if given.keys() & set(bringup.ROBOT) else {"sim": "true"}
+    if "page" not in given and bringup.has_package(bringup.PAGE_LIBRARY):
+        implied["page"] = "true"
+    return {**implied, **given}
+
+
+def _with_a_free_port(settings: bringup.Settings) -> bringup.Settings:
+    """The port that the page will be at, so that the banner can tell it."""
+    try:
+        with listening_socket(_page_host(settings), _page_port(settings)) as listening:
+            port = int(listening.getsockname()[1])
+    except AccessError:
+        return settings  # it is for the page to say what is wrong
+    return replace(settings, page_port=port, given=settings.given | {"page_port"})
+
+
+def _page_host(settings: bringup.Settings) -> str:
+    return _of_file(settings, "page", "host", PageSettings.host)
+
+
+def _page_port(settings: bringup.Settings) -> int:
+    if "page_port" in settings.given:
+        return settings.page_port
+    return int(_of_file(settings, "page", "port", str(settings.page_port)))
 
 
 def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
@@ -64,9 +98,9 @@ def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
     supervisor = Supervisor(_environment(terminal.colored), terminal)
     stop = stop_on_signals()
     try:
-        for command in commands:
-            supervisor.start(command)
-        _greet_when_active(supervisor, settings, terminal)
+        children = [supervisor.start(command) for command in commands]
+        page = next((child for child in children if child.command.name == "page"), None)
+        _greet_when_active(supervisor, settings, terminal, page)
         ending = supervisor.wait(stop)
         terminal.write(f"\nuio2 up: {ending or 'stopping'}")
     finally:
@@ -75,7 +109,10 @@ def _run(commands: Sequence[ProcessCommand], settings: bringup.Settings) -> int:
 
 
 def _greet_when_active(
-    supervisor: Supervisor, settings: bringup.Settings, terminal: Terminal
+    supervisor: Supervisor,
+    settings: bringup.Settings,
+    terminal: Terminal,
+    page: ChildProcess | None,
 ) -> None:
     if not settings.autostart:
         terminal.write(_banner(settings))
@@ -90,9 +127,24 @@ def _greet_when_active(
 
     def greet(waiter: ChildProcess) -> None:
         if waiter.process.wait() == 0:
+            _await_page(page, settings)
             terminal.write(_banner(settings))
 
     threading.Thread(target=greet, args=(waiter,), daemon=True).start()
+
+
+def _await_page(page: ChildProcess | None, settings: bringup.Settings) -> None:
+    """Until the page can be opened, for a while: somebody will, as soon as the banner is there."""
+    end_s = time.monotonic() + PAGE_S
+    while page is not None and page.is_running and time.monotonic() < end_s:
+        with suppress(OSError), socket.create_connection(_page_at(settings), timeout=PAGE_S):
+            return
+        time.sleep(PAGE_POLL_S)
+
+
+def _page_at(settings: bringup.Settings) -> tuple[str, int]:
+    host = _page_host(settings)
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), settings.page_port
 
 
 def _program(process: bringup.Process) -> tuple[str, ...]:
@@ -147,7 +199,10 @@ def _banner(settings: bringup.Settings) -> str:
         f"  answers   {prefix}/agent/instruct (service and action), topics "
         + " ".join(f"{prefix}/{topic}" for topic in ("detections", "keypoints", "agent/plan")),
         f"  shows     {prefix}/debug_image {prefix}/markers",
-        "Now type in another terminal:",
+        *_page_lines(settings),
+        "Open the page in a browser, or type in another terminal:"
+        if _page_lines(settings)
+        else "Now type in another terminal:",
         f"  ./uio2 ask {_example(settings)}" + (f" --namespace {prefix}" if prefix else ""),
         f"  rviz2 -d {bringup.config_folder() / 'agent.rviz'}"
         + (f" --ros-args -r __ns:={prefix}" if prefix else ""),
@@ -155,6 +210,13 @@ def _banner(settings: bringup.Settings) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _page_lines(settings: bringup.Settings) -> list[str]:
+    if not settings.page:
+        return []
+    host, port = _page_at(settings)
+    return [f"  page      http://{f'[{host}]' if ':' in host else host}:{port}"]
 
 
 def _full(settings: bringup.Settings, topic: str) -> str:

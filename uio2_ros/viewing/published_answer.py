@@ -19,6 +19,7 @@ from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.frames import FrameTree
+from uio2_ros.robot.poses import Pose3D
 from uio2_ros.viewing.marker_board import MarkerBoard
 from uio2_ros.viewing.panels import depth_colors
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
@@ -86,6 +87,19 @@ class PublishedAnswer:
         message = self._newest.get("debug_image")
         return None if message is None else image_to_rgb(message)
 
+    def camera_model(self, size: tuple[int, int]) -> CameraModel | None:
+        """The intrinsics for a picture of so many pixels; None where they are not known."""
+        info = self._newest.get("camera_info")
+        with suppress(InvalidInputError):
+            return None if info is None else camera_of(info, size=size)
+        return None
+
+    def seen_by_camera(self, frame: str) -> Pose3D | None:
+        """The pose of a frame in the camera's optical frame; None where TF does not tell."""
+        eye = self._eye()
+        way = None if eye is None else self._tree.way(frame, eye.frame_id)
+        return None if way is None else way.pose
+
     def scenes(self, frame: str) -> list[Scene]:
         """The markers, the depth and the camera's view, in `frame` where TF connects them."""
         placed = self._board.shapes()
@@ -108,10 +122,9 @@ class PublishedAnswer:
             return None
         picture = self._newest.get("debug_image")
         size = None if picture is None else (picture.width, picture.height)
-        try:
+        with suppress(InvalidInputError):
             return camera_of(info, size=size)
-        except InvalidInputError:
-            return None
+        return None
 
     def _cloud(self) -> tuple[str, Shape] | None:
         """The depth of the picture that the markers are about, as dots."""

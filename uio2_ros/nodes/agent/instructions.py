@@ -106,12 +106,18 @@ class Instructions:
     """Answers instructions; create call with the node, `close` it at the end."""
 
     def __init__(
-        self, node: Node, ready: Callable[[], Ready], publishers: AnswerPublishers
+        self,
+        node: Node,
+        ready: Callable[[], Ready],
+        publishers: AnswerPublishers,
+        on_work: Callable[[], None],
     ) -> None:
-        """`ready` gives what answering needs, or raises InstructionError MODEL_NOT_READY."""
+        """`ready` gives what answering needs, or raises InstructionError MODEL_NOT_READY; `on_work`
+        is called when instructions came or went, on the thread that spins the node."""
         self._node = node
         self._ready = ready
         self._publishers = publishers
+        self._on_work = on_work
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="instructions")
         self._drawings = IdleWork()
         self._lock = threading.Lock()  # guards `_open`
@@ -182,6 +188,7 @@ class Instructions:
 
     async def _reply(self, call: _Call) -> InstructionResult:
         self._replying += 1
+        self._on_work()
         try:
             return await result_of(self._ask(call), self._node)
         finally:
@@ -194,7 +201,10 @@ class Instructions:
         started at once, the work would compete with the sending for the interpreter.
         """
         executor = self._node.executor
-        if call.afterwards is not None and executor is not None:
+        if executor is None:
+            return
+        executor.create_task(self._on_work)
+        if call.afterwards is not None:
             executor.create_task(self._pool.submit, call.afterwards)
 
     def _ask(self, call: _Call) -> Future[InstructionResult]:

@@ -35,6 +35,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from uio2_ros.messages.cv_bridge import installed_cv_bridge
 from uio2_ros.msg import HistoryState
+from uio2_ros.nodes.agent.activity import ActivityReport
 from uio2_ros.nodes.agent.answerer import start_answerer
 from uio2_ros.nodes.agent.instructions import Instructions, Ready
 from uio2_ros.nodes.agent.lifecycle import ChangeState, answer_change_state, state_label
@@ -59,7 +60,9 @@ from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
+from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.time import to_ns
 from uio2_ros.serving import Answerer, ModelState, ModelStatus
 from uio2_ros.settings import Effect, settings_of
 from uio2_ros.srv import ListTasks
@@ -73,6 +76,8 @@ FOLLOW_PERIOD_S = 0.5
 SWITCH_INTERVAL_S = 0.0002
 """A thread that waits for the interpreter, while another runs, waits this long: picture callbacks,
 and an instruction at each of its half dozen steps from thread to thread."""
+SOUND_GONE_S = 3.0
+"""After which silence of the microphone's topic the agent does not listen any more."""
 REPLY_S = 1.0
 """How long an agent that ends waits until all that it was asked has a reply."""
 DELIVERY_S = 0.15
@@ -129,7 +134,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
-        self._instructions = Instructions(self, self._ready, self._answers)
+        self._hears = False
+        self._activity = ActivityReport(self, self._own_activity)
+        self._instructions = Instructions(self, self._ready, self._answers, self._activity.on_work)
         answer_change_state(self, self._change_state)
         self._create_services()
         self._create_reports()
@@ -422,6 +429,31 @@ class AgentNode(LifecycleNodeMixin, Node):
             self.get_logger().warning(TWIN)
         if self._observations is not None and self._active:
             self._observations.follow()
+        self._hears = self._active and self._hears_sound()
+        self._activity.refresh()
+
+    def _hears_sound(self) -> bool:
+        if self._observations is None:
+            return False
+        end_ns = self._observations.audio.state().end_ns
+        now_ns = self.get_clock().now().nanoseconds
+        return end_ns is not None and now_ns - end_ns < to_ns(SOUND_GONE_S)
+
+    def _own_activity(self) -> tuple[Activity, str]:
+        """What the agent does, and why, whatever the robot does."""
+        answerer = self._answerer
+        status = None if answerer is None else answerer.status()
+        if status is None and self._failure:
+            return Activity.FAULT, self._failure
+        if status is not None and status.state is ModelState.FAILED:
+            return Activity.FAULT, f"the model failed: {status.reason}"
+        if self._instructions.replying:
+            return Activity.THINKING, ""
+        if not self._active:
+            return Activity.IDLE, f"the agent is {state_label(self)}"
+        if not self._enabled:
+            return Activity.STOPPED, "the agent was disabled"
+        return (Activity.LISTENING if self._hears else Activity.IDLE), ""
 
     def _report(self) -> None:
         self._publish_history_state()

@@ -52,9 +52,11 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.state_topic import StateTopic
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
+from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.time import to_s
 from uio2_ros.settings import Effect
@@ -117,6 +119,9 @@ class BridgeNode(Node):
         self._clock_problem = ""
         self._agent_heard_s: float | None = None  # time.monotonic()
         self._problem = ""
+        self._stopped = ""
+        """Why nothing moves since somebody stopped it; "" once a plan has begun."""
+        self._state = StateTopic(self)
         self._subscribe()
         self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
@@ -161,6 +166,8 @@ class BridgeNode(Node):
 
     def stop(self, cause: Cause, message: str) -> bool:
         """Stops what moves now, and cancels all goals of controllers; False if nothing moved."""
+        if cause is Cause.STOPPED:
+            self._stopped = message
         moved = self._router.open_goals > 0
         stopped = self._follower.stop(cause, message, self._now_s())
         self._flush()
@@ -169,6 +176,7 @@ class BridgeNode(Node):
     def enable(self, enabled: bool) -> None:
         """Whether plans are carried out from now on; nothing moves while they are not."""
         self._follower.enabled = enabled
+        self._stopped = ""
         if not enabled:
             self.stop(Cause.STOPPED, "the bridge was disabled")
 
@@ -208,7 +216,7 @@ class BridgeNode(Node):
                 timeout_s=timeout_s,
                 on_end=self._telling(on_end),
             )
-            self._message = message
+            self._message, self._stopped = message, ""
         except PlanError as error:
             self._problem = str(error)
             raise
@@ -247,6 +255,7 @@ class BridgeNode(Node):
         def tell(outcome: Outcome) -> None:
             ending = f"{outcome.message} [{outcome.cause.name}]"
             self._problem = "" if outcome.cause in WANTED else ending
+            self._stopped = outcome.message if outcome.cause is Cause.STOPPED else ""
             if outcome.cause not in WANTED:
                 self.get_logger().warning(f"stopped: {ending}")
             elif outcome.cause in (Cause.STOPPED, Cause.CANCELED):
@@ -278,6 +287,7 @@ class BridgeNode(Node):
             self._halts.clear()
         self._follower.tick(now_s)
         self._flush()
+        self._state.tell(*self._activity())
         run = self._follower.run
         if run is not None and run.on_demand and self._offered is not None:
             self._offered.goals.feed_back(run, now_s)
@@ -407,10 +417,25 @@ class BridgeNode(Node):
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
 
+    def _activity(self) -> tuple[Activity, str]:
+        """What `~/state` tells."""
+        if self._follower.run is not None:
+            return Activity.MOVING, self._describe_run()
+        if self._fault:
+            return Activity.FAULT, self._fault
+        if not self._follower.enabled:
+            return Activity.STOPPED, DISABLED
+        return (Activity.STOPPED if self._stopped else Activity.IDLE), self._stopped
+
+    @property
+    def _fault(self) -> str:
+        """Why nothing can be carried out; "" if it can."""
+        faults = (self._router.complaint, TWINS[self._standing], self._clock_problem)
+        return "; ".join(filter(None, faults))
+
     def _status(self) -> DiagnosticStatus:
         follower = self._follower
-        faults = (self._router.complaint, TWINS[self._standing], self._clock_problem)
-        fault = "; ".join(filter(None, faults))
+        fault = self._fault
         problem = (self._problem or self._router.loss) if follower.enabled else DISABLED
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {

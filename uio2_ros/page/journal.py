@@ -1,0 +1,67 @@
+"""What the agent was asked of late, by whomever, and what came of it. No rclpy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from uio2_ros.messages.answers import AgentAnswer
+
+KEPT = 30
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One instruction that was answered, or failed."""
+
+    instruction: str
+    answer: AgentAnswer
+    heard_s: float = field(default_factory=time.time)
+
+    @property
+    def outcome(self) -> str:
+        """The answer's text, or what went wrong."""
+        if self.answer.error_code:
+            return f"{self.answer.error_code.name}: {self.answer.error_msg}"
+        return self.answer.text
+
+
+class Journal:
+    """The last entries, the newest first. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # guards the two below
+        self._entries: deque[JournalEntry] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def add(self, entry: JournalEntry) -> None:
+        """Takes an entry as the newest."""
+        with self._lock:
+            self._entries.appendleft(entry)
+            self._count += 1
+
+    @property
+    def count(self) -> int:
+        """How many there ever were; tells whether something is new."""
+        with self._lock:
+            return self._count
+
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """The newest first."""
+        with self._lock:
+            return tuple(self._entries)
+
+    def newest_drawable(self) -> JournalEntry | None:
+        """The newest that was answered about a picture."""
+        return next(
+            (one for one in self.entries() if not one.answer.error_code and one.answer.stamp_ns),
+            None,
+        )
+
+    def newest_plan(self) -> JournalEntry | None:
+        """The newest with a plan that can be carried out."""
+        return next(
+            (one for one in self.entries() if one.answer.plan and one.answer.plan.steps), None
+        )

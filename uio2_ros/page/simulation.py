@@ -1,0 +1,90 @@
+"""The simulator, where there is one: how its episode stands, and a new one. rclpy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from uio2_ros.bringup import SIM_TASKS
+from uio2_ros.srv import GetSimulationState, ResetSimulation
+
+LOOK_PERIOD_S = 0.4
+UNWATCHED_S = 5.0
+LONGEST_CALL_S = 5.0
+"""A call that was not answered by then never will be."""
+
+
+class SimulationError(Exception):
+    """The simulator did not begin an episode; the message says why."""
+
+
+class Simulation:
+    """Asks the simulator how things are while somebody looks. Any thread."""
+
+    tasks = SIM_TASKS
+
+    def __init__(self, node: Node, namespace: str) -> None:
+        prefix = f"{namespace.rstrip('/')}/simulator"
+        self._state_client = node.create_client(GetSimulationState, f"{prefix}/get_state")
+        self._reset_client = node.create_client(ResetSimulation, f"{prefix}/reset")
+        self._lock = threading.Lock()  # guards the one below
+        self._state: Any = None
+        self._watched_s = -UNWATCHED_S
+        self._called_s = -LONGEST_CALL_S
+        node.create_timer(LOOK_PERIOD_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def watch(self) -> None:
+        """Somebody looks."""
+        self._watched_s = time.monotonic()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the robot is simulated."""
+        return bool(self._state_client.service_is_ready())
+
+    @property
+    def state(self) -> Any:
+        """The newest SimulationState; None before any and without a simulator."""
+        with self._lock:
+            return self._state
+
+    def reset(self, task: str, seed: int) -> Future[Any]:
+        """Begins an episode; its SimulationState, or SimulationError."""
+        begun: Future[Any] = Future()
+        if not self._reset_client.service_is_ready():
+            begun.set_exception(SimulationError("there is no simulator"))
+            return begun
+
+        def on_answer(answer: Any) -> None:
+            response = answer.result()
+            if response.success:
+                self._keep(response.state)
+                begun.set_result(response.state)
+            else:
+                begun.set_exception(SimulationError(response.message))
+
+        request = ResetSimulation.Request(task=task, seed=seed)
+        self._reset_client.call_async(request).add_done_callback(on_answer)
+        return begun
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
+        if not self.is_there:
+            self._keep(None)
+        elif now_s - self._watched_s < UNWATCHED_S and now_s - self._called_s > LONGEST_CALL_S:
+            self._called_s = now_s
+            call = self._state_client.call_async(GetSimulationState.Request())
+            call.add_done_callback(self._on_state)
+
+    def _on_state(self, answer: Any) -> None:
+        self._called_s = -LONGEST_CALL_S
+        self._keep(answer.result().state)
+
+    def _keep(self, state: Any) -> None:
+        with self._lock:
+            self._state = state
