@@ -28,7 +28,7 @@ def _rotate_real(x: Tensor, table: Tensor) -> Tensor:
     table (B or 1, 1, S, D / 2, 2): real and imaginary parts.
     """
     cos, sin = table.unbind(-1)
-    real, imaginary = x.float().unflatten(-1, (-1, 2)).unbind(-1)  # (B, H, S, D / 2) each
+    real, imaginary = x.float().view(*x.shape[:-1], -1, 2).unbind(-1)  # (B, H, S, D / 2) each
     turned = (real * cos - imaginary * sin, real * sin + imaginary * cos)
     return torch.stack(turned, dim=-1).flatten(-2).to(x.dtype)
 
