@@ -93,10 +93,14 @@ class Settings:
     model: str = setting(
         "synthetic",
         "hub id, directory or T5X folder of a checkpoint, uio1-<size>, or a bundle: uio2-nano is "
-        "in the package and what sim:=true takes; synthetic: a tiny untrained model",
+        "in the package and what sim:=true takes; synthetic: a tiny untrained model; "
+        "ws://host:port or wss://: what ./uio2 serve answers there (docs/fleet.md)",
     )
     tokenizer: str = setting(
         "", "SentencePiece file of the checkpoint; empty: the synthetic one of the package"
+    )
+    fallback: str = setting(
+        "", "model that answers here while a server is not reached, such as uio2-nano; empty: none"
     )
     device: str = setting(
         "auto", f"where the model runs: {DEVICE_FORM}", pattern=DEVICE_PATTERN, form=DEVICE_FORM
@@ -315,6 +319,7 @@ def _agent(settings: Settings) -> Process:
             **_given(
                 settings,
                 model="model",
+                fallback="fallback",
                 tokenizer="tokenizer",
                 device="device",
                 compressed="compressed",

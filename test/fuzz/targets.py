@@ -450,6 +450,117 @@ def _bags() -> list[bytes]:
     ]
 
 
+# ---- connections ----
+
+
+@cache
+def _sessions() -> Any:
+    """Makes clients' sessions on a server whose model answers at once, and their loop."""
+    import asyncio
+    from concurrent.futures import Future
+    from types import SimpleNamespace
+
+    from uio2_ros.remote.limits import ServerLimits
+    from uio2_ros.remote.metrics import ServerMetrics
+    from uio2_ros.remote.server import PolicyTask
+    from uio2_ros.remote.session import ClientSession
+    from uio2_ros.robot.answer import Answer
+    from uio2_ros.serving.status import ModelState, ModelStatus
+
+    def submit(instruction: Any, *_: Any, **__: Any) -> Future[Answer]:
+        pending: Future[Answer] = Future()
+        pending.set_result(Answer(task=instruction.task))
+        return pending
+
+    answerer = SimpleNamespace(
+        submit=submit,
+        offer_frame=lambda _frame: True,
+        status=lambda: ModelStatus(ModelState.READY),
+    )
+    server = SimpleNamespace(
+        answerer=answerer,
+        limits=ServerLimits(picture_pixels=2**16),
+        policy=PolicyTask(),
+        metrics=ServerMetrics(),
+        metadata=dict,
+    )
+
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    def make() -> ClientSession:
+        return ClientSession(SimpleNamespace(wait_closed=for_ever), server)  # type: ignore[arg-type]
+
+    return make, asyncio.new_event_loop()
+
+
+def _frame_from_client(data: bytes) -> Any:
+    make, loop = _sessions()
+    return loop.run_until_complete(make()._take(data))
+
+
+def _frames_from_clients() -> list[bytes]:
+    import numpy as np
+
+    from uio2_ros.remote import numpy_messages
+    from uio2_ros.remote.observations import FrameSender
+    from uio2_ros.remote.pictures import PictureCodec
+    from uio2_ros.remote.protocol import CLIENT_CODEC, Ask, Greeting, KeepFrame
+    from uio2_ros.robot.box import Box
+    from uio2_ros.robot.instruction import Instruction
+    from uio2_ros.robot.observation import Frame, Observation
+    from uio2_ros.serving.protocol import Cancel
+
+    pixels = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
+    seen = Observation(
+        Frame(pixels, 1, "camera"), (Frame(pixels, 2, key=7),), np.zeros(3, np.float32)
+    )
+    made = [CLIENT_CODEC.pack(Greeting("arm")), CLIENT_CODEC.pack(Cancel(1))]
+    for codec in PictureCodec:
+        sender = FrameSender(codec, 90, 2**20, 2**20)
+        asked = Instruction("go", "act", ("a",), Box(0, 1, 2, 3), "two")
+        made.append(CLIENT_CODEC.pack(Ask(1, asked, sender.observation(seen), 1.0, True)))
+        sent = FrameSender(codec, 90, 2**20, 2**20).frame(seen.history[0])
+        made.append(CLIENT_CODEC.pack(KeepFrame(sent)))
+    made.append(numpy_messages.pack({"prompt": "go", "images": {"cam_high": pixels}}))
+    made.append(numpy_messages.pack({"prompt": "go", "a": np.ones((3, 4, 5)), "b": np.float32(1)}))
+    return made
+
+
+def _connection_error() -> tuple[type[Exception], ...]:
+    from uio2_ros.remote.session import Unacceptable
+
+    return (Unacceptable,)
+
+
+def _frame_from_server(data: bytes) -> Any:
+    from uio2_ros.remote.conversation import ExtendedConversation
+    from uio2_ros.remote.settings import RemoteSettings
+    from uio2_ros.serving.job import Job
+
+    def nobody(*_: object) -> None:
+        return None
+
+    jobs: dict[int, Job] = {}
+    talk = ExtendedConversation(RemoteSettings(), "arm", jobs, nobody, nobody, nobody)
+    return talk.take(data)
+
+
+def _frames_from_servers() -> list[bytes]:
+    from uio2_ros.remote.protocol import SERVER_CODEC, ModelNow, Welcome
+    from uio2_ros.robot.answer import Answer, Progress, Stage
+    from uio2_ros.serving.protocol import Answered, Reported
+    from uio2_ros.serving.status import ModelDescription, ModelState
+
+    messages = (
+        Welcome(1, 2, 3, 4),
+        ModelNow(ModelState.READY, "", ModelDescription("nano")),
+        Reported(1, Progress(Stage.GENERATING, "a", 1)),
+        Answered(1, Answer(text="a")),
+    )
+    return [SERVER_CODEC.pack(message) for message in messages]
+
+
 # ---- data sets ----
 
 
@@ -689,6 +800,8 @@ TARGETS: Sequence[Target] = (
     Target("plan", _plan, _plan_error, _plans),
     Target("to_child", _to_child, _protocol_error, _orders, MSGPACK),
     Target("from_child", _from_child, _protocol_error, _replies, MSGPACK),
+    Target("to_server", _frame_from_client, _connection_error, _frames_from_clients, MSGPACK),
+    Target("from_server", _frame_from_server, _protocol_error, _frames_from_servers, MSGPACK),
     Target("mp3", _mp3, _input_error, _mp3s),
     Target("qos", _qos, _recording_error, _policies, YAML),
     Target("definition", _definition, _recording_error, _definitions, LINES),

@@ -16,6 +16,9 @@ class Subcommand:
 
 COMMANDS = {
     "up": Subcommand("run the agent with its camera and microphone nodes", "uio2_ros.cli.up"),
+    "serve": Subcommand(
+        "answer robots on other machines, and openpi's clients", "uio2_ros.cli.serve"
+    ),
     "ask": Subcommand("ask the running agent something", "uio2_ros.cli.ask"),
     "snapshot": Subcommand(
         "save the last answer as RViz would show it, without a display", "uio2_ros.cli.snapshot"

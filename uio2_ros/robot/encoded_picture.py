@@ -1,4 +1,4 @@
-"""What JPEG, PNG and TIFF files say of themselves, read without decoding them. No imports of ours.
+"""What JPEG, PNG, TIFF and WebP files say of themselves, read without decoding them.
 
 Decoders make room for what a header claims, however little follows, and fill what is missing of a
 file that was cut off with grey. So both are looked at before.
@@ -17,7 +17,8 @@ MOST_PIXELS = 2**27
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _TIFF_STARTS = {b"II*\x00": "<", b"MM\x00*": ">"}
-CHECKED_STARTS = (_JPEG_START, _PNG_START, *_TIFF_STARTS)
+_WEBP_START = b"RIFF"
+CHECKED_STARTS = (_JPEG_START, _PNG_START, *_TIFF_STARTS, _WEBP_START)
 """What the files that `expect_decodable` looks into begin with."""
 _TIFF_TYPES = {3: "H", 4: "I"}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
@@ -28,7 +29,7 @@ _SCAN = 0xDA
 
 @dataclass(frozen=True)
 class PictureHeader:
-    """The kind of a file (jpeg, png or tiff) and the size of its picture, pixels."""
+    """The kind of a file (jpeg, png, tiff or webp) and the size of its picture, pixels."""
 
     codec: str
     width: int
@@ -37,7 +38,7 @@ class PictureHeader:
 
 def expect_decodable(data: bytes | memoryview, most_pixels: int = MOST_PIXELS) -> PictureHeader:
     """The header of a file. InvalidInputError for what is none of them, a picture of no pixels or
-    more than `most_pixels`, and a JPEG or PNG that is cut off."""
+    more than `most_pixels`, and a JPEG, PNG or WebP that is cut off."""
     header = _header(bytes(data))
     if not 0 < header.width * header.height <= most_pixels:
         raise InvalidInputError(
@@ -55,12 +56,15 @@ def _header(data: bytes) -> PictureHeader:
             return _png(data)
         if data[:4] in _TIFF_STARTS:
             return _tiff(data, _TIFF_STARTS[data[:4]])
+        if data.startswith(_WEBP_START):
+            return _webp(data)
     except (struct.error, IndexError):
         raise InvalidInputError(
             f"the data is truncated: its header does not end in {len(data)} bytes"
         ) from None
     raise InvalidInputError(
-        f"{len(data)} bytes are no jpeg, png or tiff; they begin with {data[:8].hex() or 'nothing'}"
+        f"{len(data)} bytes are no jpeg, png, tiff or webp; they begin with "
+        f"{data[:8].hex() or 'nothing'}"
     )
 
 
@@ -111,3 +115,23 @@ def _tiff(data: bytes, order: str) -> PictureHeader:
         if tag in (_TIFF_WIDTH, _TIFF_HEIGHT) and kind in _TIFF_TYPES:
             (tags[tag],) = struct.unpack_from(f"{order}{_TIFF_TYPES[kind]}", data, entry + 8)
     return PictureHeader("tiff", tags.get(_TIFF_WIDTH, 0), tags.get(_TIFF_HEIGHT, 0))
+
+
+def _webp(data: bytes) -> PictureHeader:
+    """The first chunk of the container: lossy, lossless, or the size of what has more of them."""
+    (length,) = struct.unpack_from("<I", data, 4)
+    kind = data[8:16]
+    if kind == b"WEBPVP8X":
+        (wide,), (high,) = (struct.unpack_from("<I", data, at) for at in (24, 26))
+        width, height = 1 + (wide & 0xFFFFFF), 1 + (high >> 8)
+    elif kind == b"WEBPVP8L":
+        (size,) = struct.unpack_from("<I", data, 21)
+        width, height = 1 + (size & 0x3FFF), 1 + (size >> 14 & 0x3FFF)
+    elif kind == b"WEBPVP8 ":
+        wide, high = struct.unpack_from("<HH", data, 26)
+        width, height = wide & 0x3FFF, high & 0x3FFF
+    else:
+        raise InvalidInputError(f"the webp is damaged: its first chunk is {kind[4:]!r}")
+    if length + 8 > len(data):
+        raise InvalidInputError(f"the data is truncated: {len(data)} of {length + 8} bytes of webp")
+    return PictureHeader("webp", width, height)

@@ -47,11 +47,13 @@ class Answerer(Protocol):
         *,
         timeout_s: float,
         since: float | None = None,
+        robot: str = "",
         on_progress: OnProgress | None = None,
         on_released: OnReleased | None = None,
     ) -> Future[Answer]:
         """Asks for an answer within `timeout_s` seconds (inf: whenever), counted like the answer's
-        timings from `since` (time.monotonic(); None: now).
+        timings from `since` (time.monotonic(); None: now). Where several robots ask, those of
+        different names take turns.
 
         Never raises for what goes wrong with the instruction: the answer then is `Answer.failed`
         with MODEL_NOT_READY (not READY now), BUSY, TIMEOUT, CANCELED, OUT_OF_MEMORY,

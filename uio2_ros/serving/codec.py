@@ -25,6 +25,8 @@ Finder = Callable[[int, tuple[int, ...], "np.dtype[Any]"], Array]
 """The array of a shape and dtype that lies at a place; ProtocolError if none can."""
 
 MOST_DIMENSIONS = 8
+MOST_ITEMS = 2**16
+"""Of one list or map: room is made for as many as a message claims. Arrays are bytes."""
 
 
 class ProtocolError(ValueError):
@@ -88,7 +90,9 @@ class Codec:
 
 def _envelope(data: bytes) -> tuple[int, str, object]:
     try:
-        version, name, fields = msgpack.unpackb(data)
+        version, name, fields = msgpack.unpackb(
+            data, max_array_len=MOST_ITEMS, max_map_len=MOST_ITEMS, max_ext_len=0
+        )
     except Exception as error:  # of msgpack, or because it is no list of three
         raise ProtocolError(f"{len(data)} bytes are no message: {error}") from error
     if type(version) is not int or type(name) is not str:
@@ -104,7 +108,7 @@ def _reason(error: BaseException, expected: type[Any] | None) -> str:
 
 def _converter(find: Finder) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    for accepted in ((str,), (bool,), (int,), (float, int)):
+    for accepted in ((str,), (bytes,), (bool,), (int,), (float, int)):
         converter.register_structure_hook(accepted[0], partial(_exactly, accepted))
     converter.register_structure_hook_func(
         _is_array, lambda value, asked: _array(value, _dtypes(asked), find)

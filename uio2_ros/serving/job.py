@@ -29,6 +29,7 @@ class Job(Future[Answer]):
         timeout_s: float,
         *,
         since: float | None = None,
+        robot: str = "",
         on_progress: OnProgress | None = None,
         on_released: OnReleased | None = None,
         on_cancel: Callable[[Job], None] | None = None,
@@ -42,6 +43,7 @@ class Job(Future[Answer]):
         """Empty once it is released."""
         self.since = time.monotonic() if since is None else since
         self.deadline = self.since + timeout_s
+        self.robot = robot
         self.on_progress = on_progress
         self.sent: float | None = None
         """When the model got it, in time.monotonic()."""

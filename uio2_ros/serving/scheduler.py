@@ -31,6 +31,7 @@ class Scheduler(Answerer):
         *,
         timeout_s: float,
         since: float | None = None,
+        robot: str = "",
         on_progress: OnProgress | None = None,
         on_released: OnReleased | None = None,
     ) -> Future[Answer]:
@@ -40,6 +41,7 @@ class Scheduler(Answerer):
             observation,
             timeout_s,
             since=since,
+            robot=robot,
             on_progress=on_progress,
             on_released=on_released,
             on_cancel=self._on_cancel,

@@ -27,7 +27,10 @@ class ModelSpec:
     `~` at the beginning of a path is the home folder.
     """
 
-    model: str = setting("synthetic", "synthetic[:configuration], a hub id or a directory")
+    model: str = setting(
+        "synthetic",
+        "synthetic[:configuration], a hub id, a directory, or a server: ws://host:port or wss://",
+    )
     tokenizer: str = setting("", "SentencePiece file; empty: the synthetic one of the package")
     device: str = setting(
         "auto", f"where the model runs: {DEVICE_FORM}", pattern=DEVICE_PATTERN, form=DEVICE_FORM

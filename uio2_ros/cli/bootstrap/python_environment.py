@@ -25,7 +25,7 @@ from uio2_ros.cli.bootstrap.ros import Ros, relocate_wheels
 from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
 
 TORCH_VERSION = "2.13.0"
-USER_EXTRAS = ("ros", "plot", "record", "trees", "sim", "data", "page")
+USER_EXTRAS = ("ros", "plot", "record", "trees", "sim", "data", "page", "remote")
 TEST_EXTRAS = (*USER_EXTRAS, "dev")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
 from uio2_ros.messages.audio import PcmFormat
+from uio2_ros.remote.settings import RemoteSettings
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.serving import ModelSpec, ServingSettings
 from uio2_ros.settings import Effect, group, setting
@@ -20,6 +21,12 @@ class AgentSettings:
     agent to the next."""
 
     spec: ModelSpec = group(ModelSpec)
+    fallback: str = setting(
+        "",
+        "model or bundle that answers here while the server of model:=ws://... is not reached; "
+        "empty: none does",
+    )
+    remote: RemoteSettings = group(RemoteSettings, "remote")
     python: str = setting("", "interpreter of the inference process; empty: that of this node")
     load_timeout_s: float = setting(
         600.0, "seconds that loading may take", low=1.0, name="load_timeout"

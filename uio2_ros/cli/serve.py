@@ -1,0 +1,111 @@
+"""`./uio2 serve`: a model for robots on other machines (docs/fleet.md)."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from uio2_ros.cli.options import add_options
+from uio2_ros.remote.access import AccessError, Address, ServerAccess, read_token, server_tls
+from uio2_ros.remote.limits import ServerLimits
+from uio2_ros.remote.server import ModelServer, PolicyTask
+from uio2_ros.serving import ModelProcess, ModelSpec, ModelState, ModelStatus, ServingSettings
+from uio2_ros.settings import from_values
+
+MODEL_OPTIONS = ("model", "tokenizer", "device", "dtype", "quantize", "threads", "action_spaces")
+LIMIT_OPTIONS = (
+    "connections",
+    "connections_each",
+    "requests",
+    "message_megabytes",
+    "picture_pixels",
+    "history_megabytes",
+    "sound_seconds",
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./uio2 serve",
+        description="Answers robots elsewhere, and clients that speak openpi's policy protocol. "
+        "Beyond this machine it takes a token and TLS.",
+    )
+    add_options(parser, ModelSpec, *MODEL_OPTIONS)
+    parser.add_argument(
+        "--listen", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: 127.0.0.1:8000"
+    )
+    parser.add_argument(
+        "--token-file", default="", metavar="FILE", help="with the token; else $UIO2_TOKEN"
+    )
+    parser.add_argument("--tls-certificate", default="", metavar="FILE", help="PEM, with its chain")
+    parser.add_argument("--tls-key", default="", metavar="FILE", help="PEM")
+    parser.add_argument("--task", default="act", help="what openpi clients are answered")
+    parser.add_argument(
+        "--action-space", default="", help="of it; empty: the task's own", metavar="NAME"
+    )
+    add_options(parser, ServerLimits, *LIMIT_OPTIONS)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 when it was told to end, 1 if the model or the server failed, 2 for what cannot be."""
+    parser = _parser()
+    asked = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="[%(levelname)s] [%(name)s]: %(message)s")
+    logging.getLogger("websockets").setLevel(logging.ERROR)  # each port scan is a traceback there
+    try:
+        return serve(asked)
+    except (AccessError, ValueError) as error:
+        parser.error(str(error))
+
+
+def serve(asked: argparse.Namespace) -> int:
+    """Serves what was asked for until SIGINT or SIGTERM."""
+    given = vars(asked)
+    access = ServerAccess(
+        Address.parse(asked.listen),
+        read_token(asked.token_file),
+        server_tls(asked.tls_certificate, asked.tls_key),
+    )
+    spec = from_values(ModelSpec, {name: given[name] for name in MODEL_OPTIONS})
+    limits = from_values(ServerLimits, given)
+    policy = PolicyTask(asked.task, asked.action_space)
+    return asyncio.run(_serve(spec, access, limits, policy))
+
+
+async def _serve(
+    spec: ModelSpec, access: ServerAccess, limits: ServerLimits, policy: PolicyTask
+) -> int:
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, over.set)
+    failed = False
+
+    def on_status(status: ModelStatus) -> None:
+        loop.call_soon_threadsafe(changed, status)
+
+    def changed(status: ModelStatus) -> None:
+        nonlocal failed
+        server.tell_model()
+        if status.state is ModelState.FAILED:
+            failed = True
+            over.set()
+
+    process = ModelProcess(spec, settings=ServingSettings(), on_status=on_status)
+    server = ModelServer(process, access, limits, policy)
+    try:
+        async with server.listening() as port:
+            process.start()
+            print(f"listening on {replace(access.address, port=port)}", flush=True)
+            await over.wait()
+    except OSError as error:
+        print(f"uio2 serve: cannot listen on {access.address}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        await asyncio.to_thread(process.close)
+    return int(failed)
