@@ -21,6 +21,7 @@ SMALL_BYTES = 400_000_000
 FASTER = 1.25  # how many times as fast a dtype must be, so that it is not by chance
 WIDTH, HIDDEN = 1024, 16384  # of the layer that is measured: 64 MB in float32, beyond caches
 PREFILL_ROWS, ROUNDS = 128, 6
+SMALL_ROWS, SMALL_WIDTH, SMALL_HIDDEN = 400, 192, 768  # of a picture in a ViT of uio2-nano's size
 
 
 def resolve_device(device: Device) -> torch.device:
@@ -81,25 +82,35 @@ def _fastest(device: torch.device, weight_bytes: int) -> torch.dtype:
     return chosen
 
 
+def vits_are_faster_in_bfloat16(device: torch.device) -> bool:
+    """On CUDA; on a CPU where a layer of a small ViT's size measures so."""
+    if device.type == "cpu":
+        return _speed(SMALL_ROWS, SMALL_WIDTH, SMALL_HIDDEN) >= FASTER
+    return device.type == "cuda"
+
+
 @lru_cache(1)
 def bfloat16_speed() -> tuple[float, float]:
-    """How many times as fast as float32 this CPU is in bfloat16: for many rows, and for one.
+    """How many times as fast as float32 this CPU is in bfloat16: for many rows, and for one."""
+    return _speed(PREFILL_ROWS, WIDTH, HIDDEN), _speed(1, WIDTH, HIDDEN)
+
+
+@lru_cache
+def _speed(rows: int, width: int, hidden: int) -> float:
+    """Of a layer in bfloat16, as a multiple of float32's.
 
     Of a few rounds the best counts, and the dtypes take turns: other work disturbs both alike.
     """
-    ratios = []
     with torch.inference_mode():
-        for rows in (PREFILL_ROWS, 1):
-            runs = [_layer(dtype, rows) for dtype in (torch.float32, torch.bfloat16)]
-            times = [[_seconds(run) for run in runs] for _ in range(ROUNDS)]
-            exact, low = (min(column) for column in zip(*times, strict=True))
-            ratios.append(exact / low)
-    return ratios[0], ratios[1]
+        runs = [_layer(dtype, rows, width, hidden) for dtype in (torch.float32, torch.bfloat16)]
+        times = [[_seconds(run) for run in runs] for _ in range(ROUNDS)]
+    exact, low = (min(column) for column in zip(*times, strict=True))
+    return exact / low
 
 
-def _layer(dtype: torch.dtype, rows: int) -> Callable[[], torch.Tensor]:
-    weight = torch.full((HIDDEN, WIDTH), 0.01, dtype=dtype)
-    x = torch.full((rows, WIDTH), 0.01, dtype=dtype)
+def _layer(dtype: torch.dtype, rows: int, width: int, hidden: int) -> Callable[[], torch.Tensor]:
+    weight = torch.full((hidden, width), 0.01, dtype=dtype)
+    x = torch.full((rows, width), 0.01, dtype=dtype)
     return lambda: F.linear(x, weight)
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from uio2_ros.robot.errors import CheckpointError
 from uio2_ros.robot.records import plain, structured
@@ -64,6 +64,8 @@ class Bundle:
     trained_for: TrainedFor
     tokenizer: str = TOKENIZER_FILE
     """The SentencePiece file in the bundle."""
+    trained_in: Literal["float32", "bfloat16"] = "float32"
+    """What all of it was trained in, ViTs too: those may then run in it without being worse."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """What it reached, by the name of what was measured."""
     calibration: Mapping[str, ScoreCalibration] = field(default_factory=dict)

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -219,6 +219,7 @@ def write_bundle(config: TrainingConfig, model: UnifiedIO, tokenizer: Path) -> P
         family="unified_io_2",
         description=f"Trained from {config.model} by ./uio2 train, {config.steps} steps",
         licence="" if start is None else start.licence,
+        trained_in=_trained_in(config, start),
         trained_for=replace(
             known,
             tasks=tuple(sorted({*known.tasks, *tasks})),
@@ -226,6 +227,14 @@ def write_bundle(config: TrainingConfig, model: UnifiedIO, tokenizer: Path) -> P
         ),
     ).save(folder / BUNDLE_FILE)
     return folder
+
+
+def _trained_in(config: TrainingConfig, start: Bundle | None) -> Literal["float32", "bfloat16"]:
+    """The ViTs' dtype: that of what it started from, or of this run where that was nothing."""
+    if start is not None:
+        return start.trained_in
+    from_nothing = config.model in shipped_configs()
+    return "bfloat16" if from_nothing and config.precision == "bfloat16" else "float32"
 
 
 def _device() -> torch.device:

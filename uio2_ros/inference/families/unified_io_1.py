@@ -37,6 +37,9 @@ class UnifiedIO1Family:
             quantize=options.quantize,
         )
 
+    def cast_vits(self, network: UnifiedIO1, dtype: torch.dtype) -> None:
+        """It has none."""
+
     def synthetic(self, config: ConfigSource, device: torch.device) -> UnifiedIO1:
         return UnifiedIO1.synthetic(config).to(device)
 
