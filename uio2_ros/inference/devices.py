@@ -104,7 +104,7 @@ def _speed(rows: int, width: int, hidden: int) -> float:
     with torch.inference_mode():
         runs = [_layer(dtype, rows, width, hidden) for dtype in (torch.float32, torch.bfloat16)]
         times = [[_seconds(run) for run in runs] for _ in range(ROUNDS)]
-    exact, low = (min(column) for column in zip(*times, strict=True))
+    exact, low = (float(min(column)) for column in zip(*times, strict=True))
     return exact / low
 
 
