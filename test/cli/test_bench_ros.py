@@ -10,15 +10,19 @@ import time
 
 import pytest
 import rclpy
+from patience import patient
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 from uio2_ros.cli.bench_ros import Call, growth_of, overhead_of
+from uio2_ros.cli.dds_domain import unused_domain
 
-DOMAIN = 30 + os.getpid() % 60
+ALL = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""All pictures have room until somebody looks at them."""
+DOMAIN = unused_domain()
 
 
 def test_overhead_is_what_the_model_did_not_take() -> None:
@@ -46,6 +50,7 @@ def test_memory_that_shrinks_has_not_grown() -> None:
 
 @pytest.mark.ros
 def test_the_camera_sends_what_it_counts_with_fresh_stamps() -> None:
+    began_ns = time.time_ns()
     environ = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
     command = [sys.executable, "-m", "uio2_ros.cli.bench_camera", "/bench/image", "64", "48", "50"]
     camera = subprocess.Popen(
@@ -59,9 +64,9 @@ def test_the_camera_sends_what_it_counts_with_fresh_stamps() -> None:
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
     received: list[Image] = []
-    node.create_subscription(Image, "/bench/image", received.append, qos_profile_sensor_data)
+    node.create_subscription(Image, "/bench/image", received.append, ALL)
     try:
-        end = time.monotonic() + 30
+        end = time.monotonic() + patient(30)
         while node.count_publishers("/bench/image") == 0 and time.monotonic() < end:
             executor.spin_once(timeout_sec=0.05)
         executor.spin_once(timeout_sec=0.5)
@@ -71,7 +76,7 @@ def test_the_camera_sends_what_it_counts_with_fresh_stamps() -> None:
             executor.spin_once(timeout_sec=0.05)
         assert camera.stdout.readline() == "sent 20\n"
         camera.stdin.close()
-        assert camera.wait(timeout=10) == 0
+        assert camera.wait(timeout=patient(10)) == 0
     finally:
         camera.kill()
         node.destroy_node()
@@ -80,4 +85,4 @@ def test_the_camera_sends_what_it_counts_with_fresh_stamps() -> None:
     assert (received[0].width, received[0].height, received[0].encoding) == (64, 48, "rgb8")
     assert len(stamps) == 20
     assert stamps == sorted(set(stamps))
-    assert abs(stamps[-1] - time.time_ns()) < 60 * 10**9
+    assert began_ns < stamps[0] < stamps[-1] < time.time_ns()

@@ -16,6 +16,8 @@ import cv2
 import pytest
 from nodes.agent_process import AgentProcess
 from nodes.robot import Robot
+from nodes.scripted_model import ENDLESS
+from patience import patient
 from uio2_ros.action import Instruct
 from uio2_ros.msg import InstructionResult
 
@@ -116,7 +118,7 @@ def test_reader_that_leaves_early_gets_no_traceback(agent: AgentProcess, tmp_pat
     words = f"{sys.executable} -m uio2_ros.cli ask 'the cup' --task refexp"
     command = ["bash", "-c", f"({words}; echo code $? >&2) | true"]
     shown = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=patient(90), check=False
     )
     assert shown.stderr.endswith("code 141\n")
     assert "Traceback" not in shown.stderr
@@ -124,7 +126,7 @@ def test_reader_that_leaves_early_gets_no_traceback(agent: AgentProcess, tmp_pat
 
 def test_interrupting_cancels_the_instruction(agent: AgentProcess, tmp_path: Path) -> None:
     del agent
-    command = [sys.executable, "-m", "uio2_ros.cli", "ask", "person", "--task", "keypoints"]
+    command = [sys.executable, "-m", "uio2_ros.cli", "ask", ENDLESS, "--task", ""]
     with Robot() as robot:
         robot.listen_until_heard(
             {"/agent/result": InstructionResult}, partial(robot.ask, task="no such task")
@@ -143,9 +145,9 @@ def test_interrupting_cancels_the_instruction(agent: AgentProcess, tmp_path: Pat
             text=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # may be ignored here
         )
-        assert begun.wait(60)
+        assert begun.wait(patient(60))
         asking.send_signal(signal.SIGINT)
-        _, said = asking.communicate(timeout=20)
+        _, said = asking.communicate(timeout=patient(20))
         assert (asking.returncode, said) == (130, "uio2 ask: cancelled\n")
         robot.heard("/agent/result", lambda said: said.error_code == ErrorCode.CANCELED)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from nodes.agent_process import AgentProcess
 from nodes.robot import wait_until
+from patience import patient
 from trees.stand_in_bridge import StandInBridge
 
 from uio2_ros.cli.ask import main
@@ -91,8 +92,8 @@ def test_whoever_ends_it_stops_the_robot(
         text=True,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # may be ignored here
     )
-    wait_until(lambda: bool(bridge.plans), "the plan", 40)
+    wait_until(lambda: bool(bridge.plans), "the plan", 60)
     asking.send_signal(number)
-    _, said = asking.communicate(timeout=20)
+    _, said = asking.communicate(timeout=patient(20))
     assert (asking.returncode, "uio2 ask: cancelled" in said) == (130, True)
-    wait_until(lambda: bridge.outcomes == ["stopped"], "the bridge to stop", 5)
+    wait_until(lambda: bridge.outcomes == ["stopped"], "the bridge to stop")

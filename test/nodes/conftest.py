@@ -23,7 +23,7 @@ if importlib.util.find_spec("rclpy") is None:
         "agent/test_tolerant_executor.py",
     ]
 else:
-    from nodes.agent_process import AgentProcess, private_domain
+    from nodes.agent_process import SCRIPTED_AGENT, AgentProcess, private_domain
     from nodes.robot import Robot
 
     @pytest.fixture(scope="module", autouse=True)
@@ -36,7 +36,7 @@ else:
     @pytest.fixture(scope="module")
     def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
         """An active agent with synthetic weights, shared by the tests of a module."""
-        with AgentProcess(tmp_path_factory.mktemp("agent")) as process:
+        with AgentProcess(tmp_path_factory.mktemp("agent"), SCRIPTED_AGENT) as process:
             process.wait_until_logged("active: ask")
             yield process
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
+from nodes.scripted_model import ENDLESS
 from patience import patient
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
@@ -24,9 +24,11 @@ from uio2_ros.action import Instruct as InstructAction
 from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
 from uio2_ros.srv import Instruct
 
+from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
+
 WAIT_S = 30.0
-TAKEN_S = 1.0
-MOST_SENT = 3
+TAKEN_S = 3.0
+MOST_SENT = 2
 """How often a message is sent, for as long, until the histories change; some change nothing."""
 SETTLING_S = 0.3
 """A writer may know its reader before the reader knows it; best effort is lost until then."""
@@ -43,7 +45,7 @@ class Robot:
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self.node = rclpy.create_node("robot", context=self._context)
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = TolerantExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._arrived = threading.Condition()
         self._messages: dict[str, list[Any]] = defaultdict(list)
@@ -249,6 +251,18 @@ class Robot:
         goal = InstructAction.Goal(instruction=instruction, **{**PATIENT, **fields})
         handle = done(self.action.send_goal_async(goal, feedback_callback=on_feedback))
         assert handle.accepted
+        return handle
+
+    def endless_order(self) -> Any:
+        """The goal handle of an instruction that the model is at until it is ended."""
+        begun = threading.Event()
+
+        def hear(message: Any) -> None:
+            if message.feedback.tokens:
+                begun.set()
+
+        handle = self.order(ENDLESS, hear)
+        assert begun.wait(patient(WAIT_S)), "the model did not begin"
         return handle
 
 

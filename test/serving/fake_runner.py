@@ -122,8 +122,6 @@ def make(spec: ModelSpec) -> LoadedModel:
         raise CheckpointError("missing: text_encoder.wq")
     if spec.model == "dies-loading":
         os.kill(os.getpid(), signal.SIGKILL)
-    if spec.model == "slow":
-        time.sleep(1.0)
     if spec.model == "endless":
         threading.Event().wait()
     if spec.model == "too-large":

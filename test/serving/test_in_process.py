@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -153,9 +152,7 @@ def test_a_model_that_cannot_be_loaded_says_why() -> None:
 def test_closing_cancels_what_runs_and_what_waits(answerer: InProcess) -> None:
     running = begin(answerer, "count 100000")
     waiting = answerer.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
-    began_s = time.monotonic()
     answerer.close()
-    assert time.monotonic() - began_s < 2
     assert running.result(0).error_code is ErrorCode.CANCELED
     assert waiting.result(0).error_code is ErrorCode.CANCELED
     assert answerer.status().state is ModelState.STOPPED

@@ -121,7 +121,7 @@ def test_progress_that_nobody_hears_is_not_sent_and_can_still_be_cancelled(
 
 
 def test_result_that_is_not_there_yet_is_a_timeout_of_the_caller(process: ModelProcess) -> None:
-    pending = begun(process, "count 1000")
+    pending = begun(process, "count 100000")
     with pytest.raises(FutureTimeoutError):
         pending.result(0.01)
     pending.cancel()
@@ -179,11 +179,11 @@ def test_one_instruction_runs_at_a_time_in_order(process: ModelProcess) -> None:
 def test_full_queue_is_busy(make_process: MakeProcess) -> None:
     process = make_process(queue_size=2)
     process.wait_ready(WAIT_S)
-    running = begun(process, "count 2000")
-    waiting = [process.submit(Instruction("count 1"), NOTHING, timeout_s=9) for _ in range(2)]
+    running = begun(process, "count 100000")
+    waiting = [process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S) for _ in range(2)]
     released = []
     refused = process.submit(
-        Instruction("count 1"), NOTHING, timeout_s=9, on_released=lambda: released.append(1)
+        Instruction("count 1"), NOTHING, timeout_s=WAIT_S, on_released=lambda: released.append(1)
     )
     assert refused.done()
     assert refused.result().error_code is ErrorCode.BUSY
@@ -197,7 +197,7 @@ def test_full_queue_is_busy(make_process: MakeProcess) -> None:
 def test_queue_of_no_places_still_takes_one_instruction(make_process: MakeProcess) -> None:
     process = make_process(queue_size=0)
     process.wait_ready(WAIT_S)
-    running = begun(process, "count 200")
+    running = begun(process, "count 100000")
     assert ask(process, "count 1").error_code is ErrorCode.BUSY
     running.cancel()
     wait_until(lambda: process._workload.running is None)
@@ -226,7 +226,7 @@ def test_running_instruction_is_cancelled_at_the_next_token(process: ModelProces
 
 
 def test_waiting_instruction_is_cancelled_without_running(process: ModelProcess) -> None:
-    running = begun(process, "count 2000")
+    running = begun(process, "count 100000")
     waiting = process.submit(Instruction("die"), NOTHING, timeout_s=WAIT_S)
     waiting.cancel()
     assert waiting.result(WAIT_S).error_code is ErrorCode.CANCELED
@@ -244,15 +244,16 @@ def test_cancelling_an_answered_instruction_changes_nothing(process: ModelProces
 
 def test_deadline_counts_from_submission(process: ModelProcess) -> None:
     pid = process.status().pid
-    running = process.submit(Instruction("count 100000"), NOTHING, timeout_s=0.4)
+    running = process.submit(Instruction("count 100000"), NOTHING, timeout_s=3.0)
     waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=0.2)
-    start = time.monotonic()
+    late: list[Future[Answer]] = []
+    for pending in (running, waiting):
+        pending.add_done_callback(late.append)
     assert waiting.result(WAIT_S).error_code is ErrorCode.TIMEOUT
-    assert not running.done()
     answer = running.result(WAIT_S)
     assert answer.error_code is ErrorCode.TIMEOUT
-    assert "no answer within 0.4 s" in answer.error_msg
-    assert time.monotonic() - start < 2
+    assert "no answer within 3 s" in answer.error_msg
+    assert late == [waiting, running]
     assert ask(process, "count 1").text == "0"
     assert process.status().pid == pid, "a model that reacts is not restarted"
 
@@ -268,11 +269,16 @@ def test_model_that_does_not_stop_is_killed_after_the_grace_period(
 ) -> None:
     process = make_process(grace_s=0.2)
     pid = process.wait_ready(WAIT_S).pid
-    released = threading.Event()
-    pending = process.submit(Instruction(text), NOTHING, timeout_s=0.2, on_released=released.set)
+    child, was_gone = psutil.Process(pid), []
+    pending = process.submit(
+        Instruction(text),
+        NOTHING,
+        timeout_s=0.2,
+        on_released=lambda: was_gone.append(_is_gone(child)),
+    )
     assert pending.result(WAIT_S).error_code is ErrorCode.TIMEOUT
-    assert not released.is_set(), "the memory is the model's until it has stopped"
-    assert released.wait(WAIT_S)
+    wait_until(lambda: was_gone)
+    assert was_gone == [True], "the memory is the model's until it has stopped"
     wait_until(lambda: process.status().state is ModelState.READY)
     assert ask(process, "count 1").text == "0"
     assert process.status().pid != pid
@@ -281,11 +287,11 @@ def test_model_that_does_not_stop_is_killed_after_the_grace_period(
 def test_model_that_stops_within_the_grace_period_is_not_killed_later(
     make_process: MakeProcess,
 ) -> None:
-    process = make_process(grace_s=0.3)
+    process = make_process(grace_s=2.0)
     pid = process.wait_ready(WAIT_S).pid
     late = process.submit(Instruction("count 100000"), NOTHING, timeout_s=0.1)
     assert late.result(WAIT_S).error_code is ErrorCode.TIMEOUT
-    assert ask(process, "count 60").error_code is ErrorCode.NONE, "takes 0.6 s"
+    assert ask(process, "count 250").error_code is ErrorCode.NONE, "takes 2.5 s"
     assert process.status().pid == pid
 
 
@@ -575,10 +581,10 @@ def test_modules_in_the_working_directory_are_not_the_childs(
 
 
 def test_instruction_before_the_model_is_ready_is_refused(make_process: MakeProcess) -> None:
-    process = make_process("slow")
+    process = make_process("endless")
     answer = ask(process, "count 1")
     assert answer.error_code is ErrorCode.MODEL_NOT_READY
-    assert "loading slow" in answer.error_msg
+    assert "loading endless" in answer.error_msg
     assert process.status().state is ModelState.LOADING
 
 
@@ -601,9 +607,7 @@ def test_stop_cancels_what_runs_and_what_waits_and_start_begins_anew(
     pid = process.status().pid
     running = begun(process, "count 100000")
     waiting = process.submit(Instruction("count 1"), NOTHING, timeout_s=WAIT_S)
-    start = time.monotonic()
     process.close()
-    assert time.monotonic() - start < 1.5
     assert running.result(0).error_code is ErrorCode.CANCELED
     assert waiting.result(0).error_code is ErrorCode.CANCELED
     assert process.status().state is ModelState.STOPPED
@@ -620,9 +624,7 @@ def test_stop_does_not_wait_for_a_model_that_holds_on(make_process: MakeProcess)
     process.wait_ready(WAIT_S)
     pending = process.submit(Instruction("hold 1000"), NOTHING, timeout_s=WAIT_S)
     wait_until(lambda: process._workload.running)
-    start = time.monotonic()
     process.close()
-    assert time.monotonic() - start < 1.0
     assert pending.result(0).error_code is ErrorCode.CANCELED
 
 
@@ -740,7 +742,7 @@ process.memory.allocate(1 << 20)[:] = 1
 while process.status().pid is None:
     time.sleep(0.001)
 if model != "endless":
-    process.wait_ready(30)
+    process.wait_ready(300)
 if text:
     process.submit(Instruction(text), Observation(), timeout_s=100)
     while process._workload.running is None:

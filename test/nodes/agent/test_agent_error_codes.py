@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from nodes.agent_process import AgentProcess
-from nodes.robot import Robot, done, header
+from nodes.agent_process import SCRIPTED_AGENT, AgentProcess
+from nodes.robot import Robot, done, header, wait_until
+from nodes.scripted_model import ENDLESS
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
@@ -19,18 +17,13 @@ from uio2_ros.robot.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
 
-TESTS = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
-    """An agent whose model fails when it is asked to."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{TESTS}{os.pathsep}{os.environ['PYTHONPATH']}")
-        folder = tmp_path_factory.mktemp("failing")
-        with AgentProcess(folder, ("-m", "nodes.failing_model"), queue_size=1) as process:
-            process.wait_until_logged("active: ask")
-            yield process
+    """An agent whose model fails when it is asked to, and for which one instruction may wait."""
+    with AgentProcess(tmp_path_factory.mktemp("agent"), SCRIPTED_AGENT, queue_size=1) as process:
+        process.wait_until_logged("active: ask")
+        yield process
 
 
 def ask_without_picture(robot: Robot) -> InstructionResult:
@@ -63,15 +56,16 @@ def ask_for_boxes_in_a_frame_without_name(robot: Robot) -> InstructionResult:
 
 
 def ask_too_much_at_once(robot: Robot) -> InstructionResult:
-    """One is answered, one may wait, and the others have no place."""
-    asked = [robot.ask_async("the cup", task="localize") for _ in range(4)]
-    results = [done(future).result for future in asked]
-    return max(results, key=lambda result: result.error_code)
+    """One is under way, one may wait, and the third has no place."""
+    goal = robot.endless_order()
+    asked = [robot.ask_async("the cup", task="refexp") for _ in range(2)]
+    wait_until(lambda: any(future.done() for future in asked), "one to be refused")
+    goal.cancel_goal_async()
+    return max((done(future).result for future in asked), key=lambda result: result.error_code)
 
 
 def cancel(robot: Robot) -> InstructionResult:
-    goal = robot.order("the cup", task="depth")
-    time.sleep(0.2)
+    goal = robot.endless_order()
     goal.cancel_goal_async()
     return done(goal.get_result_async()).result.result
 
@@ -93,7 +87,7 @@ PROVOKED: dict[ErrorCode, tuple[Callable[[Robot], InstructionResult], str]] = {
     ),
     ErrorCode.TF_ERROR: (ask_for_boxes_in_a_frame_without_name, "name its optical frame"),
     ErrorCode.TIMEOUT: (
-        lambda robot: robot.ask("the cup", task="depth", timeout=0.5),
+        lambda robot: robot.ask(ENDLESS, timeout=0.5),
         "give more time",
     ),
     ErrorCode.CANCELED: (cancel, "cancel"),
@@ -131,7 +125,7 @@ def set_picture_timeout(robot: Robot, seconds: float) -> None:
 
 def test_pictures_have_a_time_of_their_own(agent: AgentProcess, robot: Robot) -> None:
     del agent
-    set_picture_timeout(robot, 0.4)
+    set_picture_timeout(robot, 0.1)
     robot.show()
     assert robot.ask("", task="depth", timeout=0.0).error_code == ErrorCode.TIMEOUT
     set_picture_timeout(robot, 300.0)

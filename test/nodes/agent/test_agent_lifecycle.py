@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from nodes.agent_process import AgentProcess
+from nodes.agent_process import SCRIPTED_AGENT, AgentProcess
 from nodes.robot import Robot, done, wait_until
 from rcl_interfaces.msg import ParameterDescriptor
 from rcl_interfaces.srv import DescribeParameters, ListParameters, SetParameters
@@ -29,7 +29,7 @@ CLEANUP = Transition.TRANSITION_CLEANUP
 @pytest.fixture(scope="module")
 def idle_agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProcess]:
     """An agent that nobody has configured."""
-    with AgentProcess(tmp_path_factory.mktemp("agent"), autostart=False) as process:
+    with AgentProcess(tmp_path_factory.mktemp("agent"), SCRIPTED_AGENT, autostart=False) as process:
         yield process
 
 
@@ -72,7 +72,7 @@ def test_a_life(idle_agent: AgentProcess, robot: Robot) -> None:
         "/agent/change_state",
         ChangeState.Request(transition=Transition(id=CONFIGURE)),
     )
-    wait_until(lambda: state(robot) == "configuring", "the transition to begin", 10.0)
+    wait_until(lambda: state(robot) == "configuring", "the transition to begin")
     expect_not_ready(robot, "configuring", "loading")  # while it loads, it answers
     assert done(configuring).success
 
@@ -83,14 +83,14 @@ def test_a_life(idle_agent: AgentProcess, robot: Robot) -> None:
     assert robot.ask("the cup", task="refexp").error_code == 0
     assert shares_memory(idle_agent)
 
-    waiting = robot.ask_async("the cup", task="localize")
-    robot.show()
+    goal = robot.endless_order()
     assert change(robot, DEACTIVATE)
-    assert ErrorCode(done(waiting).result.error_code) is ErrorCode.CANCELED
+    result = done(goal.get_result_async()).result.result
+    assert ErrorCode(result.error_code) is ErrorCode.CANCELED
     expect_not_ready(robot, "inactive")
     assert change(robot, CLEANUP)
     assert state(robot) == "unconfigured"
-    wait_until(lambda: not shares_memory(idle_agent), "the histories to be freed", 2.0)
+    wait_until(lambda: not shares_memory(idle_agent), "the histories to be freed")
 
     assert change(robot, CONFIGURE)
     assert change(robot, ACTIVATE)

@@ -6,21 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from nodes.agent_process import AgentProcess
+from nodes.agent_process import SCRIPTED_AGENT, AgentProcess
 from nodes.robot import Robot, done, wait_until
-from patience import patient
 
 from uio2_ros.robot.errors import ErrorCode
 
 pytestmark = pytest.mark.ros
-
-LIMIT_S = 2.0
 
 
 def inference_process(agent: AgentProcess) -> psutil.Process:
@@ -33,23 +29,20 @@ def inference_process(agent: AgentProcess) -> psutil.Process:
 def test_signal_ends_an_active_agent_and_its_model(
     start_agent: Callable[..., AgentProcess], robot: Robot, number: int
 ) -> None:
-    agent = start_agent()
+    agent = start_agent(SCRIPTED_AGENT)
     agent.wait_until_logged("active: ask")
     model = inference_process(agent)
     robot.show()
-    robot.ask_async("the cup", task="localize")
-    time.sleep(0.3)
-    code, took_s = agent.stop(number)
-    assert (code, took_s < patient(LIMIT_S)) == (0, True), agent.log.read_text()
-    wait_until(lambda: not model.is_running(), "the inference process to end", 2.0)
-    wait_until(lambda: "agent" not in robot.node.get_node_names(), "the agent to leave", 2.0)
+    robot.endless_order()
+    assert agent.stop(number) == 0, agent.log.read_text()
+    wait_until(lambda: not model.is_running(), "the inference process to end")
+    wait_until(lambda: "agent" not in robot.node.get_node_names(), "the agent to leave")
 
 
 def test_signal_ends_an_agent_that_loads(start_agent: Callable[..., AgentProcess]) -> None:
     agent = start_agent()
     agent.wait_until_logged("model loading")
-    code, took_s = agent.stop()
-    assert (code, took_s < patient(LIMIT_S)) == (0, True), agent.log.read_text()
+    assert agent.stop() == 0, agent.log.read_text()
     assert "[ERROR]" not in agent.log.read_text()
 
 
@@ -74,7 +67,7 @@ def test_dead_parent_ends_agent_and_model(tmp_path: Path, robot: Robot) -> None:
     finally:
         parent.kill()
         parent.wait()
-    wait_until(lambda: not any(map(_runs, family)), "the family to end", 5.0)
+    wait_until(lambda: not any(map(_runs, family)), "the family to end")
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -85,10 +78,9 @@ def test_killed_model_is_an_error_code_and_then_comes_back(
     agent: AgentProcess, robot: Robot
 ) -> None:
     robot.show()
-    waiting = robot.ask_async("the cup", task="localize")
-    time.sleep(0.5)
+    goal = robot.endless_order()
     os.kill(inference_process(agent).pid, signal.SIGKILL)
-    failed = done(waiting).result
+    failed = done(goal.get_result_async()).result.result
     assert ErrorCode(failed.error_code) is ErrorCode.INFERENCE_FAILED
     assert "killed" in failed.error_msg or "SIGKILL" in failed.error_msg
     robot.show()

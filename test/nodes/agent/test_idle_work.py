@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from patience import patient
 
 from uio2_ros.nodes.agent.idle_work import PAUSE_S, IdleWork
 
-WAIT_S = 10.0
+WAIT_S = patient(10.0)
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_preparing_ends_the_pause_early() -> None:
     idle, drawing = IdleWork(), Drawing()
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("uio2_ros.nodes.agent.idle_work.PAUSE_S", 60.0)
+            patch.setattr("uio2_ros.nodes.agent.idle_work.PAUSE_S", 1000.0)
             drawing.give_to(idle)
             with idle.undisturbed():
                 assert not drawing.begun.is_set()

@@ -16,6 +16,14 @@ else:
     from nodes.bridge.sender import Sender
 
     BRIDGE = ("-m", "uio2_ros.nodes.bridge.node")
+    PATIENT = {
+        "max_age": 600.0,
+        "tf_max_age": 600.0,
+        "joint_state_timeout": 60.0,
+        "goal__seconds": 60.0,
+        "step_seconds": 600.0,
+    }
+    """So that a busy machine makes nothing too old and nobody too late."""
     CONTROLLERS = (str(Path(__file__).with_name("stand_in_controllers.py")),)
 
     @pytest.fixture(scope="module", autouse=True)
@@ -33,7 +41,8 @@ else:
 
             def start(what: str, **parameters: object) -> AgentProcess:
                 program = BRIDGE if what == "bridge" else CONTROLLERS
-                parameters = {**({"follow": True} if what == "bridge" else {}), **parameters}
+                if what == "bridge":
+                    parameters = {"follow": True, **PATIENT, **parameters}
                 process = AgentProcess(tmp_path_factory.mktemp(what), program, **parameters)
                 bridges.extend([process] if what == "bridge" else [])
                 return stack.enter_context(process)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import rclpy
 from rclpy.action import ActionClient
@@ -12,19 +11,19 @@ from uio2_ros.msg import ActionStep, Plan
 
 
 def main() -> None:
-    """`leave`: ends in order once the goal is accepted; otherwise stays until it is killed."""
+    """Ends in order with its input."""
     rclpy.init()
     node = rclpy.create_node("dying")
     client = ActionClient(node, ExecutePlan, "/bridge/execute")
     client.wait_for_server()
     forward = ActionStep(kind=ActionStep.DISCRETE, name="forward")
-    plan = Plan(action_space="pointnav", steps=[forward] * 40)
+    plan = Plan(action_space="pointnav", steps=[forward] * 400)
     plan.header.frame_id = "base_link"
     plan.header.stamp = node.get_clock().now().to_msg()
     sent = client.send_goal_async(ExecutePlan.Goal(plan=plan))
     rclpy.spin_until_future_complete(node, sent)
     print("accepted", flush=True)
-    time.sleep(1.5 if "leave" in sys.argv else 1000.0)
+    sys.stdin.read()
     rclpy.shutdown()
 
 

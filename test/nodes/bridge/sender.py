@@ -29,7 +29,7 @@ class Sender(Robot):
         self._listens: set[str] = set()
 
     def hear(self, topic: str, message_type: type) -> None:
-        """Keeps a topic's messages from now on, once."""
+        """Keeps a topic's messages from now on, once; the first may be missed."""
         if topic not in self._listens:
             self._listens.add(topic)
             self.listen(topic, message_type)
@@ -75,16 +75,38 @@ class Sender(Robot):
         names = [*(f"j{number}" for number in range(1, 8)), "gripper"]
         return self.plan("arm7", [continuous(names, row) for row in rows], **options)
 
+    def pick_place(self, count: int = 1) -> Plan:
+        """Poses that are handed over; each step lasts until `step_done` says so."""
+        step = ActionStep(kind=ActionStep.PICK_PLACE)
+        step.start.position.x = step.end.position.x = 0.5
+        return self.plan("vima", [step] * count)
+
     def send(self, plan: Plan) -> None:
         """Publishes it."""
         self.publish("agent/plan", plan, 10)
 
     # Effects.
 
+    def hear_all(self, topics: dict[str, type], provoke: Callable[[], object]) -> None:
+        """Keeps all messages from now on: the bridge knows who listens, as `provoke` was heard."""
+        new = {topic: kind for topic, kind in topics.items() if topic not in self._listens}
+        if new:
+            self._listens.update(new)
+            self.listen_until_heard(new, provoke)
+            self.rest()
+
+    def hear_velocities(self) -> None:
+        """Keeps all velocities from now on: the bridge knows who listens."""
+        if "cmd_vel" not in self._listens:
+            self.drive_on()
+            self.rest()
+            self.assert_stops()
+            self.forget()
+
     def drive_on(self) -> None:
-        """A base at 0.3 m/s for the next minute, and until it is."""
+        """A base at 0.3 m/s for the next 100 s, and until it is."""
         self.hear("cmd_vel", TwistStamped)
-        self.send(self.drive([[0.3, 0.0]] * 600))
+        self.send(self.drive([[0.3, 0.0]] * 1000))
         self.heard("cmd_vel", lambda twist: twist.twist.linear.x > 0.25)
 
     def assert_stops(self) -> None:
@@ -104,6 +126,10 @@ class Sender(Robot):
     def counted(self, cause: Cause) -> int:
         """How often the bridge's next report says that plans ended for this cause."""
         return int(self.report().get(f"ended {cause.name}", "-1"))
+
+    def wait_until_counted(self, cause: Cause, times: int) -> None:
+        """Until the bridge says that plans ended so often for this cause."""
+        wait_until(lambda: self.counted(cause) == times, f"{cause.name} to be counted")
 
     def report(self) -> dict[str, str]:
         """The next diagnostics of the bridge."""

@@ -21,8 +21,7 @@ def test_bridge_that_ends_cancels_the_goal(
     bridge = start("bridge", navigation="navigate_to_pose", controller_wait=30.0)
     sender_of_module.send(sender_of_module.moves("forward"))
     nav2.wait_until_logged("navigate: goal")
-    code, took_s = bridge.stop()
-    assert (code, took_s < patient(2.0)) == (0, True)
+    assert bridge.stop() == 0
     nav2.wait_until_logged("navigate: canceled")
 
 
@@ -31,7 +30,7 @@ def test_base_without_stamps_gets_twists_and_zero_when_the_bridge_ends(
 ) -> None:
     bridge = start("bridge", stamped_cmd_vel=False)
     sender_of_module.hear("cmd_vel", Twist)
-    sender_of_module.send(sender_of_module.drive([[0.3, 0.0]] * 600))
+    sender_of_module.send(sender_of_module.drive([[0.3, 0.0]] * 1000))
     sender_of_module.heard("cmd_vel", lambda twist: twist.linear.x > 0.25)
     bridge.stop()
     wait_until(lambda: sender_of_module.messages("cmd_vel")[-1].linear.x == 0.0, "the base to stop")
@@ -62,7 +61,7 @@ def test_impossible_parameters_are_told_without_a_traceback(
     start: Callable[..., AgentProcess], parameters: dict[str, object], said: str
 ) -> None:
     bridge = start("bridge", **parameters)
-    assert bridge.process.wait(30) == 1
+    assert bridge.process.wait(patient(30)) == 1
     log = bridge.log.read_text()
     assert said in log
     assert "Traceback" not in log

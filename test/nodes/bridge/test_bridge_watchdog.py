@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from geometry_msgs.msg import TransformStamped, TwistStamped
 from nodes.agent_process import AgentProcess
-from nodes.bridge.sender import Sender, continuous
-from nodes.robot import LATCHED, wait_until
+from nodes.bridge.sender import Sender, continuous, speed
+from nodes.robot import LATCHED, TAKEN_S, wait_until
 from std_srvs.srv import SetBool, Trigger
 from tf2_msgs.msg import TFMessage
 from uio2_ros.action import ExecutePlan
@@ -57,7 +57,7 @@ def test_unfit_plan_stops_what_moves_and_is_counted(
     sender.drive_on()
     sender.send(make(sender))
     sender.assert_stops()
-    wait_until(lambda: sender.counted(cause) == before + 1, f"{cause.name} to be counted")
+    sender.wait_until_counted(cause, before + 1)
 
 
 def test_stop_service_stops(sender: Sender) -> None:
@@ -82,7 +82,7 @@ def test_empty_plan_stops(sender: Sender) -> None:
     sender.drive_on()
     sender.send(Plan())
     sender.assert_stops()
-    assert sender.counted(Cause.STOPPED) == before + 1
+    sender.wait_until_counted(Cause.STOPPED, before + 1)
 
 
 def test_newer_plan_takes_over(sender: Sender) -> None:
@@ -90,7 +90,7 @@ def test_newer_plan_takes_over(sender: Sender) -> None:
     sender.drive_on()
     sender.send(sender.moves("left"))
     sender.heard("cmd_vel", lambda twist: twist.twist.angular.z > 0.05)
-    assert sender.counted(Cause.PREEMPTED) == before + 1
+    sender.wait_until_counted(Cause.PREEMPTED, before + 1)
 
 
 def test_agent_that_falls_silent_stops_what_it_wanted(sender: Sender) -> None:
@@ -98,7 +98,7 @@ def test_agent_that_falls_silent_stops_what_it_wanted(sender: Sender) -> None:
     sender.drive_on()
     sender.publish("history_state", HistoryState(), LATCHED)
     sender.assert_stops()
-    assert sender.counted(Cause.AGENT_LOST) == before + 1
+    sender.wait_until_counted(Cause.AGENT_LOST, before + 1)
 
 
 def test_transform_that_is_heard_makes_its_frame_known(sender: Sender) -> None:
@@ -107,8 +107,14 @@ def test_transform_that_is_heard_makes_its_frame_known(sender: Sender) -> None:
     turned.transform.rotation.z, turned.transform.rotation.w = 1.0, 0.0
     sender.publish("/tf_static", TFMessage(transforms=[turned]), LATCHED)
     sender.hear("cmd_vel", TwistStamped)
-    sender.send(sender.moves("forward", frame_id="rear"))
-    backwards = sender.heard("cmd_vel", lambda twist: abs(twist.twist.linear.x) > 0.1)
+
+    def is_known() -> bool:
+        """The plan may overtake the transform, and is refused then."""
+        sender.send(sender.moves("forward", frame_id="rear"))
+        return sender.has_heard("cmd_vel", lambda twist: speed(twist) > 0.1, TAKEN_S)
+
+    wait_until(is_known, "the transform")
+    backwards = sender.heard("cmd_vel", lambda twist: speed(twist) > 0.1)
     assert backwards.twist.linear.x < 0
     assert backwards.header.frame_id == "base_link"
 
@@ -120,5 +126,5 @@ def test_transform_that_is_old_is_refused(sender: Sender) -> None:
     old.header.stamp = sender.moves(age_s=5.0).header.stamp
     sender.publish("/tf", TFMessage(transforms=[old]), 10)
     sender.send(sender.moves("forward", frame_id="lift"))
-    wait_until(lambda: sender.counted(Cause.TF_ERROR) == before + 1, "the refusal")
+    sender.wait_until_counted(Cause.TF_ERROR, before + 1)
     assert "'lift'" in sender.status().message

