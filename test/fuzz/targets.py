@@ -138,16 +138,12 @@ def _headers() -> list[bytes]:
 
 def _plan(data: bytes) -> Any:
     """A plan as the wire brings it, as far as the middleware takes it for one."""
-    from rclpy.serialization import deserialize_message
     from uio2_ros.msg import Plan
 
     from uio2_ros.messages.plans import plan_of
+    from uio2_ros.messages.serialised import deserialised
 
-    try:
-        message = deserialize_message(data, Plan)
-    except Exception:  # rclpy names no narrower class
-        return None
-    return plan_of(message)
+    return plan_of(deserialised(data, Plan))
 
 
 def _plans() -> list[bytes]:

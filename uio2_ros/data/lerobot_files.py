@@ -10,6 +10,7 @@ film's picture must be within a tolerance of the row's time. What is missing is 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -210,11 +211,13 @@ class LeRobotDataSet:
             table = pq.read_table(episode.data_file, columns=names, filters=of_episode)
             table = table.sort_by("frame_index")
             frames = table["frame_index"].to_pylist()
-        missing = sorted(set(range(episode.frames)) - set(frames))
-        if missing:
+        there = set(frames).intersection(range(episode.frames))
+        if len(there) < episode.frames:
+            missing = next(frame for frame in itertools.count() if frame not in there)
             raise DataSetError(
-                f"{episode.data_file} has no frame {missing[0]} of episode {episode.index} "
-                f"({missing[0] / self.fps:.3f} s); {len(missing)} of {episode.frames} are missing"
+                f"{episode.data_file} has no frame {missing} of episode {episode.index} "
+                f"({missing / self.fps:.3f} s); {episode.frames - len(there)} of {episode.frames} "
+                "are missing"
             )
         if len(frames) != episode.frames:
             raise DataSetError(

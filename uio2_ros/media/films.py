@@ -20,6 +20,8 @@ from uio2_ros.robot.errors import InvalidInputError
 Pixels = npt.NDArray[np.uint8]
 
 QUARTER_TURN_DEG = 90
+LONGEST_S = 1e9
+"""Seeking takes whole numbers of 64 bits."""
 USUAL_RATE_HZ = 25.0
 _US = 1e-6  # of what the container as a whole tells
 
@@ -73,8 +75,13 @@ class Film:
         return max(times) - self.starts_s + 1 / self.rate_hz
 
     def from_(self, time_s: float = 0.0) -> Iterator[Shown]:
-        """The pictures in their order, from one at or before a time on."""
+        """The pictures in their order, from one at or before a time on.
+
+        InvalidInputError for times that no film has.
+        """
         base = self._stream.time_base
+        if not abs(time_s) < LONGEST_S:
+            raise InvalidInputError(f"the video {self.path} has no picture at {time_s:g} s")
         with _decoding(self.path):
             self._container.seek(round((time_s + self.starts_s) / base), stream=self._stream)
             for frame in self._container.decode(self._stream):

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import zstandard
 
+from uio2_ros.messages.serialised import check_encapsulation
+
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 LARGEST_MESSAGE = 2**30
 """Bytes; compressed data that claims more is damaged or hostile."""
@@ -62,11 +64,14 @@ class RecordedFile(Protocol):
 def plain_message(data: bytes) -> bytes:
     """The CDR bytes of a message that rosbag2 may have compressed by itself (mode MESSAGE).
 
-    CDR begins with a zero byte, zstd does not. Raises ZstdError.
+    CDR begins with a zero byte, zstd does not. Raises ZstdError, and InvalidInputError for what
+    would end the process of whoever deserialises it.
     """
-    if data[:4] != ZSTD_MAGIC:
-        return data
-    return zstandard.ZstdDecompressor().decompress(data, max_output_size=claimed_size(data))
+    if data[:4] == ZSTD_MAGIC:
+        whole = zstandard.ZstdDecompressor()
+        data = whole.decompress(data, max_output_size=claimed_size(data))
+    check_encapsulation(data)
+    return data
 
 
 def claimed_size(data: bytes) -> int:

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.serialization import serialize_message
 
 from uio2_ros.messages.answers import result_message
 from uio2_ros.messages.asked import observation_of
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.instructions import instruction_of
 from uio2_ros.messages.received_pictures import PICTURE_TYPES, decode_picture
+from uio2_ros.messages.serialised import deserialised
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.msg import Asked, InstructionResult
 from uio2_ros.msg import Timings as TimingsMessage
@@ -61,7 +62,10 @@ class Verification:
 
 
 def verify(recording: Recording, answerer: Answerer) -> Iterator[Verification]:
-    """Every recorded instruction, in order. RecordingError if there is none."""
+    """Every recorded instruction, in order. RecordingError if there is none.
+
+    InvalidInputError for a message that is none of its type.
+    """
     pictures: dict[int, Recorded] = {}
     count = 0
     for message in recording.messages():
@@ -69,7 +73,7 @@ def verify(recording: Recording, answerer: Answerer) -> Iterator[Verification]:
             _remember(pictures, message)
         elif message.topic.type_name == ASKED:
             count += 1
-            yield _ask_again(deserialize_message(message.data, Asked), pictures, answerer)
+            yield _ask_again(deserialised(message.data, Asked), pictures, answerer)
     if not count:
         raise RecordingError(
             f"there is no {ASKED} in {recording.path}; record the agent's ~/asked too, while "

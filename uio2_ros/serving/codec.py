@@ -101,7 +101,9 @@ def _envelope(data: bytes) -> tuple[int, str, object]:
 
 
 def _reason(error: BaseException, expected: type[Any] | None) -> str:
-    if isinstance(error, KeyError | cattrs.ForbiddenExtraKeysError):
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        return f"extra fields found ({', '.join(sorted(map(str, error.extra_fields)))})"
+    if isinstance(error, KeyError):
         return cattrs.v.format_exception(error, expected)
     return str(error) or type(error).__name__
 

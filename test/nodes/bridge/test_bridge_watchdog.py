@@ -44,7 +44,7 @@ UNFIT: list[tuple[str, Cause, Callable[[Sender], Plan]]] = [
     ("from the future", Cause.STALE_PLAN, lambda sender: sender.moves("left", age_s=-9.0)),
     ("without a stamp", Cause.STALE_PLAN, lambda sender: Plan(steps=sender.moves("left").steps)),
     ("unknown frame", Cause.TF_ERROR, lambda sender: sender.moves("left", frame_id="moon")),
-    ("arm nobody hears", Cause.NO_STATE, lambda sender: sender.arm([HOME])),
+    ("arm nobody hears", Cause.NO_STATE, lambda sender: sender.arm([HOME] * 1000)),
 ]
 
 
