@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nodes.agent_process import SCRIPTED_AGENT, AgentProcess
-from nodes.robot import Robot
+from nodes.robot import PATIENT, Robot
 
 PERIOD_S = 0.2
 
@@ -17,7 +17,7 @@ PERIOD_S = 0.2
 def filmed_agent(folder: Path) -> Iterator[AgentProcess]:
     """An active agent that sees a picture five times a second."""
     over = threading.Event()
-    with AgentProcess(folder, SCRIPTED_AGENT) as process, Robot() as robot:
+    with AgentProcess(folder, SCRIPTED_AGENT, **PATIENT) as process, Robot() as robot:
         process.wait_until_logged("active: ask")
 
         def film() -> None:

@@ -22,6 +22,7 @@ else:
         "joint_state_timeout": 60.0,
         "goal__seconds": 60.0,
         "step_seconds": 600.0,
+        "chunk__origin": "arrival",
     }
     """So that a busy machine makes nothing too old and nobody too late."""
     CONTROLLERS = (str(Path(__file__).with_name("stand_in_controllers.py")),)
