@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -45,11 +44,10 @@ class Torch:
 def choose_torch(environ: Mapping[str, str], has_gpu: bool, recorded: Mapping[str, str]) -> Torch:
     """UIO2_TORCH_SPEC, or what it was when `.venv` was made, or the default for this machine.
 
-    The default is the CPU build unless there is an NVIDIA GPU: without `+cpu` x86-64 Linux gets
-    the CUDA build and some gigabytes of CUDA with it. PyPI's build for other machines is small.
+    The default is the CPU build unless there is an NVIDIA GPU: without `+cpu` Linux gets the CUDA
+    build and some gigabytes of CUDA with it, on aarch64 too.
     """
-    plain = has_gpu or platform.machine() != "x86_64"
-    default = f"torch=={TORCH_VERSION}" if plain else f"torch=={TORCH_VERSION}+cpu"
+    default = f"torch=={TORCH_VERSION}" if has_gpu else f"torch=={TORCH_VERSION}+cpu"
     kept = recorded.get("torch") if recorded.get("torch_default") == default else None
     requirement = environ.get("UIO2_TORCH_SPEC") or kept or default
     return Torch(requirement, default, environ.get("UIO2_TORCH_INDEX", ""))
