@@ -34,6 +34,7 @@ DISTRIBUTIONS_BEFORE_FASTDDS_3 = ("humble", "iron", "jazzy")
 SIM_TASKS = ("put", "stack", "sort", "push", "swap", "rang", "moved", "go_to")
 SIM_BRIDGE: Mapping[str, Value] = {
     "follow": True,
+    "dry_run": False,
     "max_age": 60.0,
     "hand_over.confirm": True,
     "hand_over.step_seconds": 60.0,
@@ -129,6 +130,9 @@ class Settings:
     follow: bool = setting(
         False,
         "the bridge carries out every plan as soon as it is answered, not only what is sent to it",
+    )
+    dry_run: bool = setting(
+        True, "the bridge shows what plans would move, and moves nothing; not so in the simulator"
     )
     sim: bool = setting(
         False, "a simulated robot instead of camera, microphone and controllers (docs/simulator.md)"
@@ -342,9 +346,9 @@ def _bridge(settings: Settings) -> Process:
         module="uio2_ros.nodes.bridge.node",
         parameters={
             **(SIM_BRIDGE if settings.sim else {}),
-            **_given(settings, follow="follow", **CLOCK),
+            **_given(settings, follow="follow", dry_run="dry_run", **CLOCK),
         },
-        remappings=(),
+        remappings=_image_remappings(settings),
     )
 
 

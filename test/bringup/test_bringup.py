@@ -12,6 +12,8 @@ import yaml
 
 from uio2_ros import bringup
 from uio2_ros.bringup import BringupError, Process, Settings, processes, split_arguments
+from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
+from uio2_ros.settings import settings_of
 
 PROMISED = {
     *("namespace", "params_file", "model", "tokenizer", "device", "image_topic", "audio_topic"),
@@ -225,6 +227,14 @@ def test_the_simulator_takes_the_places_of_the_sources_and_is_moved_by_answers()
     assert graph["simulator"].parameters == {"task": "stack", "seed": 7}
     assert graph["bridge"].parameters["follow"] is True
     assert graph["bridge"].parameters["hand_over.confirm"] is True
+    assert graph["bridge"].parameters["dry_run"] is False
+
+
+def test_outside_the_simulator_the_bridge_moves_nothing_unless_it_is_told_to() -> None:
+    assert "dry_run" not in running(bridge="true")["bridge"].parameters
+    assert settings_of(BridgeNodeSettings)["dry_run"].default is True
+    assert running(bridge="true", dry_run="false")["bridge"].parameters["dry_run"] is False
+    assert running(sim="true", dry_run="true")["bridge"].parameters["dry_run"] is True
 
 
 def test_in_the_simulator_too_the_bridge_can_be_left_out_or_told_not_to_follow() -> None:

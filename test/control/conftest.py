@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from uio2_ros.control import BridgeSettings, FreshFrames, JointStates, Outcome, PlanFollower
+from uio2_ros.control import BridgeSettings, FreshFrames, Gate, JointStates, Outcome, PlanFollower
 from uio2_ros.control.commands import Command
+from uio2_ros.control.gate.settings import CapSettings, GateSettings, StartSettings
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
@@ -19,6 +20,10 @@ JOINTS = tuple(f"joint{number}" for number in range(1, 8))
 
 
 SPACES = load_action_spaces()
+OPEN_GATE = GateSettings(
+    blend_in_s=0.0, caps=CapSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0), start=StartSettings(0.0, 0.0)
+)
+"""Lets everything pass, so that other tests see the other limits."""
 
 
 @pytest.fixture
@@ -35,6 +40,7 @@ class Rig:
     frames: FreshFrames
     joints: JointStates
     settings: BridgeSettings
+    gate: Gate
     now_s: float = 100.0
     outcomes: list[Outcome] = field(default_factory=list)
 
@@ -67,14 +73,16 @@ class Rig:
 
 @pytest.fixture
 def make_rig(spaces: dict[str, ActionSpace]) -> Callable[..., Rig]:
-    """make_rig(setting=value, ...)"""
+    """make_rig(setting=value, ...); plans are carried out, and the gate is open if not told."""
 
     def make(**changes: object) -> Rig:
-        settings = replace(BridgeSettings(), **changes)  # type: ignore[arg-type]
+        usual = BridgeSettings(dry_run=False, gate=OPEN_GATE)
+        settings = replace(usual, **changes)  # type: ignore[arg-type]
         frames = FreshFrames(settings.tf_max_age_s)
         joints = JointStates(settings.joint_state_timeout_s)
-        follower = PlanFollower(spaces, settings, frames, joints)
-        return Rig(follower, frames, joints, settings)
+        gate = Gate(settings, frames, joints)
+        follower = PlanFollower(spaces, settings, frames, joints, gate)
+        return Rig(follower, frames, joints, settings, gate)
 
     return make
 

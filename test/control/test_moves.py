@@ -20,6 +20,7 @@ from uio2_ros.control.commands import (
     PoseRole,
     TwistCommand,
 )
+from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.moves import TimedMoves, destination, displacement
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.robot.poses import planar_quaternion
@@ -40,7 +41,9 @@ def travelled(commands: Sequence[Command]) -> tuple[float, float]:
 def test_velocities_add_up_to_the_moves_within_speed_and_acceleration(chosen: list[str]) -> None:
     speed = SpeedSettings()
     wanted = [displacement(POINTNAV, name) for name in chosen]
-    motion = TimedMoves(wanted, PERIOD_S, speed, frame_id="base_link", turned=Pose3D())
+    motion = TimedMoves(
+        wanted, PERIOD_S, speed, frame_id="base_link", turned=Pose3D(), engagement=Engagement(0.0)
+    )
     said: list[TwistCommand] = []
     now_s = 7.0
     while not motion.progress(now_s).done:

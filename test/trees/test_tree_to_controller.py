@@ -23,6 +23,11 @@ pytestmark = pytest.mark.ros
 CONTROLLERS = (str(Path(__file__).parents[1] / "nodes" / "bridge" / "stand_in_controllers.py"),)
 BRIDGE_NAME = "bridge"
 BRIDGE = ("-m", "uio2_ros.nodes.bridge.node")
+ANYWHERE = {
+    "dry_run": False,
+    **{f"gate__{name}": 0.0 for name in ("speed__joint", "acceleration__joint", "start__joint")},
+}
+"""The untrained model answers with positions all over the arm's range."""
 PATIENCE = Patience(look_s=20, think_s=30, act_s=30, attempts=1)
 
 
@@ -34,6 +39,7 @@ def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProce
         stand_ins = AgentProcess(folder, CONTROLLERS, seconds=60.0)
         stack.enter_context(stand_ins)
         parameters = {"arm": "follow_joint_trajectory", "follow": False, "max_age": 30.0}
+        parameters |= ANYWHERE
         folder = tmp_path_factory.mktemp("bridge")
         hand_over = {"hand_over__step_seconds": 1.0}
         stack.enter_context(AgentProcess(folder, BRIDGE, **parameters, **hand_over))

@@ -9,6 +9,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.control.gate.settings import CapSettings, capped, shared
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind
 from uio2_ros.robot.plan_errors import Cause, PlanError
@@ -20,6 +21,7 @@ SLOTS = 6
 """Along x, y, z and about x, y, z."""
 UNLIMITED = float("inf")
 FULL_TURN = 2 * np.pi
+NO_CAPS = CapSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Drive(Enum):
@@ -56,6 +58,16 @@ def slot_of(dimension: Dimension) -> int:
     turns = dimension.kind is DimensionKind.ROTATION or dimension.is_angular_velocity
     axis = dimension.axis or (Axis.Z if turns else Axis.X)
     return _AXIS_INDEX[axis] + (3 if turns else 0)
+
+
+def joint_name(dimension: Dimension) -> str:
+    """The name that a joint has in joint_states and trajectories."""
+    return dimension.joint or dimension.name
+
+
+def joints_of(space: ActionSpace) -> tuple[str, ...]:
+    """The joints that are moved to positions."""
+    return tuple(joint_name(item) for item in space.dimensions if drive_of(item) is Drive.JOINT)
 
 
 def expect_drivable(space: ActionSpace) -> None:
@@ -114,8 +126,15 @@ class Axes:
     goes_round: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, space: ActionSpace, speeds: SpeedSettings, *, grippers_jump: bool = False) -> Axes:
-        """The axes of a continuous action space.
+    def of(
+        cls,
+        space: ActionSpace,
+        speeds: SpeedSettings,
+        caps: CapSettings = NO_CAPS,
+        *,
+        grippers_jump: bool = False,
+    ) -> Axes:
+        """The axes of a continuous action space, none of them beyond the caps.
 
         grippers_jump: they are told the opening of a step when it begins, and move by themselves.
         """
@@ -123,7 +142,10 @@ class Axes:
         low, high = (
             np.array(column) for column in zip(*((d.low, d.high) for d in items), strict=True)
         )
-        limits = [_limits(item, speeds, space.rate_hz or 1.0) for item in items]
+        limits = [
+            _within(caps, item, space, *_limits(item, speeds, space.rate_hz or 1.0))
+            for item in items
+        ]
         speed, acceleration = (np.array(column) for column in zip(*limits, strict=True))
         is_relative = np.array([_is_motion(item) for item in items])
         goes_round = np.array([_goes_round(item) for item in items])
@@ -178,6 +200,26 @@ def _limits(dimension: Dimension, speeds: SpeedSettings, rate_hz: float) -> tupl
     if drive_of(dimension) is Drive.POSE:
         return dimension.max_rate or (speeds.angular if turns else speeds.linear), acceleration
     return dimension.max_rate or speeds.joint, speeds.joint_acceleration
+
+
+def _within(
+    caps: CapSettings, dimension: Dimension, space: ActionSpace, speed: float, acceleration: float
+) -> tuple[float, float]:
+    """The limits of an axis with which all axes that move with it keep to the caps together."""
+    drive = drive_of(dimension)
+    if drive is Drive.JOINT:
+        return capped(speed, caps.joint_speed), capped(acceleration, caps.joint_acceleration)
+    if drive not in (Drive.TWIST, Drive.POSE):
+        return speed, acceleration
+    turns = slot_of(dimension) >= 3
+    count = sum(
+        drive_of(item) is drive and (slot_of(item) >= 3) == turns for item in space.dimensions
+    )
+    most = caps.angular_acceleration if turns else caps.linear_acceleration
+    most_speed = caps.angular_speed if turns else caps.linear_speed
+    if drive is Drive.TWIST and not _is_motion(dimension):  # whose speed is an acceleration
+        return capped(speed, shared(most, count)), acceleration
+    return capped(speed, shared(most_speed, count)), capped(acceleration, shared(most, count))
 
 
 def expect_values(space: ActionSpace, values: Sequence[float], where: str) -> None:

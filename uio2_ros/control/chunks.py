@@ -64,6 +64,14 @@ class Chunk:
         """How many steps are over."""
         return int(np.count_nonzero(self.ends_s <= now_s))
 
+    def rest(self, now_s: float) -> Chunk:
+        """The steps that are not over; ValueError if all are."""
+        passed = self.passed(now_s)
+        begin_s = float(self.ends_s[passed - 1]) if passed else self.begin_s
+        return replace(
+            self, begin_s=begin_s, ends_s=self.ends_s[passed:], values=self.values[passed:]
+        )
+
     def over(self, from_s: float, to_s: float, axes: Axes) -> Array:
         """(D,) for a period: the mean of velocities; positions and levels at its end.
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
 from uio2_ros.control.frames import FreshFrames
+from uio2_ros.control.gate.gate import Gate
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, PlanProgress
@@ -21,7 +22,7 @@ from uio2_ros.control.settings import BridgeSettings, SpeedSettings
 from uio2_ros.control.stream import Stream
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.plan import TaskPlan
-from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.plan_errors import Cause, PlanError, Where
 from uio2_ros.robot.time import is_fresh
 
 ZEROS_S = 0.5
@@ -36,6 +37,7 @@ class Outcome:
     cause: Cause
     message: str
     steps_done: int
+    where: Where | None = None
 
 
 @dataclass
@@ -66,12 +68,14 @@ class PlanFollower:
         settings: BridgeSettings,
         frames: FreshFrames,
         joints: JointStates,
+        gate: Gate,
     ) -> None:
         self._spaces = spaces
         self._settings = settings
         self._frames = frames
         self._joints = joints
-        self._planner = Planner(settings, frames)
+        self._gate = gate
+        self._planner = Planner(settings, frames, joints, gate.engagement)
         self._outbox: list[Command] = []
         self._run: PlanRun | None = None
         self._handed_over: dict[str, HandOver] = {}
@@ -97,7 +101,7 @@ class PlanFollower:
     def limit(self, speeds: SpeedSettings) -> None:
         """Keeps to other speeds from now on."""
         self._settings = replace(self._settings, speed=speeds)
-        self._planner = Planner(self._settings, self._frames)
+        self._planner = Planner(self._settings, self._frames, self._joints, self._gate.engagement)
         if self._run is not None and isinstance(self._run.motion, Stream):
             self._run.motion.limit(speeds)
 
@@ -159,6 +163,7 @@ class PlanFollower:
     def stop(self, cause: Cause, message: str, now_s: float) -> bool:
         """Ends the plan under way at once; False if there was none."""
         run = self._run
+        self._gate.engagement.end()
         for motion in self._handed_over.values():
             self._outbox += motion.halt(now_s)
         if run is None:
@@ -181,20 +186,21 @@ class PlanFollower:
             else:
                 self._command(run.motion, now_s)
         except PlanError as error:
-            self._end(error.cause, error.message, now_s)
+            self._end(error.cause, error.message, now_s, where=error.where)
 
     def _command(self, motion: Motion, now_s: float) -> None:
         """The commands of a period, if it is one: simulated time may stand, or be slow."""
         if 0 <= now_s - self._commanded_s < self._settings.period_s / 2:
             return
         self._commanded_s = now_s
-        commands = motion.commands(now_s)
+        commands = self._gate.passed(motion.commands(now_s), now_s)
         self._outbox += commands
         told = {command.role for command in commands if isinstance(command, TwistCommand)}
         self._repeat_zeros(self._driven - told)  # what moved before may be nothing to this motion
         self._driven |= told
 
     def _watch(self, run: PlanRun, before_s: float, now_s: float) -> None:
+        self._gate.expect_open()
         if now_s < before_s:
             raise PlanError(
                 Cause.STALE_PLAN,
@@ -214,6 +220,7 @@ class PlanFollower:
             raise PlanError(
                 Cause.STOPPED, "the bridge is disabled; call ~/enable with true to move again"
             )
+        self._gate.expect_open()
         if not plan.steps:
             raise PlanError(Cause.INVALID_PLAN, "the plan has no steps: whatever moved was stopped")
         self._expect_fresh(stamp_s, now_s)
@@ -237,14 +244,19 @@ class PlanFollower:
     def _motion(self, plan: TaskPlan, stamp_s: float, now_s: float, *, on_demand: bool) -> Motion:
         space = space_of(plan, self._spaces)
         if space.kind is SpaceKind.PICK_PLACE:
-            return self._planner.pick_and_place(plan, space, stamp_s, now_s)
-        if space.kind is SpaceKind.DISCRETE:
-            return self._planner.moves(plan, space, stamp_s, now_s)
-        origin_s = self._planner.origin_s(stamp_s, now_s, on_demand=on_demand)
-        return self._stream(plan, space, origin_s, now_s)
+            motion, asked = self._planner.pick_and_place(plan, space, stamp_s, now_s)
+        elif space.kind is SpaceKind.DISCRETE:
+            motion, asked = self._planner.moves(plan, space, stamp_s, now_s)
+        else:
+            return self._stream(plan, space, stamp_s, now_s, on_demand=on_demand)
+        self._gate.judge(asked, stamp_s, now_s)
+        return motion
 
-    def _stream(self, plan: TaskPlan, space: ActionSpace, origin_s: float, now_s: float) -> Stream:
+    def _stream(
+        self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float, *, on_demand: bool
+    ) -> Stream:
         """The stream under way, if it is of this space, with the plan's chunk; else a new one."""
+        origin_s = self._planner.origin_s(stamp_s, now_s, on_demand=on_demand)
         chunk = self._planner.chunk(plan, space, origin_s)
         passed = chunk.passed(now_s)
         if passed == len(chunk.ends_s):
@@ -254,10 +266,18 @@ class PlanFollower:
                 "ask for longer chunks, use a faster model, or set chunk.origin to arrival",
             )
         placed = self._planner.placed(plan, space, now_s)
-        frame_id = self._settings.frame_id
+        asked = self._planner.asked(chunk, space, placed, now_s)
+        self._gate.judge(asked, stamp_s, now_s, tip_frame_id=space.tip_frame_id)
         stream = self._run.motion if self._run is not None else None
         if not isinstance(stream, Stream) or stream.space is not space or stream.placed != placed:
-            stream = Stream(space, self._settings, self._joints, frame_id=frame_id, placed=placed)
+            stream = Stream(
+                space,
+                self._settings,
+                self._joints,
+                frame_id=self._settings.frame_id,
+                placed=placed,
+                engagement=self._gate.engagement,
+            )
         stream.extend(chunk, now_s, at_once=origin_s == now_s)
         self.steps_dropped += passed
         return stream
@@ -271,11 +291,21 @@ class PlanFollower:
         goes_over = motion is run.motion or (same_kind and motion.goes_over)
         self._end(Cause.PREEMPTED, "a newer plan took over", now_s, halts=not goes_over)
 
-    def _end(self, cause: Cause, message: str, now_s: float, *, halts: bool = True) -> None:
+    def _end(
+        self,
+        cause: Cause,
+        message: str,
+        now_s: float,
+        *,
+        halts: bool = True,
+        where: Where | None = None,
+    ) -> None:
         run, self._run = self._run, None
         if run is None:
             return
         self.ends[cause] += 1
+        if cause not in (Cause.NONE, Cause.PREEMPTED):
+            self._gate.engagement.end()
         if isinstance(run.motion, HandOver):
             self._handed_over[run.plan.action_space] = run.motion
         if cause is Cause.NONE:
@@ -284,7 +314,8 @@ class PlanFollower:
             self._halt_all()
             self._outbox += run.motion.halt(now_s)
         steps = len(run.plan.steps)
-        run.on_end(Outcome(cause, message, steps if cause is Cause.NONE else run.progress.step))
+        done = steps if cause is Cause.NONE else run.progress.step
+        run.on_end(Outcome(cause, message, done, where))
 
     def _halt_all(self) -> None:
         """What stops whoever was ever told to move, whatever moves now."""

@@ -27,12 +27,16 @@ class Limiter:
         """(D,) where each axis is; of relative motions: what they are ahead, - what is left."""
         self.speed = np.zeros_like(self.value)
 
-    def follow(self, target: Array) -> Array:
+    def follow(self, target: Array, scale: float = 1.0) -> Array:
         """(D,) the commands of the next period: velocities of relative motions, else values.
 
-        target: where to be at its end; of relative motions: what is to be moved in it.
+        target: where to be at its end; of relative motions: what is to be moved in it. scale: the
+        part, 0 to 1, of the speeds and velocities that is allowed.
         """
         axes, period_s = self.axes, self._period_s
+        is_rate = axes.is_velocity & ~axes.is_relative
+        target = np.where(is_rate, np.clip(target, scale * axes.low, scale * axes.high), target)
+        fastest = np.where(is_rate | np.isinf(axes.speed), axes.speed, scale * _finite(axes.speed))
         jumps = np.isnan(self.value) | axes.has_levels
         due = np.where(axes.is_relative, target, 0.0)
         target = np.where(axes.is_relative, 0.0, np.clip(target, axes.low, axes.high))
@@ -41,7 +45,7 @@ class Limiter:
         wanted = np.sign(distance) * self._braking(np.abs(distance))
         gain = axes.acceleration * period_s
         allowed = np.clip(wanted, self.speed - gain, self.speed + gain)
-        self.speed = np.clip(allowed, -axes.speed, axes.speed)
+        self.speed = np.clip(allowed, -fastest, fastest)
         self.value = self._kept_in_range(value, value + self.speed * period_s)
         return np.where(axes.is_relative, self.speed, self.value)
 
@@ -75,3 +79,7 @@ class Limiter:
         """Against rounding; who starts outside comes back at the speed allowed."""
         low, high = np.minimum(before, self.axes.low), np.maximum(before, self.axes.high)
         return np.clip(after, low, high)
+
+
+def _finite(speed: Array) -> Array:
+    return np.where(np.isinf(speed), 0.0, speed)

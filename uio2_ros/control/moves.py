@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from uio2_ros.control.axes import SLOTS, slot_of
 from uio2_ros.control.commands import Command, TwistCommand, TwistRole
+from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.motion import PlanProgress
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace
@@ -91,7 +92,9 @@ class TimedMoves:
         *,
         frame_id: str,
         turned: Pose3D,
+        engagement: Engagement,
     ) -> None:
+        self._engagement = engagement
         self._moves = moves
         self._ramps = [_ramp(move, speed) for move in moves]
         self._begin_s: float | None = None  # of the first period
@@ -104,9 +107,10 @@ class TimedMoves:
         velocity = [0.0] * SLOTS
         if self._begin_s is None:
             self._begin_s = now_s
-        begin_s = self._begin_s
+        from_s, to_s = self._elapsed_s(now_s), self._elapsed_s(now_s + self._period_s)
+        begin_s = 0.0
         for move, ramp in zip(self._moves, self._ramps, strict=True):
-            part = ramp.fraction(now_s + self._period_s - begin_s) - ramp.fraction(now_s - begin_s)
+            part = ramp.fraction(to_s - begin_s) - ramp.fraction(from_s - begin_s)
             for slot in range(SLOTS):
                 velocity[slot] += move[slot] * part / self._period_s
             begin_s += ramp.duration_s
@@ -117,7 +121,7 @@ class TimedMoves:
         return []
 
     def progress(self, now_s: float) -> PlanProgress:
-        elapsed_s = 0.0 if self._begin_s is None else now_s - self._begin_s
+        elapsed_s = self._elapsed_s(now_s)
         step, steps = 0, len(self._ramps)
         total_s = sum(ramp.duration_s for ramp in self._ramps)
         end_s = 0.0
@@ -134,6 +138,11 @@ class TimedMoves:
 
     def reported(self, failure: PlanError | None) -> None:
         """No controller tells anything of velocities."""
+
+    def _elapsed_s(self, now_s: float) -> float:
+        """How far the moves are, in seconds of their own: fewer while they are blended in."""
+        begin_s = now_s if self._begin_s is None else self._begin_s
+        return self._engagement.lasted_s(begin_s, now_s)
 
     def _twist(self, velocity: Sequence[float]) -> TwistCommand:
         x, y, z, roll, pitch, yaw = velocity

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from uio2_ros.control.axes import Array, expect_drivable, expect_value, expect_values
+from uio2_ros.control.axes import (
+    Array,
+    Axes,
+    expect_drivable,
+    expect_value,
+    expect_values,
+    joints_of,
+)
 from uio2_ros.control.chunks import Chunk
 from uio2_ros.control.commands import NavigationGoal, PoseCommand, PoseRole
 from uio2_ros.control.frames import FreshFrames
+from uio2_ros.control.gate.asked_motion import (
+    AskedMotion,
+    asked_of_chunk,
+    asked_of_moves,
+    asked_of_poses,
+)
+from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.goal import GoalMotion
 from uio2_ros.control.hand_over import HandOver
+from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion
 from uio2_ros.control.moves import Displacement, TimedMoves, destination, displacement
-from uio2_ros.control.settings import BridgeSettings, Navigation, Origin
+from uio2_ros.control.settings import BridgeSettings, Navigation, Origin, SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, SpaceKind
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.plan_errors import Cause, PlanError
-from uio2_ros.robot.poses import Pose2D, Pose3D, planar_pose, tool_pose
+from uio2_ros.robot.poses import Pose2D, Pose3D, Vector3, planar_pose, tool_pose
 
 KINDS: Mapping[SpaceKind, tuple[ActionKind, ...]] = {
     SpaceKind.PICK_PLACE: (ActionKind.PICK_PLACE, ActionKind.PUSH),
     SpaceKind.DISCRETE: (ActionKind.DISCRETE,),
     SpaceKind.CONTINUOUS: (ActionKind.CONTINUOUS,),
 }
+
+BLENDED_IN = 2 / 3
+"""Of the acceleration of a ramp whose time runs faster and faster: its own changes by up to 3/2."""
 
 
 def space_of(plan: TaskPlan, spaces: Mapping[str, ActionSpace]) -> ActionSpace:
@@ -49,9 +68,17 @@ def space_of(plan: TaskPlan, spaces: Mapping[str, ActionSpace]) -> ActionSpace:
 class Planner:
     """Makes motions. It knows the frames and the settings, and keeps nothing of a plan."""
 
-    def __init__(self, settings: BridgeSettings, frames: FreshFrames) -> None:
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        frames: FreshFrames,
+        joints: JointStates,
+        engagement: Engagement,
+    ) -> None:
         self._settings = settings
         self._frames = frames
+        self._joints = joints
+        self._engagement = engagement
 
     def placed(self, plan: TaskPlan, space: ActionSpace, now_s: float) -> Pose3D:
         """The pose of the plan's frame in the bridge's; PlanError TF_ERROR if it is not known."""
@@ -68,39 +95,81 @@ class Planner:
         values = np.clip(values, *np.array([(d.low, d.high) for d in space.dimensions]).T)
         return Chunk(origin_s, origin_s + begin_s, origin_s + ends_s, values)
 
+    def asked(self, chunk: Chunk, space: ActionSpace, placed: Pose3D, now_s: float) -> AskedMotion:
+        """What a chunk asks for from now on."""
+        frame_id, joints = self._settings.frame_id, joints_of(space)
+        return asked_of_chunk(
+            chunk.rest(now_s),
+            space,
+            Axes.of(space, self._settings.speed),
+            frame_id=frame_id,
+            placed=placed,
+            joints=np.array([self._joints.at(joint, now_s) for joint in joints]),
+            tip=self._tip(space, now_s),
+        )
+
+    def _tip(self, space: ActionSpace, now_s: float) -> Vector3 | None:
+        """Where the tip is in the frame of the commands; None if nobody knows."""
+        if not space.tip_frame_id:
+            return None
+        try:
+            tip = self._frames.pose_of(space.tip_frame_id, self._settings.frame_id, now_s)
+        except PlanError:
+            return None
+        return tip.position
+
     def pick_and_place(
         self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float
-    ) -> HandOver:
-        """Poses for whoever plans the arm's motion."""
+    ) -> tuple[HandOver, AskedMotion]:
+        """Poses for whoever plans the arm's motion, and what they ask for."""
         placed = self.placed(plan, space, now_s)
         steps = [
             self._pick_place_step(step, space, index, placed, stamp_s)
             for index, step in enumerate(plan.steps)
         ]
-        return HandOver(steps, self._settings.hand_over)
+        return HandOver(steps, self._settings.hand_over), asked_of_poses(
+            steps, self._settings.frame_id
+        )
 
-    def moves(self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float) -> Motion:
+    def moves(
+        self, plan: TaskPlan, space: ActionSpace, stamp_s: float, now_s: float
+    ) -> tuple[Motion, AskedMotion]:
         """Discrete moves as velocities, a pose on a topic, or a goal, as the settings say."""
+        source = plan.frame_id or space.frame_id
         moves = [_displacement(space, step, index) for index, step in enumerate(plan.steps)]
         settings = self._settings
         if settings.navigation is Navigation.CMD_VEL:
-            return TimedMoves(
+            turned = self.placed(plan, space, now_s)
+            timed = TimedMoves(
                 moves,
                 settings.period_s,
-                settings.speed,
+                self._move_speed(now_s),
                 frame_id=settings.frame_id,
-                turned=self.placed(plan, space, now_s),
+                turned=turned,
+                engagement=self._engagement,
             )
-        source = plan.frame_id or space.frame_id
+            return timed, asked_of_moves(moves, settings.frame_id, turned)
+        asked = asked_of_moves(moves, source, Pose3D())
         there = planar_pose(destination(moves))
         if settings.goal_frame_id:
             there = self._frames.pose_of(source, settings.goal_frame_id, now_s).then(there)
             source = settings.goal_frame_id
         if settings.navigation is Navigation.NAVIGATE_TO_POSE:
-            return GoalMotion(NavigationGoal(source, there, stamp_s), len(moves))
+            return GoalMotion(NavigationGoal(source, there, stamp_s), len(moves)), asked
         goal = PoseCommand(PoseRole.GOAL, source, there, stamp_s)
         here = PoseCommand(PoseRole.GOAL, settings.frame_id, Pose3D(), now_s)
-        return HandOver([[goal]], settings.hand_over, at_halt=[here])
+        return HandOver([[goal]], settings.hand_over, at_halt=[here]), asked
+
+    def _move_speed(self, now_s: float) -> SpeedSettings:
+        """Of discrete moves. While they are blended in, the ramp and the rising scale add up."""
+        speed = self._settings.speed.within(self._settings.gate.caps)
+        if self._engagement.scale(now_s) >= 1:
+            return speed
+        return replace(
+            speed,
+            linear_acceleration=speed.linear_acceleration * BLENDED_IN,
+            angular_acceleration=speed.angular_acceleration * BLENDED_IN,
+        )
 
     def origin_s(self, stamp_s: float, now_s: float, *, on_demand: bool) -> float:
         """When the first step of a chunk is due."""

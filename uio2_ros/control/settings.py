@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from uio2_ros.control.gate.settings import CapSettings, GateSettings, capped, dry_run_setting
 from uio2_ros.robot.poses import Quaternion, from_roll_pitch_yaw
 from uio2_ros.settings import Effect, group, setting
 
@@ -86,6 +87,18 @@ class SpeedSettings:
     joint_acceleration: float = _limit(
         2.0, "rad/s^2 or m/s^2 of joints", 200.0, "acceleration.joint"
     )
+
+    def within(self, caps: CapSettings) -> SpeedSettings:
+        """No more than the gate allows."""
+        return replace(
+            self,
+            linear=capped(self.linear, caps.linear_speed),
+            angular=capped(self.angular, caps.angular_speed),
+            joint=capped(self.joint, caps.joint_speed),
+            linear_acceleration=capped(self.linear_acceleration, caps.linear_acceleration),
+            angular_acceleration=capped(self.angular_acceleration, caps.angular_acceleration),
+            joint_acceleration=capped(self.joint_acceleration, caps.joint_acceleration),
+        )
 
 
 @dataclass(frozen=True)
@@ -170,6 +183,8 @@ class BridgeSettings:
     speed: SpeedSettings = group(SpeedSettings)
     pick_place: PickPlaceSettings = group(PickPlaceSettings, "pick_place")
     hand_over: HandOverSettings = group(HandOverSettings, "hand_over")
+    dry_run: bool = dry_run_setting()
+    gate: GateSettings = group(GateSettings, "gate")
 
     @property
     def period_s(self) -> float:

@@ -13,7 +13,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, drive_of, slot_of
+from uio2_ros.control.axes import (
+    SLOTS,
+    Array,
+    Axes,
+    Drive,
+    drive_of,
+    joint_name,
+    joints_of,
+    slot_of,
+)
 from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.commands import (
     Command,
@@ -27,6 +36,8 @@ from uio2_ros.control.commands import (
     TwistCommand,
     TwistRole,
 )
+from uio2_ros.control.gate.engagement import Engagement
+from uio2_ros.control.gate.settings import shortened
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import PlanProgress
@@ -43,11 +54,6 @@ LONGEST_PREVIEW_S = 60.0
 """Of a trajectory made for a goal: one whose speeds are far below its steps' would not end."""
 
 
-def joint_name(dimension: Dimension) -> str:
-    """The name that a joint has in joint_states and trajectories."""
-    return dimension.joint or dimension.name
-
-
 class Stream:
     """Carries out chunks of one action space. `extend` takes the next chunk over."""
 
@@ -61,8 +67,10 @@ class Stream:
         *,
         frame_id: str,
         placed: Pose3D,
+        engagement: Engagement,
     ) -> None:
         """placed: the pose of the space's frame in the frame `frame_id` of the commands."""
+        self._engagement = engagement
         self.space = space
         self._settings = settings
         self._joints = joints
@@ -88,7 +96,7 @@ class Stream:
     @property
     def joints(self) -> tuple[str, ...]:
         """The joints that are moved to positions."""
-        return tuple(joint_name(item) for item in self._items(Drive.JOINT))
+        return joints_of(self.space)
 
     def extend(self, chunk: Chunk, now_s: float, *, at_once: bool = False) -> None:
         """Goes over to a newer chunk, blending. PlanError NO_STATE if joints are not known.
@@ -120,7 +128,8 @@ class Stream:
         commands = [*self._goal(now_s)]
         limiter, period_s = self._moving(), self._settings.period_s
         limiter.lasted(now_s - self._covered_s + period_s)
-        values = limiter.follow(self._wanted(self._covered_s, now_s, now_s + period_s))
+        wanted = self._wanted(self._covered_s, now_s, now_s + period_s)
+        values = limiter.follow(wanted, self._engagement.scale(now_s + period_s))
         self._covered_s = now_s + period_s
         if self.joints and not self._sends_goals:
             commands.append(self._joint_command(values))
@@ -161,7 +170,7 @@ class Stream:
 
     def _axes_of(self, speeds: SpeedSettings) -> Axes:
         by_action = self._settings.gripper is GripperInterface.PARALLEL_GRIPPER_COMMAND
-        return Axes.of(self.space, speeds, grippers_jump=by_action)
+        return Axes.of(self.space, speeds, self._settings.gate.caps, grippers_jump=by_action)
 
     @property
     def _sends_goals(self) -> bool:
@@ -255,7 +264,8 @@ class Stream:
         most = round(LONGEST_PREVIEW_S / period_s)
         for tick in range(1, most + 1):
             time_s = now_s + tick * period_s
-            values = limiter.follow(self._wanted(time_s - period_s, time_s - period_s, time_s))
+            wanted = self._wanted(time_s - period_s, time_s - period_s, time_s)
+            values = limiter.follow(wanted, self._engagement.scale(time_s))
             over = time_s >= self._blender.newest.end_s and self._is_settled(time_s, limiter)
             speeds = np.zeros_like(values) if over or tick == most else limiter.speed
             yield JointPoint(tick * period_s, self._of_joints(values), self._of_joints(speeds))
@@ -276,7 +286,9 @@ class Stream:
             return
         x, y, z, roll, pitch, yaw = self._in_slots(indices, values)
         role = TwistRole.TIP if self.space.tip_frame_id else TwistRole.BASE
-        linear, angular = self.placed.turn((x, y, z)), self.placed.turn((roll, pitch, yaw))
+        caps = self._settings.gate.caps
+        linear = self.placed.turn(shortened((x, y, z), caps.linear_speed))
+        angular = self.placed.turn(shortened((roll, pitch, yaw), caps.angular_speed))
         yield TwistCommand(role, self._frame_id, linear, angular)
 
     def _pose(self, values: Array, now_s: float) -> Iterator[Command]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 
@@ -28,6 +30,29 @@ class Cause(IntEnum):
     CLOCK_STOPPED = 9216
     CLIENT_LOST = 9217
     DUPLICATE_NODE = 9218
+    DRY_RUN = 9219
+    ESTOP = 9220
+    ESTOP_LOST = 9221
+    OUT_OF_WORKSPACE = 9222
+    KEEP_OUT_ZONE = 9223
+    SPEED_LIMIT = 9224
+    ACCELERATION_LIMIT = 9225
+    JOINT_LIMIT = 9226
+    FAR_START = 9227
+    SCENE_CHANGED = 9228
+
+
+@dataclass(frozen=True)
+class Where:
+    """What an error is about: a place, or the points of a way, metres in a frame."""
+
+    frame_id: str
+    points: tuple[tuple[float, float, float], ...]
+
+    @classmethod
+    def of(cls, frame_id: str, *points: Sequence[float]) -> Where:
+        """(3,) each."""
+        return cls(frame_id, tuple((float(x), float(y), float(z)) for x, y, z in points))
 
 
 class PlanError(ValueError):
@@ -36,10 +61,12 @@ class PlanError(ValueError):
     The message names what was wrong, what was expected and what to do.
     """
 
-    def __init__(self, cause: Cause, message: str) -> None:
+    def __init__(self, cause: Cause, message: str, where: Where | None = None) -> None:
+        """where: what a viewer should show beside the text."""
         if not message:
             raise ValueError("a PlanError needs a message")
         super().__init__(cause, message)
+        self.where = where
         self.cause = cause
         self.message = message
 

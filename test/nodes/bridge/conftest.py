@@ -43,7 +43,7 @@ else:
             def start(what: str, **parameters: object) -> AgentProcess:
                 program = BRIDGE if what == "bridge" else CONTROLLERS
                 if what == "bridge":
-                    parameters = {"follow": True, **PATIENT, **parameters}
+                    parameters = {"follow": True, "dry_run": False, **PATIENT, **parameters}
                 process = AgentProcess(tmp_path_factory.mktemp(what), program, **parameters)
                 bridges.extend([process] if what == "bridge" else [])
                 return stack.enter_context(process)

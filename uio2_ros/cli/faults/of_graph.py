@@ -102,7 +102,7 @@ def camera_lost(stage: FaultStage) -> FaultReport:
 
 def controller_gone(stage: FaultStage) -> FaultReport:
     """SIGKILL of nav2's stand-in while it drives."""
-    stage.node(BRIDGE, navigation="navigate_to_pose", controller_wait=2.0)
+    stage.node(BRIDGE, dry_run=False, navigation="navigate_to_pose", controller_wait=2.0)
     controller = stage.start(CONTROLLER)
     bridge = BridgeClient(stage.client)
     if not bridge.wait_for_bridge(60.0):
@@ -143,7 +143,7 @@ def participant_lost(stage: FaultStage) -> FaultReport:
 def agent_lost_while_driving(stage: FaultStage) -> FaultReport:
     """SIGKILL of the agent whose plan the bridge carries out."""
     agent = stage.agent()
-    stage.node(BRIDGE, follow=True, diagnostics_period=0.1)
+    stage.node(BRIDGE, dry_run=False, follow=True, diagnostics_period=0.1)
     stage.camera()
     stage.until_answered()
     speeds: list[float] = []

@@ -28,11 +28,13 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.control import (
     Cause,
     ClockWatch,
     FreshFrames,
+    Gate,
     JointStates,
     Outcome,
     PlanError,
@@ -46,6 +48,8 @@ from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.command_router import CommandRouter
+from uio2_ros.nodes.bridge.gate_inputs import GateInputs
+from uio2_ros.nodes.bridge.markers import gate_markers
 from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
 from uio2_ros.nodes.bridge.services import BridgeServices
 from uio2_ros.nodes.deferred import result_of
@@ -67,6 +71,7 @@ LAST_WORDS_S = 0.2
 LONGEST_ENDING_S = 1.0
 """And at most, where controllers take long to end their goals."""
 DISABLED = "disabled: call ~/enable with true to move again"
+DRY_RUN = "dry_run is on: plans are shown on ~/markers, and nothing moves until it is set to false"
 TWINS = {
     Standing.ALONE: "",
     Standing.FIRST: "another bridge of this name came up, which moves nothing; end it",
@@ -98,7 +103,8 @@ class BridgeNode(Node):
         self._frames = FreshFrames(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)
         spaces = load_action_spaces(self._node_settings.action_spaces or None)
-        self._follower = PlanFollower(spaces, settings, self._frames, self._joints)
+        self._gate = Gate(settings, self._frames, self._joints)
+        self._follower = PlanFollower(spaces, settings, self._frames, self._joints, self._gate)
         self._router = CommandRouter(
             self,
             settings,
@@ -123,6 +129,11 @@ class BridgeNode(Node):
         """Why nothing moves since somebody stopped it; "" once a plan has begun."""
         self._state = StateTopic(self)
         self._subscribe()
+        described = bool(settings.gate.robot_description)
+        self._gate_inputs = GateInputs(self, self._gate, has_description=described)
+        self._is_estopped = False
+        self._markers = self.create_publisher(MarkerArray, "~/markers", LATCHED)
+        self._show(None)
         self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
         self._offered: BridgeServices | None = self._offer_services()
@@ -133,13 +144,18 @@ class BridgeNode(Node):
             f"ready: plans on {self.resolve_topic_name(self._node_settings.plan_topic)}, moves by "
             f"{settings.navigation.value}, arms by {settings.arm.value}"
         )
+        if settings.dry_run:
+            self.get_logger().warning(DRY_RUN)
         report_s = self._node_settings.diagnostics_period_s
         self.create_timer(report_s, self._report, clock=real_time)
 
     def _on_parameters(self, changed: list[Parameter[Any]]) -> None:
-        """Of those that may change, which are the speeds."""
+        """Of those that may change, which are the speeds and `dry_run`."""
         del changed
         self._follower.limit(read_parameters(self, SpeedSettings))
+        before, self._gate.dry_run = self._gate.dry_run, bool(self.get_parameter("dry_run").value)
+        if self._gate.dry_run and not before:
+            self.stop(Cause.DRY_RUN, "dry_run was set")
 
     def _subscribe(self) -> None:
         for kind, topic, callback, qos in (
@@ -180,6 +196,17 @@ class BridgeNode(Node):
         if not enabled:
             self.stop(Cause.STOPPED, "the bridge was disabled")
 
+    def press_estop(self) -> None:
+        """Stops until `release_estop`."""
+        self._gate.estop.press("~/estop was called")
+        self._watch_estop()
+
+    def release_estop(self) -> str:
+        """Plans may move the robot again, unless the input says no: why then."""
+        problem = self._gate.estop.release()
+        self._watch_estop()
+        return problem
+
     async def halted(self) -> str:
         """What goes on though it was cancelled, when all has ended or had its time to.
 
@@ -219,6 +246,7 @@ class BridgeNode(Node):
             self._message, self._stopped = message, ""
         except PlanError as error:
             self._problem = str(error)
+            self._show(error)
             raise
         finally:
             self._flush()
@@ -257,6 +285,8 @@ class BridgeNode(Node):
             self._problem = "" if outcome.cause in WANTED else ending
             self._stopped = outcome.message if outcome.cause is Cause.STOPPED else ""
             if outcome.cause not in WANTED:
+                self._show(PlanError(outcome.cause, outcome.message, outcome.where))
+            if outcome.cause not in WANTED:
                 self.get_logger().warning(f"stopped: {ending}")
             elif outcome.cause in (Cause.STOPPED, Cause.CANCELED):
                 self.get_logger().info(f"stopped: {ending}")
@@ -277,6 +307,7 @@ class BridgeNode(Node):
     # Callbacks.
 
     def _tick(self) -> None:
+        self._watch_estop()
         now_s = self._now_s()
         self._watch_agent(now_s)
         self._watch_clock(now_s)
@@ -335,6 +366,22 @@ class BridgeNode(Node):
         )
         if stands and self._follower.run is not None:
             self._follower.stop(Cause.CLOCK_STOPPED, self._clock_problem, now_s)
+
+    def _watch_estop(self) -> None:
+        """What nobody watches any longer is halted, too: goals and poses handed over before."""
+        problem = self._gate.estop.problem
+        before, self._is_estopped = self._is_estopped, problem is not None
+        if problem is not None and not before:
+            self.get_logger().error(str(problem))
+            self.stop(problem.cause, problem.message)
+            self._show(problem)
+        elif before and problem is None:
+            self.get_logger().warning("the emergency stop was released")
+            self._show(None)
+
+    def _show(self, error: PlanError | None) -> None:
+        frame_id = self._node_settings.control.frame_id
+        self._markers.publish(gate_markers(self._gate.workspace, error, frame_id))
 
     def _on_joints(self, state: JointState) -> None:
         if len(state.name) == len(state.position):
@@ -413,6 +460,7 @@ class BridgeNode(Node):
 
     def _report(self) -> None:
         self._watch_name()
+        self._gate_inputs.follow()
         report = DiagnosticArray(status=[self._status()])
         report.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(report)
@@ -423,9 +471,16 @@ class BridgeNode(Node):
             return Activity.MOVING, self._describe_run()
         if self._fault:
             return Activity.FAULT, self._fault
+        if self._estopped:
+            return Activity.STOPPED, self._estopped
         if not self._follower.enabled:
             return Activity.STOPPED, DISABLED
         return (Activity.STOPPED if self._stopped else Activity.IDLE), self._stopped
+
+    @property
+    def _estopped(self) -> str:
+        """What the emergency stop says; "" if plans may move the robot."""
+        return str(self._gate.estop.problem or "")
 
     @property
     def _fault(self) -> str:
@@ -435,8 +490,9 @@ class BridgeNode(Node):
 
     def _status(self) -> DiagnosticStatus:
         follower = self._follower
-        fault = self._fault
-        problem = (self._problem or self._router.loss) if follower.enabled else DISABLED
+        fault = "; ".join(filter(None, (self._fault, self._estopped)))
+        dry_run = DRY_RUN if self._gate.dry_run else ""
+        problem = self._problem or self._router.loss or dry_run if follower.enabled else DISABLED
         name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "plan": self._describe_run(),

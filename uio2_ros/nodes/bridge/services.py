@@ -1,4 +1,4 @@
-"""What the bridge offers: `~/execute`, `~/stop` and `~/enable`, as long as it is who they name."""
+"""What the bridge offers as long as it is who they name: `~/execute`, and services that stop it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ class Bridge(PlanExecutor, Protocol):
     def enable(self, enabled: bool) -> None:
         """Carries plans out, or stops and carries none out."""
 
+    def press_estop(self) -> None:
+        """Stops until it is released."""
+
+    def release_estop(self) -> str:
+        """Plans may move again; else why not."""
+
 
 class BridgeServices:
-    """Two services and an action server. The spinning thread."""
+    """Four services and an action server. The spinning thread."""
 
     def __init__(self, node: Node, bridge: Bridge, clients: ClientSettings) -> None:
         self._node = node
@@ -31,6 +37,8 @@ class BridgeServices:
         self._services = (
             node.create_service(Trigger, "~/stop", self._on_stop, callback_group=waiting),
             node.create_service(SetBool, "~/enable", self._on_enable, callback_group=waiting),
+            node.create_service(Trigger, "~/estop", self._on_estop, callback_group=waiting),
+            node.create_service(Trigger, "~/release", self._on_release, callback_group=waiting),
         )
         self.goals = ExecuteServer(node, bridge, clients)
 
@@ -63,6 +71,25 @@ class BridgeServices:
         response.success = not goes_on
         done = "enabled" if request.data else "disabled: nothing is carried out"
         response.message = goes_on or done
+        return response
+
+    async def _on_estop(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        self._bridge.press_estop()
+        goes_on = await self._halted()
+        response.success = not goes_on
+        response.message = goes_on or "stopped until ~/release is called"
+        return response
+
+    async def _on_release(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        del request
+        problem = self._bridge.release_estop()
+        response.success = not problem
+        response.message = problem or "released: plans move the robot again"
         return response
 
     async def _halted(self) -> str:
