@@ -141,6 +141,9 @@ class Settings:
     sim_seed: int = setting(
         0, "number that decides what the simulator's scene looks like", high=2**62
     )
+    ring: bool = setting(
+        False, "keep the last seconds of all topics, and write them to MCAP when something fails"
+    )
     namespace: str = setting(
         "",
         "namespace of the nodes and of their relative topics",
@@ -252,6 +255,8 @@ def processes(settings: Settings) -> tuple[Process, ...]:
         running.append(_bridge(settings))
     if settings.page:
         running.append(_page(settings))
+    if settings.ring:
+        running.append(_recorder(settings))
     if settings.rviz:
         running.append(_rviz(settings))
     return tuple(running)
@@ -363,6 +368,18 @@ def _page(settings: Settings) -> Process:
         module="uio2_ros.page.node",
         parameters=_given(settings, page_port="port", compressed="compressed", **CLOCK),
         remappings=_image_remappings(settings),
+        needed=False,
+    )
+
+
+def _recorder(settings: Settings) -> Process:
+    return Process(
+        name="recorder",
+        package=PACKAGE,
+        executable="recorder_node",
+        module="uio2_ros.nodes.recorder.node",
+        parameters=_given(settings, **CLOCK),
+        remappings=(),
         needed=False,
     )
 

@@ -35,6 +35,7 @@ def nodes() -> dict[str, dict[str, Setting]]:
     """The parameters of every node, by its name."""
     from uio2_ros.nodes.agent.parameters import AgentSettings
     from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
+    from uio2_ros.nodes.recorder.parameters import RecorderSettings
     from uio2_ros.nodes.simulator.settings import SimulatorSettings
     from uio2_ros.nodes.sources.camera import CameraSettings
     from uio2_ros.nodes.sources.microphone import MicrophoneSettings
@@ -46,6 +47,7 @@ def nodes() -> dict[str, dict[str, Setting]]:
         "camera": CameraSettings,
         "microphone": MicrophoneSettings,
         "page": PageSettings,
+        "recorder": RecorderSettings,
         "simulator": SimulatorSettings,
     }
     return {name: settings_of(kind) for name, kind in kinds.items()}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -16,7 +16,6 @@ from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.offered_qos import to_yaml
 from uio2_ros.recording.recorded import Topic
-from uio2_ros.recording.recording_writer import RecordingWriter
 
 DISCOVERY_PERIOD_S = 0.2
 FLUSH_PERIOD_S = 1.0
@@ -24,6 +23,22 @@ FLUSH_PERIOD_S = 1.0
 DEPTH = 100
 """Messages of a topic that the middleware keeps while the disk is slow."""
 UNINTERESTING = ("/rosout", "/parameter_events")
+
+
+class MessageSink(Protocol):
+    """Takes what a recorder hears: a file, or the ring that forgets. RecordingError."""
+
+    def add_topic(self, topic: Topic) -> None:
+        """Declares a topic before its first message."""
+
+    def add(self, topic: str, data: bytes, *, received_ns: int, published_ns: int) -> None:
+        """Takes a message."""
+
+    def add_note(self, name: str, values: Mapping[str, str]) -> None:
+        """Takes something to know about the recording."""
+
+    def flush(self) -> None:
+        """What was added so far is safe."""
 
 
 class Recorder:
@@ -36,7 +51,7 @@ class Recorder:
     def __init__(
         self,
         node: Node,
-        writer: RecordingWriter,
+        writer: MessageSink,
         topics: Collection[str],
         on_failure: Callable[[RecordingError], None],
     ) -> None:

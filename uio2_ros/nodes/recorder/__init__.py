@@ -1,0 +1,1 @@
+"""The recorder that is always on, as a node."""
