@@ -28,7 +28,7 @@ class SceneMemory:
         """threshold: the share of the picture that may change; 0: pictures are not compared."""
         self._threshold = threshold
         kept = int(max_age_s / KEPT_PERIOD_S) + 2
-        self._kept: deque[tuple[float, npt.NDArray[np.float32]]] = deque(maxlen=kept)
+        self._kept: deque[tuple[float, npt.NDArray[np.float64]]] = deque(maxlen=kept)
 
     @property
     def is_used(self) -> bool:
@@ -67,17 +67,17 @@ class SceneMemory:
             )
 
 
-def _thumbnail(pixels: Pixels) -> npt.NDArray[np.float32]:
+def _thumbnail(pixels: Pixels) -> npt.NDArray[np.float64]:
     """(HEIGHT, WIDTH) brightness from 0 to 1."""
     height, width = pixels.shape[:2]
     thinned = pixels[:: max(1, height // (4 * HEIGHT)), :: max(1, width // (4 * WIDTH))]
-    grey = thinned.mean(axis=2, dtype=np.float32) / 255
-    return _means(_means(grey, HEIGHT).T, WIDTH).T
+    grey = thinned.mean(axis=2) / 255
+    return np.asarray(_means(_means(grey, HEIGHT).T, WIDTH).T)
 
 
-def _means(rows: npt.NDArray[np.float32], parts: int) -> npt.NDArray[np.float32]:
+def _means(rows: npt.NDArray[np.float64], parts: int) -> npt.NDArray[np.float64]:
     """(parts, W) the means of as many groups of (H, W) rows."""
     bounds = np.linspace(0, len(rows), parts + 1).astype(int)
     sums = np.add.reduceat(rows, bounds[:-1], axis=0)
-    means: npt.NDArray[np.float32] = sums / np.maximum(np.diff(bounds), 1)[:, np.newaxis]
+    means: npt.NDArray[np.float64] = sums / np.maximum(np.diff(bounds), 1)[:, np.newaxis]
     return means
