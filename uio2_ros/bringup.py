@@ -124,6 +124,9 @@ class Settings:
         "audio", "sound the agent hears; naming your own turns microphone:=auto off"
     )
     compressed: bool = setting(False, "pictures travel as JPEG on <image_topic>/compressed")
+    contract: str = setting(
+        "", "YAML file that says which topic is which (docs/data.md); topics given win"
+    )
     bridge: bool = setting(
         False, "carry plans out with the robot's controllers (docs/controllers.md)"
     )
@@ -177,6 +180,7 @@ class Settings:
         if "namespace" in values:
             bare = values["namespace"].strip("/")
             values["namespace"] = f"/{bare}" if bare else ""
+        values = {**_topics_of(values.get("contract", "")), **values}
         settings = cls(**values, given=frozenset(given))
         _check_parameter_file(settings.params_file)
         return settings
@@ -201,6 +205,25 @@ def _parsed(name: str, text: str) -> Value:
     except ValueError:
         expected = ARGUMENTS[name].expected
         raise BringupError(f"{name}:={text} is not possible; expected {expected}") from None
+
+
+CONTRACT_KEYS = {"camera_info": "camera_info_topic", "audio": "audio_topic"}
+PICTURE_KEY = "observation.images."
+
+
+def _topics_of(contract: str) -> dict[str, Value]:
+    """The topics that a contract names, by their launch arguments."""
+    if not contract:
+        return {}
+    import yaml  # here, as in _check_parameter_file
+
+    try:
+        topics = yaml.safe_load(Path(contract).read_bytes())["topics"]
+        pictures = {key: "image_topic" for key in topics if key.startswith(PICTURE_KEY)}
+        names = {**CONTRACT_KEYS, **pictures}
+        return {names[key]: _parsed(names[key], topics[key]) for key in topics if key in names}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise BringupError(f"contract:={contract} is no contract of topics: {error}") from error
 
 
 def _check_parameter_file(text: str) -> None:

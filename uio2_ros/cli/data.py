@@ -1,4 +1,4 @@
-"""`./uio2 data write | import | info | view | tokenizer | prepare` (docs/data.md)."""
+"""`./uio2 data write | import | export | info | view | tokenizer | prepare` (docs/data.md)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from uio2_ros.data.shards import DataSetError
+from uio2_ros.recording.contract import ContractError
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import ActionSpaceError
 from uio2_ros.robot.errors import CheckpointError, InvalidInputError, TokenizerError
@@ -14,6 +15,7 @@ from uio2_ros.robot.errors import CheckpointError, InvalidInputError, TokenizerE
 ACTIONS = {
     "write": "uio2_ros.cli.data_write",
     "import": "uio2_ros.cli.data_import",
+    "export": "uio2_ros.cli.data_export",
     "info": "uio2_ros.cli.data_info",
     "view": "uio2_ros.cli.data_view",
     "tokenizer": "uio2_ros.cli.data_tokenizer",
@@ -24,6 +26,7 @@ usage: ./uio2 data {{{",".join(ACTIONS)}}} [OPTION ...]
 
   write   write a data set out of the simulator, or go on with one
   import  make a data set of a LeRobot data set or of ROS 2 recordings
+  export  make a LeRobot data set of ROS 2 recordings
   info    what is in a data set
   view    draw samples as the model is shown them, and what it is to answer
   tokenizer  train a small tokenizer on the words of a data set
@@ -34,6 +37,7 @@ usage: ./uio2 data {{{",".join(ACTIONS)}}} [OPTION ...]
 EXPLAINED = (
     ActionSpaceError,
     CheckpointError,
+    ContractError,
     DataSetError,
     InvalidInputError,
     RecordingError,

@@ -12,6 +12,14 @@ from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError
 from uio2_ros.data.writing import Amount, ShardSource
+from uio2_ros.recording.contract import (
+    ACTION,
+    AUDIO,
+    CAMERA_INFO,
+    TASK,
+    Contract,
+    read_contract,
+)
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import (
     ActionSpace,
@@ -25,7 +33,7 @@ EPISODES_PER_SHARD = 8
 
 def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
-    space = _action_space(asked.action_space)
+    space = action_space_of(asked.action_space)
     try:
         source, shards = _lerobot(asked, space) if asked.kind == "lerobot" else _files(asked, space)
     except ValueError as problem:
@@ -81,7 +89,7 @@ def _files(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, 
     return RecordingShards(tuple(asked.source), settings), len(asked.source)
 
 
-def _action_space(name_or_file: str) -> ActionSpace:
+def action_space_of(name_or_file: str) -> ActionSpace:
     """A space of config/action_spaces by its name, or one of a file. ActionSpaceError."""
     if name_or_file.endswith((".yaml", ".yml")):
         return read_action_space(Path(name_or_file))
@@ -99,7 +107,8 @@ def _record(asked: argparse.Namespace, space: ActionSpace, storage: Storage) -> 
     chosen = {
         name: value
         for name, value in vars(asked).items()
-        if name not in ("folder", "workers", "kind", "source", "action_space", "jpeg_quality")
+        if name
+        not in ("folder", "workers", "kind", "source", "action_space", "jpeg_quality", "contract")
     }
     sources = asked.source if isinstance(asked.source, list) else [asked.source]
     return {
@@ -141,9 +150,32 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     recording.add_argument("--period", type=float, default=0.5, help="seconds between samples")
     for kind in (lerobot, recording):
         kind.add_argument("folder", type=Path, metavar="DIR", help="of the new data set")
-        kind.add_argument("--action-space", required=True, help="name, or .yaml file")
+        kind.add_argument("--action-space", default="", help="name, or .yaml file")
         kind.add_argument("--history-frames", type=int, default=4)
         kind.add_argument("--history-period", type=float, default=1.0, help="seconds")
         kind.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
         kind.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
-    return parser.parse_args(list(argv))
+    recording.add_argument(
+        "--contract", type=Path, metavar="FILE", help="says the topics and the action space"
+    )
+    asked = parser.parse_args(list(argv))
+    if getattr(asked, "contract", None) is not None:
+        _fill_in(asked, read_contract(asked.contract))
+    if not asked.action_space:
+        parser.error("give an --action-space, or a --contract that names one")
+    return asked
+
+
+def _fill_in(asked: argparse.Namespace, contract: Contract) -> None:
+    """What was not given, from the contract, whose path is no part of what is made."""
+    told = {
+        "action_space": contract.action_space,
+        "image": contract.topic(contract.picture_key),
+        "actions": contract.topic(ACTION),
+        "audio": contract.topic(AUDIO),
+        "camera_info": contract.topic(CAMERA_INFO),
+        "words": contract.topic(TASK),
+    }
+    for name, value in told.items():
+        setattr(asked, name, getattr(asked, name) or value)
+    del asked.contract

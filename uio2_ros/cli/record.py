@@ -16,6 +16,7 @@ from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from uio2_ros.processes.supervision import stop_on_signals
+from uio2_ros.recording.contract import Contract, ContractError, read_contract
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.recording_writer import COMPRESSIONS, RecordingWriter
@@ -56,7 +57,7 @@ def _record(
     node = rclpy.create_node("recorder", context=context, start_parameter_services=False)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)
-    recorder = Recorder(node, writer, [_full(name) for name in arguments.topics], fail)
+    recorder = Recorder(node, writer, _topics(arguments), fail)
     print(f"recording to {writer.path}; Ctrl-C ends it", file=sys.stderr)
     _spin(executor, writer, recorder, stop, arguments.seconds)
     recorder.close()
@@ -104,14 +105,30 @@ def _parser() -> argparse.ArgumentParser:
         prog="./uio2 record", description="Record topics to an MCAP file until Ctrl-C."
     )
     parser.add_argument("topics", nargs="*", help="default: all but logs and parameter events")
+    parser.add_argument(
+        "--contract", type=_contract, metavar="FILE", help="the topics that it names (docs/data.md)"
+    )
     parser.add_argument("-o", "--output", type=Path, help="default: uio2_<date>_<time>.mcap")
     parser.add_argument("--compression", choices=sorted(COMPRESSIONS), default="zstd")
     parser.add_argument("--seconds", type=float, default=0.0, help="stop after this long")
     return parser
 
 
+def _contract(path: str) -> Contract:
+    try:
+        return read_contract(Path(path))
+    except ContractError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _default_path() -> Path:
     return Path(f"uio2_{datetime.now():%Y-%m-%d_%H-%M-%S}.mcap")
+
+
+def _topics(arguments: argparse.Namespace) -> list[str]:
+    """Those that were named, here or in the contract."""
+    contract = () if arguments.contract is None else arguments.contract.names
+    return [_full(name) for name in (*arguments.topics, *contract)]
 
 
 def _full(name: str) -> str:

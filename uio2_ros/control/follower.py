@@ -243,6 +243,7 @@ class PlanFollower:
 
     def _motion(self, plan: TaskPlan, stamp_s: float, now_s: float, *, on_demand: bool) -> Motion:
         space = space_of(plan, self._spaces)
+        motion: Motion
         if space.kind is SpaceKind.PICK_PLACE:
             motion, asked = self._planner.pick_and_place(plan, space, stamp_s, now_s)
         elif space.kind is SpaceKind.DISCRETE:

@@ -101,17 +101,17 @@ class RecordingSettings:
 def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample]:
     """The samples of a file. Raises RecordingError or DataSetError."""
     recording = Recording(path)
-    topics = _Topics.of(recording, settings)
-    notes = _Notes.of(recording, topics, settings)
+    topics = ChosenTopics.of(recording, settings)
+    notes = RecordedTracks.of(recording, topics, settings)
     history: list[Frame] = []
     due_ns = 0
-    for message, decoded in _decoded(recording, [topics.picture.name]):
+    for message, decoded in decoded_messages(recording, [topics.picture.name]):
         now_ns = message.time_ns
         wanted = now_ns >= due_ns and notes.covers(now_ns)
         kept = not history or now_ns - history[-1].stamp_ns >= to_ns(settings.history_period_s)
         if not (wanted or kept):
             continue
-        frame = _frame(path, topics.picture, now_ns, decoded)
+        frame = frame_of(path, topics.picture, now_ns, decoded)
         if wanted:
             due_ns = now_ns + to_ns(settings.period_s)
             yield notes.sample(frame, tuple(history))
@@ -144,8 +144,8 @@ class RecordingShards:
 
 
 @dataclass(frozen=True)
-class _Topics:
-    """The topics that are read; None where there is none."""
+class ChosenTopics:
+    """The topics of a recording that are read; None where there is none."""
 
     picture: Topic
     action: Topic
@@ -155,7 +155,8 @@ class _Topics:
     words: Topic | None
 
     @classmethod
-    def of(cls, recording: Recording, settings: RecordingSettings) -> _Topics:
+    def of(cls, recording: Recording, settings: RecordingSettings) -> ChosenTopics:
+        """Those of some settings. DataSetError where one is missing or more than one fits."""
         there, path = recording.topics(), recording.path
         _expect_readable(recording, settings)
         wanted = _action_types(settings.action_space)
@@ -235,8 +236,8 @@ def _choose(
 
 
 @dataclass(frozen=True)
-class _Notes:
-    """All of a recording but its pictures, by time."""
+class RecordedTracks:
+    """All of a recording but its pictures, by time. Times are in nanoseconds."""
 
     path: Path
     settings: RecordingSettings
@@ -249,14 +250,17 @@ class _Notes:
     words: tuple[tuple[int, str], ...] = ()
 
     @classmethod
-    def of(cls, recording: Recording, topics: _Topics, settings: RecordingSettings) -> _Notes:
+    def of(
+        cls, recording: Recording, topics: ChosenTopics, settings: RecordingSettings
+    ) -> RecordedTracks:
+        """Reads the recording once. DataSetError for what is not understood, or out of range."""
         path = recording.path
         times: list[int] = []
         values: list[list[float]] = []
         camera_infos: list[Any] = []
         track = RecordedSound()
         words: list[tuple[int, str]] = []
-        for message, decoded in _decoded(recording, topics.small):
+        for message, decoded in decoded_messages(recording, topics.small):
             with _understood(path, message.topic):
                 if message.topic == topics.action:
                     found = _action(decoded, settings.action_space, message.topic.type_name)
@@ -303,11 +307,16 @@ class _Notes:
         numbers = range(first, first + space.chunk)
         return np.array([to_ns(number / space.rate_hz) for number in numbers], np.float64)
 
+    @property
+    def offset_ns(self) -> float:
+        """From a picture to the moment its first action is read at."""
+        return float(self._offsets_ns[0])
+
     def covers(self, now_ns: int) -> bool:
         """Whether it is known what to do at a moment, and what was done."""
         last = now_ns + self._offsets_ns[-1]
         return bool(self.action_ns[0] <= now_ns and last <= self.action_ns[-1]) and bool(
-            self._instruction(now_ns)
+            self.instruction_at(now_ns)
         )
 
     def sample(self, frame: Frame, history: tuple[Frame, ...]) -> Sample:
@@ -319,11 +328,11 @@ class _Notes:
             seen = Observation(
                 frame, history, sound, self.sound.rate_hz, camera=self._camera_of(frame)
             )
-        actions = self._actions(now_ns + self._offsets_ns)
+        actions = self.actions_at(now_ns + self._offsets_ns)
         return Sample(
             key=f"{_key(self.path.stem)}_{now_ns // 1_000_000:015d}",
             observation=seen,
-            tasks=(act_task(self._instruction(now_ns), actions, self.settings.action_space),),
+            tasks=(act_task(self.instruction_at(now_ns), actions, self.settings.action_space),),
             meta={"recording": self.path.name},
         )
 
@@ -346,15 +355,15 @@ class _Notes:
     def _sound(self, now_ns: int) -> npt.NDArray[np.float32] | None:
         return None if self.sound is None else self.sound.until(now_ns, self.settings.audio_s)
 
-    def _instruction(self, now_ns: int) -> str:
+    def instruction_at(self, now_ns: int) -> str:
         """What was to be done at a moment; "" before anything was said."""
         if self.settings.instruction:
             return self.settings.instruction
         said = [text for time_ns, text in self.words if time_ns <= now_ns]
         return said[-1] if said else ""
 
-    def _actions(self, times_ns: Floats) -> Floats:
-        """(len(times), n)"""
+    def actions_at(self, times_ns: Floats) -> Floats:
+        """(T, n) in SI units: positions between messages, velocities as they were told last."""
         if not self.are_velocities:
             columns = [np.interp(times_ns, self.action_ns, column) for column in self.actions.T]
             return np.stack(columns, axis=1)
@@ -363,8 +372,8 @@ class _Notes:
         return np.where(held[:, None], self.actions[newest], 0.0)
 
 
-def _decoded(recording: Recording, names: Iterable[str]) -> Iterator[tuple[Recorded, Any]]:
-    """The messages of some topics. Raises RecordingError."""
+def decoded_messages(recording: Recording, names: Iterable[str]) -> Iterator[tuple[Recorded, Any]]:
+    """The messages of some topics, in time. Raises RecordingError."""
     factory, wanted = DecoderFactory(), set(names)
     decoders: dict[str, Any] = {}
     for message in recording.messages():
@@ -399,7 +408,8 @@ def _understood(path: Path, topic: Topic) -> Iterator[None]:
         ) from problem
 
 
-def _frame(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
+def frame_of(path: Path, topic: Topic, now_ns: int, message: Any) -> Frame:
+    """A decoded picture, received at a time. DataSetError if it is none."""
     with _understood(path, topic):
         pixels = PICTURE_TYPES[topic.type_name](message, MOST_PIXELS)
         return Frame(np.ascontiguousarray(pixels), now_ns, str(message.header.frame_id))
