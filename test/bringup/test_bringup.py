@@ -237,6 +237,17 @@ def test_outside_the_simulator_the_bridge_moves_nothing_unless_it_is_told_to() -
     assert running(sim="true", dry_run="true")["bridge"].parameters["dry_run"] is True
 
 
+def test_the_recorder_that_is_always_on_runs_where_it_is_asked_for() -> None:
+    assert "recorder" not in running()
+    recorder = running(ring="true")["recorder"]
+    assert (recorder.executable, recorder.needed) == ("recorder_node", False)
+
+
+def test_a_contract_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(BringupError, match=r"contract:=missing\.yaml is no contract"):
+        running(contract="missing.yaml")
+
+
 def test_in_the_simulator_too_the_bridge_can_be_left_out_or_told_not_to_follow() -> None:
     assert "bridge" not in running(sim="true", bridge="false")
     assert running(sim="true", follow="false")["bridge"].parameters["follow"] is False

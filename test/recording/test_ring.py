@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 
 from uio2_ros.recording.recorded import Topic
 from uio2_ros.recording.recording_file import Recording
-from uio2_ros.recording.ring import Ring, make_room
+from uio2_ros.recording.ring import MessageRing, make_room
 
 SECOND = 10**9
 BYTES = "std_msgs/msg/String"
 
 
-def ring(seconds: float = 10.0, most_bytes: int = 10**6) -> Ring:
-    made = Ring(seconds, most_bytes)
+def ring(seconds: float = 10.0, most_bytes: int = 10**6) -> MessageRing:
+    made = MessageRing(seconds, most_bytes)
     made.add_topic(Topic("/said", BYTES, "string data"))
     made.add_topic(Topic("/known", BYTES, "string data", "- durability: transient_local\n"))
     return made
 
 
-def add(made: Ring, time_s: float, topic: str = "/said", size: int = 8) -> None:
+def add(made: MessageRing, time_s: float, topic: str = "/said", size: int = 8) -> None:
     time_ns = round(time_s * SECOND)
     made.add(topic, bytes(size), received_ns=time_ns, published_ns=time_ns)
 
 
-def times_s(made: Ring, topic: str = "/said") -> list[float]:
+def times_s(made: MessageRing, topic: str = "/said") -> list[float]:
     return [kept.received_ns / SECOND for kept in made.content().messages if kept.topic == topic]
 
 

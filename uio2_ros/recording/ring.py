@@ -55,7 +55,7 @@ class RingContent:
         return path.stat().st_size
 
 
-class Ring:
+class MessageRing:
     """Takes the place of a `RecordingWriter`, and forgets. One thread.
 
     What is older than `seconds` is forgotten, and the oldest of what is more than `most_bytes`; of

@@ -76,7 +76,9 @@ class LeRobotExport:
                 tracks.instruction_at(int(rows[0])),
                 _pictures(recording, topics.picture, rows),
                 self._numbers(tracks.actions_at(rows + tracks.offset_ns)),
-                None if states is None else self._numbers(states.actions_at(rows.astype(float))),
+                None
+                if states is None
+                else self._numbers(states.actions_at(rows.astype(np.float64))),
             )
 
     def _tracks(

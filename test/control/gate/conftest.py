@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 from control.conftest import SPACES, Rig
 
-from uio2_ros.control.gate.settings import CapSettings, GateSettings, SceneSettings, StartSettings
+from uio2_ros.control.gate.settings import (
+    CapSettings,
+    GateSettings,
+    SceneCheckSettings,
+    StartSettings,
+)
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
 from uio2_ros.robot.poses import Pose3D
 
@@ -53,7 +58,7 @@ STRICT = GateSettings(
     blend_in_s=0.0,
     caps=CapSettings(0.5, 1.0, 1.5, 2.0, 4.0, 10.0),
     start=StartSettings(joint=0.5, linear=0.3),
-    scene=SceneSettings(threshold=0.05),
+    scene=SceneCheckSettings(threshold=0.05),
 )
 HOME = {"shoulder": 0.6, "elbow": 0.0}
 

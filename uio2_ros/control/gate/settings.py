@@ -41,7 +41,7 @@ class StartSettings:
 
 
 @dataclass(frozen=True)
-class SceneSettings:
+class SceneCheckSettings:
     """Whether the camera still shows what the plan was made from."""
 
     threshold: float = setting(
@@ -76,7 +76,7 @@ class GateSettings:
     )
     caps: CapSettings = group(CapSettings)
     start: StartSettings = group(StartSettings, "start")
-    scene: SceneSettings = group(SceneSettings, "scene")
+    scene: SceneCheckSettings = group(SceneCheckSettings, "scene")
 
 
 DRY_RUN_MEANING = "true: show what plans would move, and move nothing"

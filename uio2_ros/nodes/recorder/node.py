@@ -38,7 +38,7 @@ from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
-from uio2_ros.recording.ring import Ring, make_room
+from uio2_ros.recording.ring import MessageRing, make_room
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.plan_errors import Cause
 from uio2_ros.settings import Effect
@@ -66,7 +66,7 @@ class RecorderNode(Node):
         self._settings = settings = read_parameters(self, RecorderSettings)
         self._folder = Path(settings.folder).expanduser()
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._ring = Ring(settings.seconds, settings.most_bytes)
+        self._ring = MessageRing(settings.seconds, settings.most_bytes)
         self._recorder = Recorder(self, self._ring, settings.topics.split(), self._on_failure)
         self._writer = ThreadPoolExecutor(max_workers=1)
         self._reasons: list[str] = []
