@@ -12,7 +12,7 @@ from pathlib import Path
 
 from uio2_ros.recording.recorded import Topic
 from uio2_ros.recording.recording_writer import RecordingWriter
-from uio2_ros.robot.time import NS_PER_S
+from uio2_ros.robot.time import to_ns
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class MessageRing:
     """
 
     def __init__(self, seconds: float, most_bytes: int) -> None:
-        self._span_ns = round(seconds * NS_PER_S)
+        self._span_ns = to_ns(seconds)
         self._most_bytes = most_bytes
         self._messages: deque[Kept] = deque()
         self._topics: dict[str, Topic] = {}

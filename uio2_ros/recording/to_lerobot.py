@@ -8,6 +8,7 @@ an episode, or one for each instruction where a topic tells them. Needs no ROS.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from uio2_ros.recording.to_samples import (
     frame_of,
 )
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
-from uio2_ros.robot.time import NS_PER_S, to_s
+from uio2_ros.robot.time import to_ns, to_s
 
 LONGEST_GAP_S = 0.5
 """Between a row and its picture."""
@@ -127,19 +128,19 @@ def _episodes(
             raise DataSetError(f"{path} does not say what was to be done; give --instruction")
         begin = said.pop(0)
     for first, last in zip([begin, *said], [*said, end + 1], strict=True):
-        count = int(np.floor((last - 1 - first) * fps / NS_PER_S)) + 1
-        rows = first + np.round(np.arange(max(count, 0)) * NS_PER_S / fps).astype(np.int64)
+        count = math.floor(to_s(last - 1 - first) * fps) + 1
+        rows = first + np.array([to_ns(number / fps) for number in range(count)], np.int64)
         if len(rows):
             _expect_seen(path, rows, shown_ns)
             yield rows
 
 
 def _expect_seen(path: Path, rows: Times, shown_ns: Times) -> None:
-    ages_s = (rows - shown_ns[np.searchsorted(shown_ns, rows, side="right") - 1]) / NS_PER_S
-    if ages_s.max() > LONGEST_GAP_S:
-        at_s = to_s(rows[ages_s.argmax()])
+    ages_ns = rows - shown_ns[np.searchsorted(shown_ns, rows, side="right") - 1]
+    oldest_s, at_s = to_s(int(ages_ns.max())), to_s(int(rows[ages_ns.argmax()]))
+    if oldest_s > LONGEST_GAP_S:
         raise DataSetError(
-            f"{path} has no picture in the {ages_s.max():.2f} s before {at_s:.2f} s; "
+            f"{path} has no picture in the {oldest_s:.2f} s before {at_s:.2f} s; "
             f"{LONGEST_GAP_S:g} s may be missing"
         )
 
