@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from uio2_ros.control import BridgeSettings, FreshFrames, Gate, JointStates, Outcome, PlanFollower
+from uio2_ros.control import (
+    BridgeSettings,
+    FreshFrames,
+    JointStates,
+    MotionGate,
+    Outcome,
+    PlanFollower,
+)
 from uio2_ros.control.commands import Command
 from uio2_ros.control.gate.settings import CapSettings, GateSettings, StartSettings
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
@@ -40,7 +47,7 @@ class Rig:
     frames: FreshFrames
     joints: JointStates
     settings: BridgeSettings
-    gate: Gate
+    gate: MotionGate
     now_s: float = 100.0
     outcomes: list[Outcome] = field(default_factory=list)
 
@@ -80,7 +87,7 @@ def make_rig(spaces: dict[str, ActionSpace]) -> Callable[..., Rig]:
         settings = replace(usual, **changes)  # type: ignore[arg-type]
         frames = FreshFrames(settings.tf_max_age_s)
         joints = JointStates(settings.joint_state_timeout_s)
-        gate = Gate(settings, frames, joints)
+        gate = MotionGate(settings, frames, joints)
         follower = PlanFollower(spaces, settings, frames, joints, gate)
         return Rig(follower, frames, joints, settings, gate)
 

@@ -9,7 +9,7 @@ from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, PlanRun
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.gate import Gate
+from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Motion, PlanProgress
@@ -38,12 +38,12 @@ __all__ = [
     "ChunkBlender",
     "ClockWatch",
     "FreshFrames",
-    "Gate",
     "GripperInterface",
     "HandOverSettings",
     "JointStates",
     "Limiter",
     "Motion",
+    "MotionGate",
     "Navigation",
     "Origin",
     "Outcome",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.gate import Gate
+from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, PlanProgress
@@ -68,7 +68,7 @@ class PlanFollower:
         settings: BridgeSettings,
         frames: FreshFrames,
         joints: JointStates,
-        gate: Gate,
+        gate: MotionGate,
     ) -> None:
         self._spaces = spaces
         self._settings = settings

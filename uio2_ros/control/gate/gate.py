@@ -35,7 +35,7 @@ JOINT_PIECE = 0.02
 MOST_PIECES = 2000
 
 
-class Gate:
+class MotionGate:
     """One thread. Nothing in it comes from the model but the plan itself."""
 
     def __init__(self, settings: BridgeSettings, frames: FreshFrames, joints: JointStates) -> None:

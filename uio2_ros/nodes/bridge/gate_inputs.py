@@ -7,7 +7,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, String
 
-from uio2_ros.control import Gate
+from uio2_ros.control import MotionGate
 from uio2_ros.control.gate.robot_description import RobotDescriptionError, read_urdf
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.received_pictures import PICTURE_TYPES, decode_picture
@@ -27,7 +27,7 @@ class GateInputs:
     that are best effort, too. One that followed its publishers' QoS would be deaf for a moment.
     """
 
-    def __init__(self, node: Node, gate: Gate, *, has_description: bool) -> None:
+    def __init__(self, node: Node, gate: MotionGate, *, has_description: bool) -> None:
         """has_description: the robot's is that of a file."""
         self._node = node
         self._gate = gate

@@ -34,8 +34,8 @@ from uio2_ros.control import (
     Cause,
     ClockWatch,
     FreshFrames,
-    Gate,
     JointStates,
+    MotionGate,
     Outcome,
     PlanError,
     PlanFollower,
@@ -103,7 +103,7 @@ class BridgeNode(Node):
         self._frames = FreshFrames(settings.tf_max_age_s)
         self._joints = JointStates(settings.joint_state_timeout_s)
         spaces = load_action_spaces(self._node_settings.action_spaces or None)
-        self._gate = Gate(settings, self._frames, self._joints)
+        self._gate = MotionGate(settings, self._frames, self._joints)
         self._follower = PlanFollower(spaces, settings, self._frames, self._joints, self._gate)
         self._router = CommandRouter(
             self,
