@@ -28,13 +28,13 @@ class Engagement:
 
     def lasted_s(self, from_s: float, to_s: float) -> float:
         """The integral of `scale`: how far a motion that slows down by it gets meanwhile."""
+        if self._blend_in_s <= 0:
+            return to_s - from_s
         return self._integral(to_s) - self._integral(from_s)
 
     def _integral(self, time_s: float) -> float:
         begin_s = time_s if self._begin_s is None else self._begin_s
-        since_s = time_s - begin_s
-        if since_s <= 0 or self._blend_in_s <= 0:
-            return since_s if self._blend_in_s <= 0 else 0.0
+        since_s = max(time_s - begin_s, 0.0)
         if since_s < self._blend_in_s:
             return since_s**2 / (2 * self._blend_in_s)
         return since_s - self._blend_in_s / 2
