@@ -21,9 +21,7 @@ from uio2_ros.robot.plan import TaskPlan
 
 LOW, HIGH = np.array((-1.0, -0.8, -0.1)), np.array((1.0, 0.8, 1.0))
 CAPS = STRICT.caps
-few = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+few = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ways = st.tuples(*[st.floats(-0.05, 0.05)] * 3)
 DELTAS = st.lists(ways, min_size=1, max_size=10).map(
     lambda rows: chunk_plan(SPACES["ee_delta"], [(*row, 0.0, 0.0, 0.0, 0.0) for row in rows])

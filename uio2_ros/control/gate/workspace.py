@@ -71,8 +71,9 @@ class Zone:
         way = ends - begins
         moves = way != 0
         divisor = np.where(moves, way, 1.0)
-        first = (np.array(self.low) - begins) / divisor
-        second = (np.array(self.high) - begins) / divisor
+        with np.errstate(over="ignore"):  # of ways so short that a face is infinitely far
+            first = (np.array(self.low) - begins) / divisor
+            second = (np.array(self.high) - begins) / divisor
         within = (begins >= self.low) & (begins <= self.high)
         stays = np.where(within, -np.inf, np.inf)  # of an axis along which nothing moves
         near = np.where(moves, np.minimum(first, second), stays).max(axis=-1)
