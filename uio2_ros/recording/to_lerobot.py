@@ -76,7 +76,7 @@ class LeRobotExport:
             writer.add(
                 tracks.instruction_at(int(rows[0])),
                 _pictures(recording, topics.picture, rows),
-                self._numbers(tracks.actions_at(rows + tracks.offset_ns)),
+                self._numbers(tracks.actions_at(np.asarray(rows + tracks.offset_ns, np.float64))),
                 None
                 if states is None
                 else self._numbers(states.actions_at(rows.astype(np.float64))),
