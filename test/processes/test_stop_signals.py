@@ -92,3 +92,16 @@ def test_nodes_end_at_signals_before_they_import_what_takes_seconds(script: Path
     imports = [line for line in lines if line.startswith("from uio2_ros")]
     assert imports[0] == "from uio2_ros.processes.stop_signals import end_at_signals"
     assert lines.index("end_at_signals()") < lines.index(imports[1])
+
+
+def test_a_signal_while_python_ends_kills_nothing() -> None:
+    code = (
+        "import os, signal\n"
+        "from uio2_ros.processes.stop_signals import stop_signals\n"
+        "class Last:\n"
+        "    def __del__(self, kill=os.kill, own=os.getpid()):\n"
+        "        for number in (signal.SIGINT, signal.SIGTERM): kill(own, number)\n"
+        "last = Last()  # is deleted after Python has given the signals back\n"
+        "stop_signals()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

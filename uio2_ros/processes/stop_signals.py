@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -65,7 +66,12 @@ def end_at_signals() -> None:
 
 
 def stop_signals(numbers: Iterable[signal.Signals] = STOPPING) -> SignalEvent:
-    """An event that these signals set, in place of what they did. Main thread only."""
+    """An event that these signals set, in place of what they did. Main thread only.
+
+    Once Python ends they do nothing: it would give them back to the system, which kills a process
+    that has done all in order. Ctrl-C under `ros2 launch` sends a node two signals.
+    """
+    numbers = tuple(numbers)
     asked_to_stop = SignalEvent()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -74,4 +80,5 @@ def stop_signals(numbers: Iterable[signal.Signals] = STOPPING) -> SignalEvent:
 
     for number in numbers:
         signal.signal(number, stop)
+        atexit.register(signal.signal, number, signal.SIG_IGN)
     return asked_to_stop
