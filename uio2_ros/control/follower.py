@@ -150,6 +150,7 @@ class PlanFollower:
 
     def refuse(self, error: PlanError, now_s: float) -> None:
         """A plan came that cannot be carried out: what is under way is not wanted any longer."""
+        self._gate.engagement.end()
         self.ends[error.cause] += 1
         self._end(Cause.PREEMPTED, f"the next plan was refused: {error.message}", now_s)
 

@@ -13,7 +13,7 @@ from control.gate.conftest import ARM, HOME, STRICT, TIP, picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.control import PlanError, Pose3D
+from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.gate.workspace import Zone
@@ -213,3 +213,23 @@ def test_light_that_goes_up_and_down_is_no_change_of_the_scene(guarded: Callable
     rig.gate.scene.keep(rig.now_s + 0.3, picture(light=40))
     rig.start(chunk_plan(SPACES["diff_drive"], [(0.2, 0.0)]), on_demand=True)
     assert rig.tick()
+
+
+def test_each_stop_and_each_refusal_blends_in_anew(guarded: Callable[..., Rig]) -> None:
+    rig = guarded(workspace="", blend_in_s=1.0)
+    plan = chunk_plan(SPACES["diff_drive"], [(0.4, 0.0)] * 50)
+
+    def speed_after(seconds: float) -> float:
+        rig.start(plan, on_demand=True)
+        twist = rig.ticks(seconds)[-1]
+        assert isinstance(twist, TwistCommand)
+        return twist.linear[0]
+
+    assert speed_after(0.5) < 0.28
+    assert speed_after(1.0) == pytest.approx(0.4)
+    with pytest.raises(PlanError):
+        rig.start(plan, age_s=1e4)
+    assert speed_after(0.5) < 0.28
+    rig.ticks(1.0)
+    rig.follower.stop(Cause.STOPPED, "somebody", rig.now_s)
+    assert speed_after(0.5) < 0.28
