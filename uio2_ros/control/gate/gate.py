@@ -14,6 +14,7 @@ from uio2_ros.control.commands import (
     JointCommand,
     NavigationGoal,
     PoseCommand,
+    PoseRole,
     TrajectoryGoal,
     TwistCommand,
     TwistRole,
@@ -95,13 +96,15 @@ class MotionGate:
                 self.robot.expect_within(command.joints, rows)
                 self._expect_links_clear(command.joints, rows, now_s)
             elif isinstance(command, PoseCommand | NavigationGoal):
-                there = np.array([command.pose.position])
-                self.workspace.expect_clear(
-                    there, command.frame_id, self._frames, now_s, "a pose that is commanded"
-                )
+                self._expect_pose(command, now_s)
         if commands:
             self._moved_s = now_s
         return commands
+
+    def held(self, commands: Sequence[Command], now_s: float) -> Sequence[Command]:
+        """The commands of a halt, but for a target pose that was refused just now: who follows
+        such poses stays at the last that passed."""
+        return [command for command in commands if not self._is_refused(command, now_s)]
 
     # A plan.
 
@@ -184,6 +187,20 @@ class MotionGate:
         return {**still, **told}
 
     # A command.
+
+    def _is_refused(self, command: Command, now_s: float) -> bool:
+        if not isinstance(command, PoseCommand) or command.role is not PoseRole.TARGET:
+            return False
+        try:
+            self._expect_pose(command, now_s)
+        except PlanError:
+            return True
+        return False
+
+    def _expect_pose(self, command: PoseCommand | NavigationGoal, now_s: float) -> None:
+        there = np.array([command.pose.position])
+        what = "a pose that is commanded"
+        self.workspace.expect_clear(there, command.frame_id, self._frames, now_s, what)
 
     def _expect_twist(self, command: TwistCommand, now_s: float) -> None:
         caps = self._settings.caps

@@ -1,0 +1,73 @@
+"""What the gate notices of the commands, though the plan was harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from control.conftest import SPACES, Rig, chunk_plan
+from control.gate.conftest import ARM, TIP
+
+from uio2_ros.control import Cause, Pose3D
+from uio2_ros.control.commands import PoseCommand, TwistCommand
+from uio2_ros.control.gate.robot_description import read_urdf
+from uio2_ros.control.gate.settings import CapSettings, SceneCheckSettings, StartSettings
+
+WIDE = {
+    "caps": CapSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    "start": StartSettings(0.0, 0.0),
+    "scene": SceneCheckSettings(0.0),
+}
+
+
+def test_pose_that_cuts_a_corner_of_a_zone_is_not_sent(guarded: Callable[..., Rig]) -> None:
+    """The way is straight, but its axes are limited each on its own."""
+    rig = guarded(**WIDE)
+    rig.frames.hear("base_link", "tool0", Pose3D((0.42, 0.0, 0.2)), rig.now_s)
+    rig.start(chunk_plan(TIP, [(0.42, 0.0, 0.2), (0.5, 0.3, 0.2)]), on_demand=True)
+    sent = [command for command in rig.ticks(3.0) if isinstance(command, PoseCommand)]
+    assert rig.outcomes[0].cause is Cause.KEEP_OUT_ZONE
+    assert rig.outcomes[0].where is not None
+    seat = rig.gate.workspace.keep_out[0]
+    places = np.array([command.pose.position for command in sent])
+    assert len(places) > 3
+    assert not seat.holds(places).any()
+
+
+def test_tip_that_was_pushed_to_the_edge_is_not_driven_over_it(guarded: Callable[..., Rig]) -> None:
+    rig = guarded(**WIDE)
+    rig.start(
+        chunk_plan(SPACES["ee_delta"], [(0.0, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0)] * 8), on_demand=True
+    )
+    rig.ticks(0.5)
+    rig.frames.hear("base_link", "tool0", Pose3D((0.3, 0.799, 0.2)), rig.now_s)
+    after = [command for command in rig.ticks(0.5) if isinstance(command, TwistCommand)]
+    assert rig.outcomes[0].cause is Cause.OUT_OF_WORKSPACE
+    assert not any(any(twist.linear) for twist in after)
+
+
+def test_limits_that_are_heard_on_the_way_count(guarded: Callable[..., Rig]) -> None:
+    rig = guarded(workspace="", robot_description="")
+    rig.start(chunk_plan(ARM, [(0.6 + 0.1 * step, 0.0) for step in range(4)]), on_demand=True)
+    assert rig.tick()
+    rig.gate.robot = read_urdf(
+        '<robot name="r"><joint name="shoulder" type="revolute"><parent link="a"/>'
+        '<child link="b"/><limit lower="-1" upper="0.62" velocity="3"/></joint></robot>'
+    )
+    rig.joints.hear({"shoulder": 0.61, "elbow": 0.0}, rig.now_s)
+    rig.ticks(0.4)
+    assert rig.outcomes[0].cause is Cause.JOINT_LIMIT
+
+
+def test_stop_that_is_pressed_on_the_way_ends_the_plan_in_the_same_period(
+    guarded: Callable[..., Rig],
+) -> None:
+    rig = guarded(workspace="")
+    rig.start(chunk_plan(SPACES["diff_drive"], [(0.2, 0.0)] * 20), on_demand=True)
+    rig.ticks(0.5)
+    rig.gate.estop.hear(True)
+    rig.gate.estop.hear(False)
+    commands = rig.tick()
+    assert rig.outcomes[0].cause is Cause.ESTOP
+    assert commands
+    assert all(isinstance(one, TwistCommand) and not any(one.linear) for one in commands)
