@@ -33,7 +33,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         private_domain(patch)
         logs = [tmp_path_factory.mktemp(name) for name in ("agent", "recorder")]
         agent = stack.enter_context(AgentProcess(logs[0], threads=1))
-        settings = {"folder": str(folder), "seconds": 600.0, "after": 0.1}
+        settings = {"directory": str(folder), "seconds": 600.0, "after": 0.1}
         stack.enter_context(AgentProcess(logs[1], RECORDER, **settings))
         agent.wait_until_logged("active: ask")
         yield folder

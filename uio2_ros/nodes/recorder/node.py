@@ -64,7 +64,7 @@ class RecorderNode(Node):
             lambda changed: judge_parameters(RecorderSettings, changed)
         )
         self._settings = settings = read_parameters(self, RecorderSettings)
-        self._folder = Path(settings.folder).expanduser()
+        self._folder = Path(settings.directory).expanduser()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._ring = MessageRing(settings.seconds, settings.most_bytes)
         self._recorder = Recorder(self, self._ring, settings.topics.split(), self._on_failure)

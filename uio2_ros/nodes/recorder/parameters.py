@@ -25,7 +25,7 @@ class RecorderSettings:
     after_s: float = setting(
         2.0, "seconds that are waited for before writing, for what follows", high=60.0, name="after"
     )
-    folder: str = setting("uio2_kept", "where recordings are written")
+    directory: str = setting("uio2_kept", "folder that recordings are written to")
     disk_bytes: int = setting(
         2048 * 2**20,
         "most MiB of recordings in the folder; the oldest are removed",
