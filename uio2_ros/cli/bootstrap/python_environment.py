@@ -63,7 +63,8 @@ def environment_inputs(
     """What `.venv` depends on. Another root, ROS or Python asks for a new one."""
     project = (layout.root / "pyproject.toml").read_text(encoding="utf-8")
     needs = project.split("\n[tool.", 1)[0]  # what follows configures tools and installs nothing
-    needs += (layout.root / ros.requirements).read_text(encoding="utf-8")
+    if not ros.is_sourced:
+        needs += (layout.root / ros.requirements).read_text(encoding="utf-8")
     return {
         "root": str(layout.root),
         "ros": ros.identity,
