@@ -12,6 +12,7 @@ import pytest
 if importlib.util.find_spec("rclpy") is None or importlib.util.find_spec("mcap") is None:
     pytest.skip("needs ROS and mcap", allow_module_level=True)
 
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from nodes.agent_process import AgentProcess, private_domain
 from nodes.robot import Robot, wait_until
 from std_msgs.msg import Bool
@@ -89,6 +90,23 @@ def asked_type() -> type:
 def test_an_error_code_is_kept_with_its_name(kept: Path, robot: Robot) -> None:
     assert robot.ask("x", task="no such task").error_code == InstructionResult.UNKNOWN_TASK
     wait_until(lambda: any("UNKNOWN_TASK" in reason for reason in reasons(kept)), "the recording")
+
+
+def bridge_report(*, severe: bool = False, timeouts: int = 0) -> DiagnosticArray:
+    level = DiagnosticStatus.ERROR if severe else DiagnosticStatus.OK
+    counts = [KeyValue(key="ended TIMEOUT", value=str(timeouts))]
+    status = DiagnosticStatus(name="bridge: plans", level=level, message="told", values=counts)
+    return DiagnosticArray(status=[status])
+
+
+def test_what_the_bridge_reports_is_kept(kept: Path, robot: Robot) -> None:
+    def told(report: DiagnosticArray, reason: str) -> bool:
+        robot.publish("/diagnostics", bridge_report(), 10)
+        robot.publish("/diagnostics", report, 10)
+        return any(reason in each for each in reasons(kept))
+
+    wait_until(lambda: told(bridge_report(severe=True), "FAULT told"), "the fault")
+    wait_until(lambda: told(bridge_report(timeouts=1), "TIMEOUT told"), "the plan's end")
 
 
 def test_an_emergency_stop_is_kept(kept: Path, robot: Robot) -> None:

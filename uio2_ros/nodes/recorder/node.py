@@ -1,8 +1,8 @@
 """recorder_node: the last seconds of all topics in memory, written to MCAP when it mattered.
 
 It mattered when an answer of the agent or a plan of the bridge ends with an error code, when the
-emergency stop says true, and when `~/keep` is called. `./uio2 replay --verify` asks what is in
-such a file again.
+emergency stop says true, when the bridge reports a fault, and when `~/keep` is called. `./uio2
+replay --verify` asks what is in such a file again.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class RecorderNode(Node):
         self._due_s = 0.0  # time.monotonic()
         self._written: Future[str] = Future()
         self._ends: dict[str, int] = {}
+        self._is_severe = False  # of the bridge: it was stopped, or cannot stop somebody
         self._files = 0
         self._problem = ""
         self._listen()
@@ -124,9 +125,13 @@ class RecorderNode(Node):
 
     def _on_diagnostics(self, report: DiagnosticArray) -> None:
         for status in report.status:
-            if status.name == self._bridge_status:
-                for cause in self._new_ends(status):
-                    self.keep(f"{cause} {status.message}")
+            if status.name != self._bridge_status:
+                continue
+            for cause in self._new_ends(status):
+                self.keep(f"{cause} {status.message}")
+            before, self._is_severe = self._is_severe, status.level == DiagnosticStatus.ERROR
+            if self._is_severe and not before:
+                self.keep(f"FAULT {status.message}")
 
     def _new_ends(self, status: DiagnosticStatus) -> Iterator[str]:
         """Causes of the bridge that were counted since its last report."""
