@@ -314,7 +314,7 @@ class PlanFollower:
             self._say_zeros()
         elif halts:
             self._halt_all()
-            self._outbox += self._gate.held(run.motion.halt(now_s), now_s)
+            self._outbox += self._gate.held(run.motion.halt(now_s))
         steps = len(run.plan.steps)
         done = steps if cause is Cause.NONE else run.progress.step
         run.on_end(Outcome(cause, message, done, where))

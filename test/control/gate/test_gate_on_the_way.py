@@ -9,10 +9,15 @@ from control.conftest import SPACES, Rig, chunk_plan
 from control.gate.conftest import ARM, TIP
 
 from uio2_ros.control import Cause, Pose3D
-from uio2_ros.control.commands import PoseCommand, TwistCommand
+from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.robot_description import read_urdf
 from uio2_ros.control.gate.settings import CapSettings, SceneCheckSettings, StartSettings
+from uio2_ros.robot.action_space import ActionSpace
 
+LIMITED = (
+    '<robot name="r"><joint name="shoulder" type="revolute"><parent link="a"/><child link="b"/>'
+    '<limit lower="-1" upper="0.62" velocity="3"/></joint></robot>'
+)
 WIDE = {
     "caps": CapSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
     "start": StartSettings(0.0, 0.0),
@@ -50,13 +55,24 @@ def test_limits_that_are_heard_on_the_way_count(guarded: Callable[..., Rig]) -> 
     rig = guarded(workspace="", robot_description="")
     rig.start(chunk_plan(ARM, [(0.6 + 0.1 * step, 0.0) for step in range(4)]), on_demand=True)
     assert rig.tick()
-    rig.gate.robot = read_urdf(
-        '<robot name="r"><joint name="shoulder" type="revolute"><parent link="a"/>'
-        '<child link="b"/><limit lower="-1" upper="0.62" velocity="3"/></joint></robot>'
-    )
+    rig.gate.robot = read_urdf(LIMITED)
     rig.joints.hear({"shoulder": 0.61, "elbow": 0.0}, rig.now_s)
     rig.ticks(0.4)
     assert rig.outcomes[0].cause is Cause.JOINT_LIMIT
+
+
+def test_arm_that_nobody_hears_is_not_held_where_it_must_not_be(
+    make_rig: Callable[..., Rig], spaces: dict[str, ActionSpace]
+) -> None:
+    spaces.update(planar_arm=ARM)
+    rig = make_rig(joint_state_timeout_s=0.0)
+    rig.start(chunk_plan(ARM, [(0.6, 0.0), (0.6, 0.0), (0.9, 0.0)]), on_demand=True)
+    sent = [rig.tick()]
+    rig.gate.robot = read_urdf(LIMITED)
+    sent += [rig.tick() for _ in range(10)]
+    assert rig.outcomes[0].cause is Cause.JOINT_LIMIT
+    told = [one for commands in sent for one in commands if isinstance(one, JointCommand)]
+    assert max(one.points[0].positions[0] for one in told) <= 0.62
 
 
 def test_stop_that_is_pressed_on_the_way_ends_the_plan_in_the_same_period(

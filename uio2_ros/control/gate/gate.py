@@ -14,7 +14,6 @@ from uio2_ros.control.commands import (
     JointCommand,
     NavigationGoal,
     PoseCommand,
-    PoseRole,
     TrajectoryGoal,
     TwistCommand,
     TwistRole,
@@ -47,6 +46,8 @@ class MotionGate:
         self._period_s = settings.period_s
         self._moved_s = -math.inf
         self._tip_frame_id = ""
+        self._looked_at: Command | None = None
+        """What was refused, if the last period's commands did not pass."""
         self.workspace = read_workspace(settings.gate.workspace)
         self.robot = description_in(settings.gate.robot_description)
         self.dry_run = settings.dry_run
@@ -89,22 +90,19 @@ class MotionGate:
         """The commands of a period, as they are; PlanError if one of them must not be sent."""
         self.expect_open()
         for command in commands:
-            if isinstance(command, TwistCommand):
-                self._expect_twist(command, now_s)
-            elif isinstance(command, JointCommand | TrajectoryGoal):
-                rows = np.array([point.positions for point in command.points])
-                self.robot.expect_within(command.joints, rows)
-                self._expect_links_clear(command.joints, rows, now_s)
-            elif isinstance(command, PoseCommand | NavigationGoal):
-                self._expect_pose(command, now_s)
+            self._looked_at = command
+            self._expect_harmless(command, now_s)
+        self._looked_at = None
         if commands:
             self._moved_s = now_s
         return commands
 
-    def held(self, commands: Sequence[Command], now_s: float) -> Sequence[Command]:
-        """The commands of a halt, but for a target pose that was refused just now: who follows
-        such poses stays at the last that passed."""
-        return [command for command in commands if not self._is_refused(command, now_s)]
+    def held(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """The commands of a halt, but for what was refused in the same period: a motion that does
+        not know where the robot is holds what it meant to say last, and who is told positions stays
+        at the last that passed.
+        """
+        return [command for command in commands if command != self._looked_at]
 
     # A plan.
 
@@ -188,14 +186,15 @@ class MotionGate:
 
     # A command.
 
-    def _is_refused(self, command: Command, now_s: float) -> bool:
-        if not isinstance(command, PoseCommand) or command.role is not PoseRole.TARGET:
-            return False
-        try:
+    def _expect_harmless(self, command: Command, now_s: float) -> None:
+        if isinstance(command, TwistCommand):
+            self._expect_twist(command, now_s)
+        elif isinstance(command, JointCommand | TrajectoryGoal):
+            rows = np.array([point.positions for point in command.points])
+            self.robot.expect_within(command.joints, rows)
+            self._expect_links_clear(command.joints, rows, now_s)
+        elif isinstance(command, PoseCommand | NavigationGoal):
             self._expect_pose(command, now_s)
-        except PlanError:
-            return True
-        return False
 
     def _expect_pose(self, command: PoseCommand | NavigationGoal, now_s: float) -> None:
         there = np.array([command.pose.position])
