@@ -25,8 +25,8 @@ from uio2_ros.cli.commands import COMMANDS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHERS = {
-    "apt-get", "cd", "colcon", "docker", "eval", "export", "git", "pip", "pre-commit", "rosdep",
-    "rviz2", "source", "sudo", "touch",
+    "apt-get", "cd", "colcon", "curl", "docker", "eval", "export", "git", "pip", "pre-commit",
+    "rosdep", "rviz2", "source", "sudo", "touch",
 }  # fmt: skip
 """Programs whose words are not looked at."""
 ELSEWHERE = {"moveit_msgs"}

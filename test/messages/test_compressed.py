@@ -260,8 +260,8 @@ def test_damage_inside_a_file_is_refused() -> None:
 @pytest.mark.parametrize(
     ("text", "data", "problem"),
     [
-        ("jpeg", b"", "0 bytes are no jpeg, png or tiff"),
-        ("h264", b"\0\0\0\1\x67\x42", "'h264': 6 bytes are no jpeg, png or tiff"),
+        ("jpeg", b"", "0 bytes are no jpeg, png, tiff or webp"),
+        ("h264", b"\0\0\0\1\x67\x42", "'h264': 6 bytes are no jpeg, png, tiff or webp"),
         ("nv12", bytes(200), "'nv12': 200 bytes are no jpeg"),
         ("jpeg", b"\0" + JPEG, "are no jpeg"),
         ("16UC1; compressedDepth zstd", depth_data(PNG), "expected 16UC1 or 32FC1 in png or rvl"),

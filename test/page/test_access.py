@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from uio2_ros.page.access import AccessError, PageAccess, access_of, listening_socket
+from uio2_ros.page.access import PageAccess, access_of, listening_socket
 from uio2_ros.page.settings import TOKEN_VARIABLE, PageSettings
+from uio2_ros.processes.access import AccessError
 
 TOKEN = "0123456789abcdef"
 
@@ -27,6 +28,7 @@ def test_beyond_this_machine_it_does_not_start_without_a_token(host: str) -> Non
 def test_a_file_counts_more_than_the_environment(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\nmore\n")
+    file.chmod(0o600)
     settings = PageSettings(token_file=str(file))
     assert access_of(settings, {TOKEN_VARIABLE: "another-long-token"}).token == TOKEN
 
@@ -35,6 +37,7 @@ def test_a_file_counts_more_than_the_environment(tmp_path: Path) -> None:
 def test_a_file_without_a_usable_token_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "token"
     file.write_text(content)
+    file.chmod(0o600)
     with pytest.raises(AccessError):
         access_of(PageSettings(token_file=str(file)), {})
 

@@ -13,15 +13,9 @@ from patience import patient
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from uio2_ros.processes.access import AccessError, read_token
 from uio2_ros.remote import numpy_messages
-from uio2_ros.remote.access import (
-    TOKEN_VARIABLE,
-    AccessError,
-    Address,
-    ServerAccess,
-    read_token,
-    server_tls,
-)
+from uio2_ros.remote.access import TOKEN_VARIABLE, Address, ServerAccess, server_tls
 from uio2_ros.remote.client import RemoteModel
 from uio2_ros.serving import ModelState
 
@@ -98,21 +92,21 @@ def test_tokens_come_from_files_that_others_cannot_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
-    assert read_token("") == ""
+    assert read_token("", TOKEN_VARIABLE) == ""
     monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
-    assert read_token("") == TOKEN
+    assert read_token("", TOKEN_VARIABLE) == TOKEN
     file = tmp_path / "token"
     file.write_text(f"{TOKEN[::-1]}\n")
     file.chmod(0o644)
     with pytest.raises(AccessError, match="every user may read"):
-        read_token(str(file))
+        read_token(str(file), TOKEN_VARIABLE)
     file.chmod(0o600)
-    assert read_token(str(file)) == TOKEN[::-1]
+    assert read_token(str(file), TOKEN_VARIABLE) == TOKEN[::-1]
     file.write_text("short")
     with pytest.raises(AccessError, match="has 5 characters"):
-        read_token(str(file))
+        read_token(str(file), TOKEN_VARIABLE)
     with pytest.raises(AccessError, match="cannot be read"):
-        read_token(str(tmp_path / "nowhere"))
+        read_token(str(tmp_path / "nowhere"), TOKEN_VARIABLE)
 
 
 def test_tls_takes_a_certificate_and_its_key(certificate: tuple[str, str], tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from uio2_ros.cli.options import add_options
-from uio2_ros.remote.access import AccessError, Address, ServerAccess, read_token, server_tls
+from uio2_ros.processes.access import AccessError, read_token
+from uio2_ros.remote.access import TOKEN_VARIABLE, Address, ServerAccess, server_tls
 from uio2_ros.remote.limits import ServerLimits
 from uio2_ros.remote.server import ModelServer, PolicyTask
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState, ModelStatus, ServingSettings
@@ -69,7 +70,7 @@ def serve(asked: argparse.Namespace) -> int:
     given = vars(asked)
     access = ServerAccess(
         Address.parse(asked.listen),
-        read_token(asked.token_file),
+        read_token(asked.token_file, TOKEN_VARIABLE),
         server_tls(asked.tls_certificate, asked.tls_key),
     )
     spec = from_values(ModelSpec, {name: given[name] for name in MODEL_OPTIONS})

@@ -20,8 +20,9 @@ import yaml
 
 from uio2_ros import bringup
 from uio2_ros.model.bundle import local_bundle
-from uio2_ros.page.access import AccessError, listening_socket
+from uio2_ros.page.access import listening_socket
 from uio2_ros.page.settings import PageSettings
+from uio2_ros.processes.access import AccessError
 from uio2_ros.processes.supervision import (
     ChildProcess,
     ProcessCommand,

@@ -1,26 +1,19 @@
-"""Who may use the server: the token, and the addresses that it may listen on. Standard library."""
+"""Who may use the page's server: the token, and the addresses that it may listen on."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from uio2_ros.page.settings import TOKEN_VARIABLE, PageSettings
+from uio2_ros.processes.access import AccessError, is_loopback, read_token
 
-SHORTEST_TOKEN = 16
-"""Characters; shorter ones can be guessed over a network."""
 PORTS_TRIED = 10
 SESSION = b"uio2 page session"
-
-
-class AccessError(ValueError):
-    """A server that would be open to everybody, or cannot listen; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,39 +42,13 @@ def _same(given: str, expected: str) -> bool:
 
 def access_of(settings: PageSettings, environ: Mapping[str, str] = os.environ) -> PageAccess:
     """The token of the file or the environment; AccessError where one is needed and missing."""
-    token = _token(settings.token_file, environ)
-    if token and len(token) < SHORTEST_TOKEN:
-        raise AccessError(
-            f"the page's token has {len(token)} characters; give {SHORTEST_TOKEN} or more, such as "
-            "those of: openssl rand -hex 16"
-        )
+    token = read_token(settings.token_file, TOKEN_VARIABLE, environ)
     if not token and not is_loopback(settings.host):
         raise AccessError(
             f"page.host {settings.host} is open to the network, where everybody could move the "
             f"robot: set {TOKEN_VARIABLE} or the parameter token_file, or listen on 127.0.0.1"
         )
     return PageAccess(token)
-
-
-def _token(file: str, environ: Mapping[str, str]) -> str:
-    if not file:
-        return environ.get(TOKEN_VARIABLE, "").strip()
-    try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AccessError(f"token_file {file} cannot be read: {error}") from error
-    token = lines[0].strip() if lines else ""
-    if not token:
-        raise AccessError(f"token_file {file} is empty; its first line is to be the token")
-    return token
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is of this machine alone. Other names than localhost may change."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from uio2_ros.page import errors
-from uio2_ros.page.access import PageAccess, is_loopback
+from uio2_ros.page.access import PageAccess
+from uio2_ros.processes.access import is_loopback
 from uio2_ros.robot.errors import ErrorCode
 
 COOKIE = "uio2_page"

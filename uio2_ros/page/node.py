@@ -19,9 +19,10 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
-from uio2_ros.page.access import AccessError, PageAccess, access_of, listening_socket
+from uio2_ros.page.access import PageAccess, access_of, listening_socket
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.page.settings import PageSettings
+from uio2_ros.processes.access import AccessError
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.settings import Effect

@@ -1,26 +1,19 @@
-"""Who may connect, and how: addresses, tokens, TLS. Standard library only."""
+"""Who may connect, and how: addresses, the token, TLS."""
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
-import os
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from uio2_ros.processes.access import AccessError, is_loopback
 
 TOKEN_VARIABLE = "UIO2_TOKEN"
 """Environment variable with the token, where no file is named."""
-LEAST_TOKEN = 16
-"""Characters of a token that cannot be guessed."""
 SCHEMES = ("Bearer", "Api-Key")
 """Forms of the header Authorization; the second is openpi's."""
 DEFAULT_PORT = 8000
-
-
-class AccessError(ValueError):
-    """An address, a token or a certificate that cannot be used, or not together."""
 
 
 @dataclass(frozen=True)
@@ -51,41 +44,6 @@ class Address:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host or "*"
         return f"{host}:{self.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine. A name other than localhost may be any."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def read_token(file: str) -> str:
-    """The token of a file, or of the environment if none is named; "" if there is none. Never of
-    the command line, which every user of the machine can read. AccessError if it is too short or
-    cannot be read, or other users may read the file."""
-    if not file:
-        token = os.environ.get(TOKEN_VARIABLE, "").strip()
-        return _long_enough(token, f"${TOKEN_VARIABLE}") if token else ""
-    path = Path(file).expanduser()
-    try:
-        mode = path.stat().st_mode
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError) as error:
-        raise AccessError(f"the token file {file} cannot be read: {error}") from error
-    if mode & 0o007:
-        raise AccessError(f"every user may read the token file {file}: chmod o= {file}")
-    return _long_enough(token, file)
-
-
-def _long_enough(token: str, source: str) -> str:
-    if len(token) < LEAST_TOKEN or not token.isascii() or any(c.isspace() for c in token):
-        raise AccessError(
-            f"the token of {source} has {len(token)} characters; give at least {LEAST_TOKEN} "
-            "ASCII ones without spaces, as from: openssl rand -hex 32"
-        )
-    return token
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from uio2_ros.history.memory import HeapMemory, PixelMemory
+from uio2_ros.processes.access import read_token
 from uio2_ros.remote import numpy_messages
-from uio2_ros.remote.access import client_tls, expect_sealed, read_token
+from uio2_ros.remote.access import TOKEN_VARIABLE, client_tls, expect_sealed
 from uio2_ros.remote.conversation import (
     Conversation,
     ExtendedConversation,
@@ -93,7 +94,7 @@ class RemoteModel(Scheduler):
         self.memory = memory or HeapMemory()
         self._uri, self._settings = uri, settings or RemoteSettings()
         self._spaces = spaces or {}
-        token = read_token(self._settings.token_file)
+        token = read_token(self._settings.token_file, TOKEN_VARIABLE)
         expect_sealed(uri, token)
         self._tls = client_tls(uri, self._settings.authority)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
