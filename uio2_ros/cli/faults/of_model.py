@@ -17,7 +17,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import LOCALIZE, FaultStage, fate, report, wait_until
+from uio2_ros.cli.faults.stage import LOCALIZE, START_S, FaultStage, fate, report, wait_until
 
 STOPPED_TIMEOUT_S = 2.0
 BY_ITSELF = "by itself"
@@ -124,7 +124,8 @@ def change_state(stage: FaultStage, transition: int) -> None:
     """One transition of the agent; RuntimeError if it refuses."""
     node = stage.client.node
     client = node.create_client(ChangeState, f"{stage.client.agent}/change_state")
-    client.wait_for_service(10.0)
+    if not client.wait_for_service(START_S):
+        raise TimeoutError(f"no agent within {START_S:g} s")
     future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
     wait_until(future.done, f"transition {transition}")
     node.destroy_client(client)
