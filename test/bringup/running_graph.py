@@ -46,6 +46,12 @@ class RunningGraph:
             assert time.monotonic() < deadline_s, f"no {pattern!r} in:\n{self.text}"
             time.sleep(0.05)
 
+    def found(self, pattern: str) -> str:
+        """What the group of a pattern stands for in a line that came already."""
+        found = re.search(pattern, self.text)
+        assert found is not None, f"no {pattern!r} in:\n{self.text}"
+        return str(found[1])
+
     @property
     def text(self) -> str:
         return "\n".join(self.lines)

@@ -67,6 +67,15 @@ class ExecuteBody(BaseModel):
     id: str = Field("", max_length=100, description="of an instruction; empty: the newest plan")
 
 
+class ResetBody(BaseModel):
+    """An episode of the simulator."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: str = Field("", max_length=100, description="empty: the present one")
+    seed: int = Field(0, ge=0, lt=2**62)
+
+
 def routes(robot: RobotLink) -> APIRouter:
     """The paths."""
     router = APIRouter()
@@ -143,13 +152,24 @@ def routes(robot: RobotLink) -> APIRouter:
 
     @router.get("/state", tags=["look"])
     async def state() -> dict[str, Any]:
-        """What the robot does, and its diagnostics."""
+        """What the robot does, its diagnostics, and the episode where it is simulated."""
         name, reason = robot.state()
         statuses = [
             {"name": one.name, "level": one.level, "message": one.message, **one.readings}
             for one in robot.statuses()
         ]
-        return {"state": name, "reason": reason, "diagnostics": statuses}
+        return {
+            "state": name,
+            "reason": reason,
+            "diagnostics": statuses,
+            "simulation": simulation_json(await asyncio.to_thread(robot.simulation.newest)),
+        }
+
+    @router.post("/reset", tags=["simulate"], responses=ERRORS)
+    async def reset(given: ResetBody) -> dict[str, Any]:
+        """Begins an episode in the simulator."""
+        begun = robot.simulation.reset(given.task, given.seed)
+        return simulation_json(await asyncio.wrap_future(begun)) or {}
 
     @router.get("/snapshot", tags=["look"], responses=ERRORS | JPEG, response_class=Response)
     async def take_snapshot(drawn: bool = False) -> Response:
@@ -166,6 +186,14 @@ def routes(robot: RobotLink) -> APIRouter:
         return Response(shown.jpeg, media_type="image/jpeg", headers=NOT_KEPT)
 
     return router
+
+
+def simulation_json(state: Any) -> dict[str, Any] | None:
+    """A SimulationState without its objects."""
+    if state is None:
+        return None
+    names = ("task", "seed", "split", "instruction", "steps", "max_steps", "succeeded", "moving")
+    return {**{name: getattr(state, name) for name in names}, "held": state.held}
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {

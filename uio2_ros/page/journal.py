@@ -20,6 +20,15 @@ class JournalEntry:
     answer: AgentAnswer
     heard_s: float = field(default_factory=time.time)
 
+    def is_of_same_answer(self, other: JournalEntry) -> bool:
+        """Whether both are about one and the same answer, from whatever side it came."""
+        ours, theirs = self.answer, other.answer
+        return (ours.stamp_ns, ours.timings, ours.text) == (
+            theirs.stamp_ns,
+            theirs.timings,
+            theirs.text,
+        ) and bool(ours.timings.total)
+
     @property
     def outcome(self) -> str:
         """The answer's text, or what went wrong."""
@@ -37,8 +46,10 @@ class Journal:
         self._count = 0
 
     def add(self, entry: JournalEntry) -> None:
-        """Takes an entry as the newest."""
+        """Takes an entry as the newest; once, also where it is heard of by its topic, too."""
         with self._lock:
+            if any(entry.is_of_same_answer(known) for known in self._entries):
+                return
             self._entries.appendleft(entry)
             self._count += 1
 

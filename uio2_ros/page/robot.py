@@ -33,7 +33,6 @@ from uio2_ros.page.questions import AskedQuestion, Questions
 from uio2_ros.page.settings import PageSettings
 from uio2_ros.page.simulation import Simulation
 from uio2_ros.robot.activity import Activity
-from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.plan_errors import Cause, PlanError
@@ -200,19 +199,18 @@ class RobotLink:
 
         question = self.questions.ask(instruction, submit)
         assert question.pending is not None, "it was submitted"
-        question.pending.add_done_callback(lambda _: self._note_failure(question))
+        question.pending.add_done_callback(lambda _: self._note(question))
         return question
 
-    def _note_failure(self, question: AskedQuestion) -> None:
-        """Answers come on ~/asked, with those to others; failures of ours may not."""
-        if question.error is not None:
-            failed = Answer.failed(
-                question.error.code, question.error.message, question.instruction.task
-            )
-            answer = AgentAnswer(
-                error_code=failed.error_code, error_msg=failed.error_msg, task=failed.task
-            )
-            self.journal.add(JournalEntry(question.instruction.instruction, answer))
+    def _note(self, question: AskedQuestion) -> None:
+        """Answers come on ~/asked too, as those to others do; later, and failures do not."""
+        asked = question.instruction
+        if question.error is None:
+            self.journal.add(JournalEntry(asked.instruction, question.answer))
+            return
+        error = question.error
+        failed = AgentAnswer(error_code=error.code, error_msg=error.message, task=asked.task)
+        self.journal.add(JournalEntry(asked.instruction, failed))
 
     # Moving.
 
@@ -285,7 +283,7 @@ class RobotLink:
         except InvalidInputError as error:
             self._node.get_logger().warning(f"an answer cannot be shown: {error}")
             return
-        if not answer.error_code:  # of others; see _note_failure
+        if not answer.error_code:
             self.journal.add(JournalEntry(message.instruction, answer))
 
     def _on_shown(self, topic: str, message: Any) -> None:

@@ -11,6 +11,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from uio2_ros.bringup import SIM_TASKS
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.srv import GetSimulationState, ResetSimulation
 
 LOOK_PERIOD_S = 0.4
@@ -19,8 +20,11 @@ LONGEST_CALL_S = 5.0
 """A call that was not answered by then never will be."""
 
 
-class SimulationError(Exception):
+class SimulationError(InstructionError):
     """The simulator did not begin an episode; the message says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(ErrorCode.INVALID_REQUEST, message)
 
 
 class Simulation:
@@ -53,6 +57,18 @@ class Simulation:
         with self._lock:
             return self._state
 
+    def newest(self) -> Any:
+        """How things are now, asked for and waited for; None without a simulator."""
+        if not self.is_there:
+            return None
+        answered = threading.Event()
+        call = self._state_client.call_async(GetSimulationState.Request())
+        call.add_done_callback(lambda _: answered.set())
+        if not answered.wait(LONGEST_CALL_S):
+            return None
+        self._keep(call.result().state)
+        return self.state
+
     def reset(self, task: str, seed: int) -> Future[Any]:
         """Begins an episode; its SimulationState, or SimulationError."""
         begun: Future[Any] = Future()
@@ -66,7 +82,7 @@ class Simulation:
                 self._keep(response.state)
                 begun.set_result(response.state)
             else:
-                begun.set_exception(SimulationError(response.message))
+                begun.set_exception(SimulationError(response.message or "it did not begin"))
 
         request = ResetSimulation.Request(task=task, seed=seed)
         self._reset_client.call_async(request).add_done_callback(on_answer)

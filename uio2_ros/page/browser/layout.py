@@ -65,7 +65,7 @@ class Page:
             self._reason = ui.label().classes(QUIET + " truncate max-md:hidden")
             self._state = (
                 ui.label()
-                .classes("px-4 py-1 rounded-full text-white text-sm font-semibold")
+                .classes("uio2-state px-4 py-1 rounded-full text-white text-sm font-semibold")
                 .mark("state")
             )
             stop = ui.button("STOP", color="negative").classes("uio2-stop").props("unelevated")

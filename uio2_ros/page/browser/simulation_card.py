@@ -64,4 +64,4 @@ class SimulationCard:
         try:
             await asyncio.wrap_future(self._simulation.reset(self._task.value, seed))
         except SimulationError as error:
-            ui.notify(str(error), type="negative", multi_line=True)
+            ui.notify(error.message, type="negative", multi_line=True)
