@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from uio2_ros.page import errors
+from uio2_ros.page.media import png_of, wav_of
 from uio2_ros.page.questions import AskedQuestion
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.page.snapshot import snapshot
@@ -132,6 +133,28 @@ def routes(robot: RobotLink) -> APIRouter:
         progress = question.progress
         return {"id": question.id, "progress": asdict(progress) if progress else None}
 
+    @router.get(
+        "/instruct/{identity}/pictures/{number}",
+        tags=["ask"],
+        responses=ERRORS | PNG,
+        response_class=Response,
+    )
+    def answered_picture(identity: str, number: int) -> Response:
+        """A mask, depth, normals or what the model drew, as PNG; the first is 0."""
+        pictures = _answered(robot, identity).pictures
+        return Response(png_of(_nth(pictures, number)), media_type="image/png")
+
+    @router.get(
+        "/instruct/{identity}/sounds/{number}",
+        tags=["ask"],
+        responses=ERRORS | WAV,
+        response_class=Response,
+    )
+    def answered_sound(identity: str, number: int) -> Response:
+        """What the model sounded, as WAV; the first is 0."""
+        sounds = _answered(robot, identity).audio
+        return Response(wav_of(_nth(sounds, number)), media_type="audio/wav")
+
     @router.delete("/instruct/{identity}", tags=["ask"], responses=ERRORS, status_code=202)
     async def cancel(identity: str) -> dict[str, str]:
         """Cancels an instruction; it ends with CANCELED."""
@@ -199,6 +222,8 @@ def simulation_json(state: Any) -> dict[str, Any] | None:
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"description": "error_code and error as in the interface, and error_msg"}
 }
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+WAV: dict[int | str, dict[str, Any]] = {200: {"content": {"audio/wav": {}}}}
 JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 
 
@@ -222,15 +247,31 @@ def report_invalid(request: Request, error: Any) -> JSONResponse:
 def _planned(robot: RobotLink, identity: str) -> Any:
     """The answer that holds the plan."""
     if identity:
-        answer = robot.questions.named(identity).answer
-    else:
-        entry = robot.journal.newest_plan()
-        answer = entry.answer if entry is not None else None
-    if answer is None:
+        return _answered(robot, identity)
+    entry = robot.journal.newest_plan()
+    if entry is None:
         raise InstructionError(
             ErrorCode.INVALID_REQUEST, "no plan was answered yet; ask for one, or give its id"
         )
-    return answer
+    return entry.answer
+
+
+def _answered(robot: RobotLink, identity: str) -> Any:
+    """The answer to an instruction by its id."""
+    question = robot.questions.named(identity)
+    if question.answer is None:
+        raise question.error or InstructionError(
+            ErrorCode.INVALID_REQUEST, f"instruction {identity} is under way; wait for its answer"
+        )
+    return question.answer
+
+
+def _nth(things: Sequence[T], number: int) -> T:
+    if not 0 <= number < len(things):
+        raise InstructionError(
+            ErrorCode.INVALID_REQUEST, f"the answer has {len(things)} of these, numbered from 0"
+        )
+    return things[number]
 
 
 async def _unless_gone(request: Request, result: Awaitable[T], cancel: Callable[[], object]) -> T:

@@ -29,6 +29,8 @@ from uio2_ros.settings import Effect
 
 FOLLOW_PERIOD_S = 0.3
 STOP_CHECK_PERIOD_S = 0.1
+MOST_CONNECTIONS = 256
+"""At once; a browser has some ten. Who comes beyond them hears 503."""
 ENDING_S = 2
 """How long open connections are waited for when the server ends."""
 
@@ -99,6 +101,7 @@ def _server(robot: RobotLink, settings: PageSettings, access: PageAccess) -> Any
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=1,
+        limit_concurrency=MOST_CONNECTIONS,
         lifespan="on",
     )
     return uvicorn.Server(config)

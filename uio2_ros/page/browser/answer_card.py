@@ -11,6 +11,7 @@ from nicegui import ui
 from uio2_ros.client.failures import ExecutionError
 from uio2_ros.messages.answers import AgentAnswer
 from uio2_ros.page.browser.style import QUIET, TIMING_COLOURS, card
+from uio2_ros.page.media import data_url, png_of, wav_of
 from uio2_ros.page.questions import AskedQuestion
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.robot.answer import Timings
@@ -18,8 +19,8 @@ from uio2_ros.robot.plan_errors import PlanError
 from uio2_ros.viewing.answer_text import findings, step_text
 
 MEANS_NOTHING = "Synthetic weights: nobody trained this model, its answers mean nothing."
-MOST_LINES = 12
-"""Of findings."""
+MOST_LINES, MOST_PICTURES = 12, 8
+"""Of findings, and of masks and the like."""
 
 
 class AnswerCard:
@@ -38,6 +39,7 @@ class AnswerCard:
             self._text = ui.label().classes("text-lg whitespace-pre-wrap").mark("answer")
             self._warning = ui.label().classes("text-sm text-amber-700")
             self._findings = ui.column().classes("w-full gap-0")
+            self._media = ui.row().classes("w-full gap-2")
             self._plan = ui.column().classes("w-full gap-2")
             self._timings = ui.column().classes("w-full gap-1")
         self._set_busy(False)
@@ -75,7 +77,7 @@ class AnswerCard:
 
     def _begin(self, instruction: str, task: str) -> None:
         self._asked.set_text(f"{task or 'free form'}: {instruction}" if instruction else task)
-        for part in (self._findings, self._plan, self._timings):
+        for part in (self._findings, self._media, self._plan, self._timings):
             part.clear()
         self._text.set_text("")
         self._warning.set_text("")
@@ -86,6 +88,7 @@ class AnswerCard:
         if answer.synthetic_weights:
             self._warning.set_text(MEANS_NOTHING)
         self._show_findings(answer)
+        self._show_media(answer)
         if answer.plan is not None and answer.plan.steps:
             self._show_plan(answer)
         self._show_timings(answer)
@@ -100,6 +103,14 @@ class AnswerCard:
                     share = 2.718281828 ** min(0.0, score)
                     ui.linear_progress(share, show_value=False, size="8px").classes("grow")
                     ui.label(f"{score:.2f}").classes(QUIET)
+
+    def _show_media(self, answer: AgentAnswer) -> None:
+        with self._media:
+            for picture in answer.pictures[:MOST_PICTURES]:
+                shown = ui.image(data_url("image/png", png_of(picture))).classes("w-60 rounded-lg")
+                shown.tooltip(f"{picture.role} {picture.label}".strip())
+            for samples in answer.audio:
+                ui.audio(data_url("audio/wav", wav_of(samples))).classes("w-full")
 
     def _show_plan(self, answer: AgentAnswer) -> None:
         assert answer.plan is not None, "it has steps"
