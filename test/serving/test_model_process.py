@@ -112,7 +112,7 @@ def test_progress_that_nobody_hears_is_not_sent_and_can_still_be_cancelled(
     heard: list[object] = []
     monkeypatch.setattr(Job, "progress", lambda self, *_: heard.append(self.instruction.task))
     pending = process.submit(Instruction("count 100000"), NOTHING, timeout_s=WAIT_S)
-    wait_until(lambda: process._workload.running is not None)
+    wait_until(lambda: process._workload.running)
     time.sleep(5 * TOKEN_S)
     pending.cancel()
     assert pending.result(WAIT_S).error_code is ErrorCode.CANCELED
@@ -200,7 +200,7 @@ def test_queue_of_no_places_still_takes_one_instruction(make_process: MakeProces
     running = begun(process, "count 100000")
     assert ask(process, "count 1").error_code is ErrorCode.BUSY
     running.cancel()
-    wait_until(lambda: process._workload.running is None)
+    wait_until(lambda: not process._workload.running)
     assert ask(process, "count 1").error_code is ErrorCode.NONE
 
 
@@ -745,7 +745,7 @@ if model != "endless":
     process.wait_ready(300)
 if text:
     process.submit(Instruction(text), Observation(), timeout_s=100)
-    while process._workload.running is None:
+    while not process._workload.running:
         time.sleep(0.001)
 print(process.status().pid, flush=True)
 time.sleep(1000)

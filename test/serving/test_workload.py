@@ -40,7 +40,7 @@ def test_an_instruction_goes_before_a_frame_that_is_not_sent_yet(workload: Workl
     job = put(workload)
     assert begun(workload) is job
     assert workload.begin_frame() is None
-    workload.end_running()
+    workload.end_running(1)
     assert workload.begin_frame() is not None
 
 
@@ -69,3 +69,46 @@ def test_only_one_frame_is_in_hand(workload: Workload) -> None:
     assert not workload.put_frame(FRAME, None)
     workload.end_frame()
     assert workload.put_frame(FRAME, None)
+
+
+def of(robot: str, task: str = "") -> Job:
+    return Job(Instruction("find the cup", task=task), Observation(), 9.0, robot=robot)
+
+
+def test_so_many_are_under_way_at_once_and_so_many_wait() -> None:
+    workload = Workload(SharedArena(1 << 20), queue_size=1, concurrent=2)
+    workload.accept()
+    jobs = [of("") for _ in range(4)]
+    assert [workload.put(job) for job in jobs] == [True, True, True, False]
+    assert jobs[3].result(0).error_code is ErrorCode.BUSY
+    assert [begun(workload), begun(workload), begun(workload)] == [jobs[0], jobs[1], None]
+    workload.end_running(1)
+    assert begun(workload) is jobs[2]
+
+
+def test_robots_take_turns_and_actions_go_first() -> None:
+    workload = Workload(SharedArena(1 << 20), queue_size=9)
+    workload.accept()
+    greedy, greedy2, modest, acting = of("a"), of("a"), of("b"), of("c", "act")
+    for job in (greedy, greedy2, modest, acting):
+        assert workload.put(job)
+    order = []
+    for number in (4, 1, 3, 2):
+        order.append(begun(workload))
+        workload.end_running(number)
+    assert order == [acting, greedy, modest, greedy2]
+
+
+def test_a_picture_is_made_alone() -> None:
+    workload = Workload(SharedArena(1 << 20), queue_size=9, concurrent=4)
+    workload.accept()
+    text, picture, after = of(""), of("", "generate_image"), of("")
+    for job in (text, picture, after):
+        assert workload.put(job)
+    assert begun(workload) is text
+    assert begun(workload) is None, "the picture waits for the text, and what came later for it"
+    workload.end_running(1)
+    assert begun(workload) is picture
+    assert begun(workload) is None
+    workload.end_running(2)
+    assert begun(workload) is after

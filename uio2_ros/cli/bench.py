@@ -17,6 +17,7 @@ SUITES = {
     "faults": "uio2_ros.cli.bench_faults",
     "soak": "uio2_ros.cli.bench_soak",
     "lifecycle": "uio2_ros.cli.bench_lifecycle",
+    "fleet": "uio2_ros.cli.bench_fleet",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -31,6 +32,7 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   faults    killed, stopped, starved, corrupt, full, lost: what is seen, and how soon all is well
   soak      hours of pictures and instructions: callbacks, memory, lost pictures, restarts
   lifecycle configure, activate, deactivate, clean up, a thousand times: what remains
+  fleet     many robots on one server: throughput against one alone, latencies, killed servers
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

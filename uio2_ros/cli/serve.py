@@ -17,6 +17,7 @@ from uio2_ros.remote.limits import ServerLimits
 from uio2_ros.remote.server import ModelServer, PolicyTask
 from uio2_ros.serving import ModelProcess, ModelSpec, ModelState, ModelStatus, ServingSettings
 from uio2_ros.settings import from_values
+from uio2_ros.tasks.settings import TaskSettings
 
 MODEL_OPTIONS = ("model", "tokenizer", "device", "dtype", "quantize", "threads", "action_spaces")
 LIMIT_OPTIONS = (
@@ -49,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--action-space", default="", help="of it; empty: the task's own", metavar="NAME"
     )
+    parser.add_argument(
+        "--concurrent", type=int, default=16, metavar="N", help="instructions answered at once"
+    )
+    parser.add_argument(
+        "--queue-size", type=int, default=64, metavar="N", help="that may wait for those"
+    )
     add_options(parser, ServerLimits, *LIMIT_OPTIONS)
     return parser
 
@@ -73,14 +80,22 @@ def serve(asked: argparse.Namespace) -> int:
         read_token(asked.token_file, TOKEN_VARIABLE),
         server_tls(asked.tls_certificate, asked.tls_key),
     )
-    spec = from_values(ModelSpec, {name: given[name] for name in MODEL_OPTIONS})
+    spec = replace(
+        from_values(ModelSpec, {name: given[name] for name in MODEL_OPTIONS}),
+        tasks=TaskSettings(max_batch=asked.concurrent),
+    )
+    settings = ServingSettings(concurrent=asked.concurrent, queue_size=asked.queue_size)
     limits = from_values(ServerLimits, given)
     policy = PolicyTask(asked.task, asked.action_space)
-    return asyncio.run(_serve(spec, access, limits, policy))
+    return asyncio.run(_serve(spec, settings, access, limits, policy))
 
 
 async def _serve(
-    spec: ModelSpec, access: ServerAccess, limits: ServerLimits, policy: PolicyTask
+    spec: ModelSpec,
+    settings: ServingSettings,
+    access: ServerAccess,
+    limits: ServerLimits,
+    policy: PolicyTask,
 ) -> int:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,7 +112,7 @@ async def _serve(
             failed = True
             over.set()
 
-    process = ModelProcess(spec, settings=ServingSettings(), on_status=on_status)
+    process = ModelProcess(spec, settings=settings, on_status=on_status)
     server = ModelServer(process, access, limits, policy)
     try:
         async with server.listening() as port:

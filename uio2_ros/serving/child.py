@@ -1,4 +1,4 @@
-"""The inference process: loads a runner and answers what comes through the socket, one by one.
+"""The inference process: loads a runner and answers what comes through the socket.
 
 Started by `ChildLink` as `python -m uio2_ros.serving.child`. The main thread runs the model; the
 reader thread takes messages in, so that a cancellation is seen at the next token and the end of
@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 
 from uio2_ros.processes.lifeline import die_with_parent
@@ -45,7 +46,8 @@ from uio2_ros.serving.protocol import (
     Submit,
     receive,
 )
-from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, warm_up
+from uio2_ros.serving.runner import LoadedModel, encode_frame, explained, warm_up
+from uio2_ros.serving.runner_batch import Outcome, open_batch
 from uio2_ros.serving.spec import ModelSpec
 
 logger = logging.getLogger(__name__)
@@ -55,11 +57,12 @@ EXPLAINED = (CheckpointError, TokenizerError, ActionSpaceError)
 
 
 class Inbox:
-    """Work for the main thread, and the number of the last instruction that was cancelled."""
+    """Work for the main thread, and the instructions that were cancelled, by number."""
 
     def __init__(self, connection: Connection, arena: ArenaView) -> None:
         self.work: queue.SimpleQueue[Load | Submit | OfferFrame] = queue.SimpleQueue()
-        self.canceled = 0
+        self._accepted: set[int] = set()
+        self._canceled: set[int] = set()
         self._connection = connection
         self._codec = Codec(PROTOCOL_VERSION, TO_CHILD, arena.array)
 
@@ -75,9 +78,28 @@ class Inbox:
             if message is None or isinstance(message, Quit):
                 os._exit(0)
             elif isinstance(message, Cancel):
-                self.canceled = message.number
+                if message.number in self._accepted:
+                    self._canceled.add(message.number)
             else:
+                if isinstance(message, Submit):
+                    self._accepted.add(message.number)
                 self.work.put(message)
+
+    def is_canceled(self, number: int) -> bool:
+        """Whether nobody waits for an instruction any more."""
+        return number in self._canceled
+
+    def forget(self, number: int) -> None:
+        """An instruction was answered."""
+        self._accepted.discard(number)
+        self._canceled.discard(number)
+
+    def take(self, *, wait: bool) -> Load | Submit | OfferFrame | None:
+        """The next work; None if there is none and nobody wants to wait for it."""
+        try:
+            return self.work.get(block=wait)
+        except queue.Empty:
+            return None
 
 
 class Child:
@@ -87,6 +109,7 @@ class Child:
         self._connection = connection
         self._inbox = inbox
         self._codec = Codec(PROTOCOL_VERSION, FROM_CHILD)
+        self._open: dict[int, Submit] = {}
 
     def serve(self) -> int:
         """Loads and serves; the exit code if it cannot go on."""
@@ -97,15 +120,24 @@ class Child:
         if loaded is None:
             return 1
         self._send(Loaded(loaded.description))
+        batch = open_batch(loaded.runner)
         while True:
-            work = self._inbox.work.get()
+            work = self._inbox.take(wait=not self._open)
             if isinstance(work, Submit):
-                answered = self._answer(loaded.runner, work)
-                self._send_answer(answered)
-                if answered.broken:
-                    return 1
+                self._open[work.number] = work
+                batch.begin(
+                    work.number, work.instruction, work.observation, partial(self._report, work)
+                )
             elif isinstance(work, OfferFrame):
                 self._send(FrameTaken(encode_frame(loaded.runner, work.frame)))
+            else:
+                try:
+                    ended = batch.step()
+                except Exception as error:  # of any library: it is the answer to all of them
+                    ended = [(number, error) for number in self._open]
+                    batch = open_batch(loaded.runner)
+                if any([self._answer(number, outcome) for number, outcome in ended]):
+                    return 1
 
     def _load(self, load: Load) -> LoadedModel | None:
         try:
@@ -121,19 +153,22 @@ class Child:
             return None
         return loaded
 
-    def _answer(self, runner: Runner, work: Submit) -> Answered:
-        def on_progress(stage: Stage, text: str, tokens: int) -> None:
-            if self._inbox.canceled == work.number:
-                raise InstructionCanceled
-            if work.reports:
-                self._send(Reported(work.number, Progress(stage, text, tokens)))
+    def _report(self, work: Submit, stage: Stage, text: str, tokens: int) -> None:
+        if self._inbox.is_canceled(work.number):
+            raise InstructionCanceled
+        if work.reports:
+            self._send(Reported(work.number, Progress(stage, text, tokens)))
 
-        try:
-            answer = runner.run(work.instruction, work.observation, on_progress)
-        except Exception as error:  # of any library: it becomes the answer
-            fault = explained(error)
-            return Answered(work.number, fault.answer(work.instruction.task), fault.broken)
-        return Answered(work.number, answer)
+    def _answer(self, number: int, outcome: Outcome) -> bool:
+        """Sends what an instruction came to; whether the process cannot go on."""
+        task = self._open.pop(number).instruction.task
+        self._inbox.forget(number)
+        if isinstance(outcome, Answer):
+            self._send_answer(Answered(number, outcome))
+            return False
+        fault = explained(outcome)
+        self._send_answer(Answered(number, fault.answer(task), fault.broken))
+        return fault.broken
 
     def _send_answer(self, answered: Answered) -> None:
         try:

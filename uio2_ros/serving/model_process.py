@@ -24,7 +24,7 @@ DEFAULT_FACTORY = "uio2_ros.serving.runner:load_model"
 
 
 class ModelProcess(Scheduler):
-    """A model in a process of its own: one instruction at a time, restarted when it dies.
+    """A model in a process of its own, restarted when it dies.
 
     `close` waits for `stop_s` at most. Callbacks run on the supervisor's thread and must not call
     `start` or `close`. The process ends with this one, however that ends.
@@ -48,7 +48,7 @@ class ModelProcess(Scheduler):
         self._launch = Launch(spec, python, factory)
         self._settings = settings or ServingSettings()
         self._board = StatusBoard(on_status)
-        self._workload = Workload(self.memory, self._settings.queue_size)
+        self._workload = Workload(self.memory, self._settings.queue_size, self._settings.concurrent)
         self._wakeup = Wakeup()
         self._lifecycle = threading.Lock()  # serialises start and stop
         self._supervisor: ModelSupervisor | None = None

@@ -12,7 +12,14 @@ class ServingSettings:
     """Bounds and patience of a `ModelProcess`; ValueError for values that make no sense."""
 
     queue_size: int = setting(
-        4, "instructions that may wait for the running one; more are BUSY", high=1000
+        4, "instructions that may wait for those under way; more are BUSY", high=1000
+    )
+    concurrent: int = setting(
+        1,
+        "instructions answered at once; texts share the passes of the model, pictures and sounds "
+        "are made alone",
+        low=1,
+        high=256,
     )
     grace_s: float = setting(
         10.0,

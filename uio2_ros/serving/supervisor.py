@@ -34,6 +34,8 @@ from uio2_ros.serving.workload import Workload
 
 MOST_WAIT_S = 60.0
 """Deadlines may lie further away than a system call can wait: time is looked at anew."""
+FRAME = 0
+"""Stands for the frame in hand where jobs have their numbers, which begin with 1."""
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +197,7 @@ class ChildLifecycle:
         self._workload = supervisor.workload
         self._grace_s = supervisor.settings.grace_s
         self._greeted = False
-        self._kill_at: float | None = None
+        self._stop_by: dict[int, float] = {}  # when the child is killed for a job, by number
         self._fault: Fault | None = None  # what is known better than from the exit code
 
     def run(self) -> Fault:
@@ -241,18 +243,18 @@ class ChildLifecycle:
     def _replace(self, link: ChildLink, fault: Fault) -> None:
         """Ends the child because of a fault."""
         self.hopeless = not self._greeted
-        self._kill_at = None
+        self._stop_by.clear()
         self._fault = fault
         link.kill()
 
     def _blame(self, link: ChildLink, fault: Fault) -> None:
-        """Fails the job under way or, without one, those that wait; a child that has none is
+        """Fails the jobs under way or, without any, those that wait; a child that has none is
         replaced."""
         self._workload.count("supervision_failed")
-        running = self._workload.running
-        if running is not None:
+        if self._workload.running:
             self._workload.fail_running(fault)
-            self._stop_soon(link, running.number)
+            for number in self._workload.running:
+                self._stop_soon(link, number)
         elif self.loaded:
             self._workload.abandon_waiting(fault)
         else:
@@ -261,22 +263,26 @@ class ChildLifecycle:
     def _stop_soon(self, link: ChildLink, number: int) -> None:
         """Asks the child to leave a job; it is killed if it does not."""
         link.tell(Cancel(number))
-        if self._kill_at is None:
-            self._kill_at = time.monotonic() + self._grace_s
+        self._stop_by.setdefault(number, time.monotonic() + self._grace_s)
+
+    @property
+    def _kill_at(self) -> float | None:
+        """When the child is killed if it does not stop what it was to stop."""
+        return min(self._stop_by.values(), default=None)
 
     def _take(self, link: ChildLink, message: FromChild) -> None:
         running = self._workload.running
-        if isinstance(message, Reported) and running is not None:
-            running.job.progress(message.progress)
-        elif isinstance(message, Answered) and running is not None:
-            self._kill_at = None
+        if isinstance(message, Reported) and message.number in running:
+            running[message.number].job.progress(message.progress)
+        elif isinstance(message, Answered) and message.number in running:
+            self._stop_by.pop(message.number, None)
             try:
-                self._workload.finish(running.job, message.answer)
+                self._workload.finish(running[message.number].job, message.answer)
             finally:
-                self._workload.end_running()
+                self._workload.end_running(message.number)
             self.answered = self.answered or message.answer.error_code is ErrorCode.NONE
         elif isinstance(message, FrameTaken):
-            self._kill_at = None
+            self._stop_by.pop(FRAME, None)
             self._workload.count("frames_failed" if message.error else "frames_encoded")
             self._workload.end_frame()
         elif isinstance(message, Hello):
@@ -293,19 +299,18 @@ class ChildLifecycle:
     def _watch(self, link: ChildLink) -> None:
         """Answers what is over, and kills a child that does not stop for it."""
         late = self._workload.reap_waiting()
-        running = self._workload.running
-        if running is not None and not running.job.done() and running.job.is_over():
-            self._workload.finish(running.job, running.job.verdict())
-            self._stop_soon(link, running.number)
-        if late and self._workload.frame_is_sent and self._kill_at is None:
-            self._kill_at = time.monotonic() + self._grace_s
+        for number, packed in self._workload.running.items():
+            if not packed.job.done() and packed.job.is_over():
+                self._workload.finish(packed.job, packed.job.verdict())
+                self._stop_soon(link, number)
+        if late and self._workload.frame_is_sent:
+            self._stop_by.setdefault(FRAME, time.monotonic() + self._grace_s)
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             message = f"the model did not stop within {self._grace_s:g} s and was killed"
             self._replace(link, Fault(ErrorCode.INFERENCE_FAILED, message))
 
     def _dispatch(self, link: ChildLink) -> None:
-        job = self._workload.begin_next()
-        if job is not None:
+        while (job := self._workload.begin_next()) is not None:
             link.send(job.data)
         frame = self._workload.begin_frame()
         if frame is not None:

@@ -1,11 +1,11 @@
-"""What the model has to do: the running instruction, those that wait, a frame in hand. No torch."""
+"""What the model has to do: instructions under way, those that wait, a frame in hand. No torch."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 
 from uio2_ros.history.memory import Bytes
@@ -18,6 +18,8 @@ from uio2_ros.serving.codec import ProtocolError
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.protocol import OfferFrame, Submit, pack
+from uio2_ros.serving.turns import Turns
+from uio2_ros.tasks.registry import TASKS
 
 OUTCOMES = {
     ErrorCode.NONE: "answered",
@@ -37,6 +39,18 @@ class Packed:
     data: bytes
     borrowed: list[Bytes]
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a robot waits for it to move."""
+        task = TASKS.get(self.job.instruction.task)
+        return task is not None and "plan" in task.outputs
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing is answered beside it: a picture or a sound takes the model for long."""
+        task = TASKS.get(self.job.instruction.task)
+        return task is not None and task.makes_media
+
 
 @dataclass(eq=False)
 class OfferedFrame:
@@ -54,15 +68,16 @@ class Workload:
     Refuses everything until `accept`, and again after `refuse`; what waits then goes on waiting.
     """
 
-    def __init__(self, arena: SharedArena, queue_size: int) -> None:
+    def __init__(self, arena: SharedArena, queue_size: int, concurrent: int = 1) -> None:
         self.arena = arena
-        self.running: Packed | None = None
-        """The instruction the child has, answered or not. ModelSupervisor's thread."""
+        self.running: dict[int, Packed] = {}
+        """What the child has, answered or not, by number. ModelSupervisor's thread."""
+        self._concurrent = concurrent
         self._queue_size = queue_size
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()  # guards what follows
         self._refusal = "it was not started"
-        self._waiting: deque[Packed] = deque()
+        self._waiting: Turns[Packed] = Turns()
         self._frame: OfferedFrame | None = None
         self._counts: Counter[str] = Counter()
 
@@ -81,9 +96,10 @@ class Workload:
             if self._refusal:
                 message = f"the model is not ready: {self._refusal}; ask again when it is"
                 return Fault(ErrorCode.MODEL_NOT_READY, message)
-            if len(self._waiting) >= self._queue_size + (self.running is None):
+            soon = max(0, self._concurrent - len(self.running))
+            if len(self._waiting) >= self._queue_size + soon:
                 message = (
-                    f"{len(self._waiting)} instructions wait for the running one already; ask "
+                    f"{len(self._waiting)} instructions wait for those under way already; ask "
                     "again later or raise queue_size"
                 )
                 return Fault(ErrorCode.BUSY, message)
@@ -96,7 +112,7 @@ class Workload:
                 return Fault(ErrorCode.OUT_OF_MEMORY, str(error))
             except ProtocolError as error:
                 return Fault(ErrorCode.INVALID_REQUEST, str(error))
-            self._waiting.append(packed)
+            self._waiting.put(packed, job.robot, packed.urgent)
         return None
 
     def put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
@@ -143,23 +159,31 @@ class Workload:
     def next_deadline(self) -> float | None:
         """When the next unanswered job is late, in time.monotonic()."""
         with self._lock:
-            packed = [*self._waiting, self.running]
-            times = [one.job.deadline for one in packed if one is not None and not one.job.done()]
+            packed = [*self._waiting, *self.running.values()]
+            times = [one.job.deadline for one in packed if not one.job.done()]
             return min(times, default=None)
 
     def begin_next(self) -> Packed | None:
-        """Makes the first waiting job the running one, if none runs and the child has no frame."""
+        """The job whose turn it is, for the child, if it has no frame and room for the job.
+
+        One that is to be alone waits until the others are done, and none begins before it does.
+        """
         with self._lock:
-            if self.running is not None or self.frame_is_sent or not self._waiting:
+            packed = self._waiting.peek()
+            under_way = self.running.values()
+            if packed is None or self.frame_is_sent or len(under_way) >= self._concurrent:
                 return None
-            self.running = self._waiting.popleft()
-            self.running.job.sent = time.monotonic()
-            return self.running
+            if under_way and (packed.alone or any(one.alone for one in under_way)):
+                return None
+            self._waiting.take()
+            self.running[packed.number] = packed
+            packed.job.sent = time.monotonic()
+            return packed
 
     def begin_frame(self) -> OfferedFrame | None:
         """The frame that was offered, if it is to be sent now."""
         with self._lock:
-            if self._frame is None or self._frame.sent or self.running is not None:
+            if self._frame is None or self._frame.sent or self.running:
                 return None
             self._frame.sent = True
             return self._frame
@@ -169,9 +193,10 @@ class Workload:
         """Whether the child has a frame."""
         return self._frame is not None and self._frame.sent
 
-    def end_running(self) -> None:
-        """The child is done with the running job."""
-        packed, self.running = self.running, None
+    def end_running(self, number: int) -> None:
+        """The child is done with a job."""
+        with self._lock:
+            packed = self.running.pop(number, None)
         if packed is not None:
             self._give_back(packed)
 
@@ -196,15 +221,16 @@ class Workload:
         return len(over)
 
     def abandon_running(self, fault: Fault) -> None:
-        """The child is gone: fails the running job, if unanswered, and drops the frame."""
+        """The child is gone: fails what it had, if unanswered, and drops the frame."""
         self.fail_running(fault)
-        self.end_running()
+        for number in tuple(self.running):
+            self.end_running(number)
         self.end_frame()
 
     def fail_running(self, fault: Fault) -> None:
-        """Answers the running job, if there is one, which the child has yet."""
-        if self.running is not None:
-            self.finish(self.running.job, fault.answer(self.running.job.instruction.task))
+        """Answers the jobs that the child has yet."""
+        for packed in self.running.values():
+            self.finish(packed.job, fault.answer(packed.job.instruction.task))
 
     def abandon_waiting(self, fault: Fault) -> None:
         """Fails all that waits."""

@@ -17,6 +17,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.batch import TaskBatch
+from uio2_ros.tasks.instruction_batch import InstructionBatch
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.tasks.runner_methods import RunnerMethods
 from uio2_ros.tasks.running_task import OnProgress, RunningTask
@@ -71,7 +72,7 @@ class TaskRunner(RunnerMethods):
         self._run([running])
         if running.error is not None:
             raise running.error
-        return self._finished(running, started)
+        return self.finished(running, started)
 
     def run_batch(
         self,
@@ -95,7 +96,7 @@ class TaskRunner(RunnerMethods):
         admitted = [running for running in begun if isinstance(running, RunningTask)]
         self._run(admitted)
         return tuple(
-            self._finished(one, started) if isinstance(one, RunningTask) else one for one in begun
+            self.finished(one, started) if isinstance(one, RunningTask) else one for one in begun
         )
 
     def _run(self, tasks: Sequence[RunningTask]) -> None:
@@ -107,6 +108,10 @@ class TaskRunner(RunnerMethods):
             for ended in batch.step():
                 if ended.interrupted and ended.error is not None:
                     raise ended.error
+
+    def open_batch(self) -> InstructionBatch:
+        """For instructions that come and go: see `serving.runner_batch.RunnerBatch`."""
+        return InstructionBatch(self)
 
     def start(
         self, instruction: Instruction, observation: Observation, on_progress: OnProgress
@@ -137,7 +142,7 @@ class TaskRunner(RunnerMethods):
         except InstructionError as error:
             return Answer.failed(error.code, error.message, instruction.task)
 
-    def _finished(self, running: RunningTask, started: float) -> Answer:
+    def finished(self, running: RunningTask, started: float) -> Answer:
         """The answer, with what made it and how long it took since `started` (perf_counter)."""
         answer = running.answer
         if answer is None:

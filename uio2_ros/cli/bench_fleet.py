@@ -1,0 +1,187 @@
+"""`./uio2 bench fleet`: many robots on one server against one robot asking alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from uio2_ros.cli.server_process import ServerProcess
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.serving import Answerer
+
+TIMEOUT_S = 30.0
+PATIENCE_S = 10.0
+"""Beyond the timeout, after which an instruction counts as never answered."""
+RETRY_S = 0.05
+"""Between two instructions of a robot that was refused."""
+SIZE = (240, 320)  # of the bundled model's cameras
+INSTRUCTIONS = (
+    Instruction("the red block", task="refexp"),
+    Instruction("what is left of the bowl?", task="vqa"),
+    Instruction("put the red block into the bowl", task="next_action"),
+)
+
+
+@dataclass
+class FleetRobot:
+    """What one robot was answered."""
+
+    name: str
+    seconds: list[float] = field(default_factory=list)
+    codes: Counter[str] = field(default_factory=Counter)
+    unanswered: int = 0
+    twice: int = 0
+
+
+@dataclass(frozen=True)
+class FleetReport:
+    """A run of so many robots; seconds, and answers a second."""
+
+    robots: int
+    seconds: float
+    answered: int
+    per_second: float
+    p50_s: float
+    p95_s: float
+    p99_s: float
+    worst_robot_p99_s: float
+    fewest: int
+    most: int
+    codes: dict[str, int]
+    unanswered: int
+    twice: int
+
+
+def observation(number: int) -> Observation:
+    """What a robot sees: a picture of its own, that of a table's size and structure."""
+    chance = np.random.default_rng(number)
+    blocks = chance.integers(0, 256, (SIZE[0] // 16, SIZE[1] // 16, 3), dtype=np.uint8)
+    pixels = blocks.repeat(16, axis=0).repeat(16, axis=1)
+    return Observation(image=Frame(np.ascontiguousarray(pixels), stamp_ns=number + 1))
+
+
+def ask_for(robot: FleetRobot, answerer: Answerer, seconds: float, first: int = 0) -> None:
+    """Asks one instruction after the other, each about a new picture, for so long."""
+    end, number = time.monotonic() + seconds, first
+    while time.monotonic() < end:
+        number += 1
+        heard: list[Answer] = []
+
+        def hear(done: Future[Answer], heard: list[Answer] = heard) -> None:
+            heard.append(done.result(0))
+
+        started = time.monotonic()
+        pending = answerer.submit(
+            INSTRUCTIONS[number % len(INSTRUCTIONS)], observation(number), timeout_s=TIMEOUT_S
+        )
+        pending.add_done_callback(hear)
+        try:
+            answer = pending.result(TIMEOUT_S + PATIENCE_S)
+        except FutureTimeoutError:
+            robot.unanswered += 1
+            continue
+        robot.codes[answer.error_code.name] += 1
+        robot.twice += len(heard) > 1
+        if answer.error_code:
+            time.sleep(RETRY_S)
+        else:
+            robot.seconds.append(time.monotonic() - started)
+
+
+def run(server: ServerProcess, count: int, seconds: float, kills: int = 0) -> FleetReport:
+    """So many robots at once; meanwhile the server is killed and started again so many times."""
+    robots = [FleetRobot(f"robot {n}") for n in range(count)]
+    clients = [server.client(robot.name, max_backoff_s=0.5) for robot in robots]
+    threads = [
+        threading.Thread(target=ask_for, args=(robot, client, seconds, 1000 * n))
+        for n, (robot, client) in enumerate(zip(robots, clients, strict=True))
+    ]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for _ in range(kills):
+        time.sleep(seconds / (kills + 1))
+        server.kill()
+        server.start()
+    for thread in threads:
+        thread.join()
+    spent = time.monotonic() - started
+    for client in clients:
+        client.close()
+    return _report(robots, spent)
+
+
+def _report(robots: Sequence[FleetRobot], seconds: float) -> FleetReport:
+    every = np.array([one for robot in robots for one in robot.seconds] or [np.nan])
+    p50, p95, p99 = (float(np.percentile(every, share)) for share in (50, 95, 99))
+    worst = max(float(np.percentile(robot.seconds or [np.inf], 99)) for robot in robots)
+    counts = [len(robot.seconds) for robot in robots]
+    codes = sum((robot.codes for robot in robots), Counter[str]())
+    return FleetReport(
+        robots=len(robots),
+        seconds=seconds,
+        answered=sum(counts),
+        per_second=sum(counts) / seconds,
+        p50_s=p50,
+        p95_s=p95,
+        p99_s=p99,
+        worst_robot_p99_s=worst,
+        fewest=min(counts),
+        most=max(counts),
+        codes=dict(codes),
+        unanswered=sum(robot.unanswered for robot in robots),
+        twice=sum(robot.twice for robot in robots),
+    )
+
+
+def _line(report: FleetReport) -> str:
+    return (
+        f"{report.robots:3d} robots  {report.per_second:6.2f} answers/s  "
+        f"p50 {report.p50_s:.3f} s  p95 {report.p95_s:.3f} s  p99 {report.p99_s:.3f} s  "
+        f"worst robot's p99 {report.worst_robot_p99_s:.3f} s  "
+        f"answers of a robot {report.fewest} to {report.most}  {report.codes}"
+    )
+
+
+def main(argv: Sequence[str]) -> int:
+    """1 if a robot had no answer, or an instruction none or two."""
+    parser = argparse.ArgumentParser(prog="./uio2 bench fleet", description=__doc__)
+    parser.add_argument("--model", default="uio2-nano")
+    parser.add_argument("--robots", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each run")
+    parser.add_argument("--kills", type=int, default=0, help="the server is killed so often")
+    parser.add_argument("--concurrent", type=int, default=16)
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    asked = parser.parse_args(argv)
+    load = os.getloadavg()[0]
+    print(f"load {load:.1f} on {len(os.sched_getaffinity(0))} processor(s)", flush=True)
+    options = ["--concurrent", str(asked.concurrent), "--queue-size", str(asked.robots)]
+    with ServerProcess(asked.model, *options) as server:
+        alone = run(server, 1, min(asked.seconds, 20.0))
+        print(_line(alone), flush=True)
+        fleet = run(server, asked.robots, asked.seconds)
+        print(_line(fleet), flush=True)
+        killed = None
+        if asked.kills:
+            killed = run(server, asked.robots, asked.seconds, asked.kills)
+            print(f"killed {asked.kills} times:\n{_line(killed)}", flush=True)
+    ratio = fleet.per_second / alone.per_second if alone.answered else 0.0
+    print(f"throughput {ratio:.2f} times that of one robot alone")
+    runs = [alone, fleet, *([killed] if killed else [])]
+    if asked.json is not None:
+        told = {"load": load, "ratio": ratio, "runs": [asdict(one) for one in runs]}
+        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return int(fleet.fewest == 0 or any(one.unanswered or one.twice for one in runs))
