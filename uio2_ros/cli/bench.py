@@ -18,6 +18,7 @@ SUITES = {
     "soak": "uio2_ros.cli.bench_soak",
     "lifecycle": "uio2_ros.cli.bench_lifecycle",
     "fleet": "uio2_ros.cli.bench_fleet",
+    "remote": "uio2_ros.cli.bench_remote",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -33,6 +34,7 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   soak      hours of pictures and instructions: callbacks, memory, lost pictures, restarts
   lifecycle configure, activate, deactivate, clean up, a thousand times: what remains
   fleet     many robots on one server: throughput against one alone, latencies, killed servers
+  remote    a model behind a connection against one here: first token, answer, bytes sent
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

@@ -59,7 +59,6 @@ class PolicyTask:
         if space is not None:
             told |= {
                 "dimensions": list(space.dimension_names),
-                "units": [dimension.unit for dimension in space.dimensions],
                 "rate_hz": space.rate_hz,
                 "frame_id": space.frame_id,
             }
