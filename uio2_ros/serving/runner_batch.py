@@ -57,9 +57,9 @@ class OneByOne:
         """See `RunnerBatch`."""
         if not self._waiting:
             return []
-        number, *asked = self._waiting.pop(0)
+        number, instruction, observation, on_progress = self._waiting.pop(0)
         try:
-            return [(number, self._runner.run(*asked))]
+            return [(number, self._runner.run(instruction, observation, on_progress))]
         except Exception as error:  # of any library: it is the outcome
             return [(number, error)]
 
