@@ -127,7 +127,9 @@ def run(server: ServerProcess, count: int, seconds: float, kills: int = 0) -> Fl
 def _report(robots: Sequence[FleetRobot], seconds: float) -> FleetReport:
     every = np.array([one for robot in robots for one in robot.seconds] or [np.nan])
     p50, p95, p99 = (float(np.percentile(every, share)) for share in (50, 95, 99))
-    worst = max(float(np.percentile(robot.seconds or [np.inf], 99)) for robot in robots)
+    worst = max(
+        float(np.percentile(robot.seconds, 99)) if robot.seconds else np.inf for robot in robots
+    )
     counts = [len(robot.seconds) for robot in robots]
     codes = sum((robot.codes for robot in robots), Counter[str]())
     return FleetReport(

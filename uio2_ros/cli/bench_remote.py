@@ -20,7 +20,7 @@ MS = 1e3
 
 
 @dataclass(frozen=True)
-class TimedAnswer:
+class AskedOnce:
     """One instruction, seconds: until the first token, until the answer, and in the model."""
 
     first_token_s: float
@@ -28,7 +28,7 @@ class TimedAnswer:
     model_s: float
 
 
-def ask(answerer: Answerer, number: int) -> TimedAnswer:
+def ask(answerer: Answerer, number: int) -> AskedOnce:
     """Asks about a picture that was not seen before. RuntimeError if it is not answered."""
     first: list[float] = []
 
@@ -48,10 +48,10 @@ def ask(answerer: Answerer, number: int) -> TimedAnswer:
         raise RuntimeError(f"an instruction was not answered: {answer.error_msg}")
     times = answer.timings
     model_s = times.preprocess + times.encode + times.decode + times.postprocess
-    return TimedAnswer((first or [ended])[0] - started, ended - started, model_s)
+    return AskedOnce((first or [ended])[0] - started, ended - started, model_s)
 
 
-def _line(name: str, asked: Sequence[TimedAnswer], sent: str) -> str:
+def _line(name: str, asked: Sequence[AskedOnce], sent: str) -> str:
     first, total = (
         statistics.median(getattr(one, part) for one in asked) * MS
         for part in ("first_token_s", "total_s")
