@@ -9,9 +9,11 @@ import pytest
 import yaml
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
+from visualization_msgs.msg import Marker
 
 from uio2_ros.nodes.agent.markers import NAMESPACES
 from uio2_ros.nodes.agent.publishers import TOPICS
+from uio2_ros.nodes.state_topic import LATCHED
 
 pytestmark = pytest.mark.ros
 
@@ -21,6 +23,7 @@ MESSAGE_TYPES = {
     "rviz_default_plugins/DepthCloud": "sensor_msgs/msg/Image",
     "rviz_default_plugins/Grid": None,
     "rviz_default_plugins/Image": "sensor_msgs/msg/Image",
+    "rviz_default_plugins/Marker": "visualization_msgs/msg/Marker",
     "rviz_default_plugins/MarkerArray": "visualization_msgs/msg/MarkerArray",
     "rviz_default_plugins/TF": None,
 }
@@ -36,6 +39,7 @@ OTHER_PLUGINS = {
 """Panels, tools and views of RViz."""
 SENSES = {"image": Image, "camera_info": CameraInfo}
 """Topics the agent hears, which RViz shows too."""
+PUBLISHED = {**TOPICS, "agent/state_marker": (Marker, LATCHED)}
 
 
 def manager() -> dict[str, Any]:
@@ -59,7 +63,7 @@ def test_display_shows_a_topic_of_its_type(display: dict[str, Any]) -> None:
     topic = topic_of(display)
     assert (topic is None) == (expected is None)
     if topic is not None:
-        published = {topic: kind for topic, (kind, _) in TOPICS.items()} | SENSES
+        published = {topic: kind for topic, (kind, _) in PUBLISHED.items()} | SENSES
         assert type_name(published[topic]) == expected
 
 
@@ -71,7 +75,7 @@ def test_display_shows_a_topic_of_its_type(display: dict[str, Any]) -> None:
 def test_what_is_latched_is_asked_for(display: dict[str, Any]) -> None:
     """A volatile subscription would wait for the next answer; a latched one of a volatile topic
     would hear nothing at all."""
-    quality = TOPICS.get(topic_of(display), (None, None))[1]
+    quality = PUBLISHED.get(topic_of(display), (None, None))[1]
     is_latched = isinstance(quality, QoSProfile) and (
         quality.durability == DurabilityPolicy.TRANSIENT_LOCAL
     )
