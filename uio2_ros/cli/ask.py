@@ -16,7 +16,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 
 from uio2_ros.cli.answer_files import save_answer
@@ -30,6 +29,7 @@ from uio2_ros.cli.ask_execute import (
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
@@ -251,9 +251,8 @@ class _Drawings:
 
     def __enter__(self) -> _Drawings:
         namespace = self._agent.agent.rpartition("/")[0]
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._subscription = self._agent.node.create_subscription(
-            Image, f"{namespace}/debug_image", self._keep, latched
+            Image, f"{namespace}/debug_image", self._keep, LATCHED
         )
         return self
 

@@ -24,6 +24,7 @@ from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.episodes import Attempt, PlayedEpisode, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_answerer
 from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.processes.supervision import ChildProcess, ProcessCommand, Supervisor, Terminal
 from uio2_ros.robot.answer import Answer
@@ -217,7 +218,7 @@ class RosGraph:
             time.sleep(POLL_S)
 
     def _connect(self) -> None:
-        from rclpy.qos import DurabilityPolicy, QoSProfile
+        from rclpy.qos import QoSProfile
         from sensor_msgs.msg import Image
 
         from uio2_ros.client import AgentClient
@@ -231,8 +232,7 @@ class RosGraph:
         self._resets = node.create_client(ResetSimulation, "/simulator/reset")
         self._steps = node.create_client(StepSimulation, "/simulator/step")
         self._states = node.create_client(GetSimulationState, "/simulator/get_state")
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        node.create_subscription(HistoryState, "/history_state", self._on_history, latched)
+        node.create_subscription(HistoryState, "/history_state", self._on_history, LATCHED)
         node.create_subscription(Image, "/image", self._on_image, QoSProfile(depth=10))
         self._agent.wait_for_agent(SERVICE_S)
         publishers = node.count_publishers

@@ -19,6 +19,11 @@ from rclpy.qos import (
     qos_check_compatible,
 )
 
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Of what stays true until the next message: who listens later gets the newest."""
+STATIC_TRANSFORMS = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""Of /tf_static, on which every publisher's newest counts."""
+
 
 class Endpoint(Protocol):
     """What rclpy's TopicEndpointInfo tells of a publisher."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import Header
 
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import AgentState
 from uio2_ros.robot.activity import Activity
-
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class StateTopic:

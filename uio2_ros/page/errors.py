@@ -39,7 +39,7 @@ def body(code: IntEnum, message: str) -> dict[str, Any]:
 
 
 def told(error: Exception) -> tuple[int, dict[str, Any]]:
-    """DiagnosticReading and body of an error of `REPORTED`."""
+    """Status and body of an error of `REPORTED`. TypeError for any other."""
     if isinstance(error, InstructionError):
         return STATUSES.get(error.code, 500), body(error.code, error.message)
     if isinstance(error, PlanError):

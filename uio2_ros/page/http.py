@@ -80,8 +80,15 @@ class ResetBody(BaseModel):
 def routes(robot: RobotLink) -> APIRouter:
     """The paths."""
     router = APIRouter()
+    for of_kind in (_asking, _answers, _moving, _looking, _simulating):
+        router.include_router(of_kind(robot))
+    return router
 
-    @router.get("/tasks", tags=["ask"])
+
+def _asking(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["ask"])
+
+    @router.get("/tasks")
     def tasks() -> list[dict[str, Any]]:
         """What can be asked, what the model was trained for first, with the fields of each."""
         return [
@@ -99,7 +106,6 @@ def routes(robot: RobotLink) -> APIRouter:
 
     @router.post(
         "/instruct",
-        tags=["ask"],
         responses=ERRORS
         | {
             200: {
@@ -122,7 +128,7 @@ def routes(robot: RobotLink) -> APIRouter:
         answer = await _unless_gone(request, question.ended(), question.cancel)
         return JSONResponse({"id": question.id, **answer_json(answer)})
 
-    @router.get("/instruct/{identity}", tags=["ask"], responses=ERRORS)
+    @router.get("/instruct/{identity}", responses=ERRORS)
     async def look(identity: str) -> dict[str, Any]:
         """How far an instruction is: `progress`, `answer` or `error`."""
         question = robot.questions.named(identity)
@@ -133,9 +139,14 @@ def routes(robot: RobotLink) -> APIRouter:
         progress = question.progress
         return {"id": question.id, "progress": asdict(progress) if progress else None}
 
+    return router
+
+
+def _answers(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["ask"])
+
     @router.get(
         "/instruct/{identity}/pictures/{number}",
-        tags=["ask"],
         responses=ERRORS | PNG,
         response_class=Response,
     )
@@ -146,7 +157,6 @@ def routes(robot: RobotLink) -> APIRouter:
 
     @router.get(
         "/instruct/{identity}/sounds/{number}",
-        tags=["ask"],
         responses=ERRORS | WAV,
         response_class=Response,
     )
@@ -155,25 +165,37 @@ def routes(robot: RobotLink) -> APIRouter:
         sounds = _answered(robot, identity).audio
         return Response(wav_of(_nth(sounds, number)), media_type="audio/wav")
 
-    @router.delete("/instruct/{identity}", tags=["ask"], responses=ERRORS, status_code=202)
+    @router.delete("/instruct/{identity}", responses=ERRORS, status_code=202)
     async def cancel(identity: str) -> dict[str, str]:
         """Cancels an instruction; it ends with CANCELED."""
         robot.questions.named(identity).cancel()
         return {"id": identity}
 
-    @router.post("/execute", tags=["move"], responses=ERRORS)
+    return router
+
+
+def _moving(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["move"])
+
+    @router.post("/execute", responses=ERRORS)
     async def execute(given: ExecuteBody, request: Request) -> dict[str, int]:
         """Carries a plan out, and tells how many steps were done. Hanging up stops the robot."""
         execution = robot.execute(_planned(robot, given.id))
         ended = asyncio.wrap_future(execution)
         return {"steps_done": await _unless_gone(request, ended, execution.cancel)}
 
-    @router.post("/stop", tags=["move"], responses=ERRORS)
+    @router.post("/stop", responses=ERRORS)
     async def stop() -> dict[str, str]:
         """Stops the robot, and cancels what was asked here."""
         return {"message": await asyncio.wrap_future(robot.stop())}
 
-    @router.get("/state", tags=["look"])
+    return router
+
+
+def _looking(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["look"])
+
+    @router.get("/state")
     async def state() -> dict[str, Any]:
         """What the robot does, its diagnostics, and the episode where it is simulated."""
         name, reason = robot.state()
@@ -188,18 +210,12 @@ def routes(robot: RobotLink) -> APIRouter:
             "simulation": simulation_json(await asyncio.to_thread(robot.simulation.newest)),
         }
 
-    @router.post("/reset", tags=["simulate"], responses=ERRORS)
-    async def reset(given: ResetBody) -> dict[str, Any]:
-        """Begins an episode in the simulator."""
-        begun = robot.simulation.reset(given.task, given.seed)
-        return simulation_json(await asyncio.wrap_future(begun)) or {}
-
-    @router.get("/snapshot", tags=["look"], responses=ERRORS | JPEG, response_class=Response)
+    @router.get("/snapshot", responses=ERRORS | JPEG, response_class=Response)
     async def take_snapshot(drawn: bool = False) -> Response:
         """What the camera sees, or, `drawn`, the last answer on its picture, as JPEG."""
         return Response((await snapshot(robot, drawn=drawn)).jpeg, media_type="image/jpeg")
 
-    @router.get("/picture", tags=["look"], responses=ERRORS | JPEG, response_class=Response)
+    @router.get("/picture", responses=ERRORS | JPEG, response_class=Response)
     def picture() -> Response:
         """The newest picture that has come, as JPEG, without waiting for another."""
         robot.live.look()
@@ -207,6 +223,18 @@ def routes(robot: RobotLink) -> APIRouter:
         if shown is None:
             raise InstructionError(ErrorCode.NO_INPUT, "no picture has come from the camera")
         return Response(shown.jpeg, media_type="image/jpeg", headers=NOT_KEPT)
+
+    return router
+
+
+def _simulating(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["simulate"])
+
+    @router.post("/reset", responses=ERRORS)
+    async def reset(given: ResetBody) -> dict[str, Any]:
+        """Begins an episode in the simulator."""
+        begun = robot.simulation.reset(given.task, given.seed)
+        return simulation_json(await asyncio.wrap_future(begun)) or {}
 
     return router
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
@@ -25,11 +25,13 @@ from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient, BridgeClient, Execution
 from uio2_ros.messages.answers import AgentAnswer, answer_of
+from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
 from uio2_ros.model.bundle import local_bundle
 from uio2_ros.msg import AgentState, Asked, HistoryState
 from uio2_ros.page.journal import Journal, JournalEntry
 from uio2_ros.page.live import LivePicture
 from uio2_ros.page.questions import AskedQuestion, Questions
+from uio2_ros.page.service_call import ask_service
 from uio2_ros.page.settings import PageSettings
 from uio2_ros.page.simulation import Simulation
 from uio2_ros.robot.activity import Activity
@@ -40,8 +42,6 @@ from uio2_ros.tasks.registry import TASKS, tasks_of
 from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
 from uio2_ros.viewing.published_answer import PublishedAnswer
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 UNWATCHED_S = 5.0
 FRESH_S = 5.0
 """Diagnostics that are older are of somebody who is gone."""
@@ -124,7 +124,7 @@ class RobotLink:
                     (MarkerArray, "markers", LATCHED),
                     (CameraInfo, "camera_info", qos_profile_sensor_data),
                     (TFMessage, "/tf", QoSProfile(depth=100)),
-                    (TFMessage, "/tf_static", STATIC),
+                    (TFMessage, "/tf_static", STATIC_TRANSFORMS),
                 )
             ]
         elif not watched:
@@ -237,12 +237,13 @@ class RobotLink:
 
     def stop(self) -> Future[str]:
         """Stops the robot: what the bridge says of it. Cancels what is asked here, whose plan might
-        move it again. PlanError NO_CONTROLLER if there is no bridge."""
+        move it again. PlanError NO_CONTROLLER if there is no bridge, TIMEOUT if it is silent."""
         stopped: Future[str] = Future()
         if self._stop.service_is_ready():
-            self._stop.call_async(Trigger.Request()).add_done_callback(
-                lambda done: self._on_stopped(stopped, done.result().message)
-            )
+            silent = f"{self._stop.service_name} is silent: whether the robot stopped is not known"
+            late = PlanError(Cause.TIMEOUT, silent)
+            called = ask_service(self._stop, Trigger.Request(), late)
+            called.add_done_callback(functools.partial(self._on_stopped, stopped))
         else:
             reason = f"there is no {self._stop.service_name}; is the bridge running?"
             self._notify(reason)
@@ -250,7 +251,13 @@ class RobotLink:
         self.questions.cancel_all()
         return stopped
 
-    def _on_stopped(self, stopped: Future[str], message: str) -> None:
+    def _on_stopped(self, stopped: Future[str], called: Future[Any]) -> None:
+        error = called.exception()
+        if error is not None:
+            self._notify(f"STOP: {error}")
+            stopped.set_exception(error)
+            return
+        message = called.result().message
         self._notify(f"STOP: {message}")
         stopped.set_result(message)
 

@@ -11,13 +11,14 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from uio2_ros.bringup import SIM_TASKS
+from uio2_ros.page.service_call import LONGEST_CALL_S, ask_service
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.srv import GetSimulationState, ResetSimulation
 
 LOOK_PERIOD_S = 0.4
 UNWATCHED_S = 5.0
-LONGEST_CALL_S = 5.0
-"""A call that was not answered by then never will be."""
+LONGEST_RESET_S = 30.0
+"""Making a scene takes a while on a busy machine."""
 
 
 class SimulationError(InstructionError):
@@ -61,12 +62,12 @@ class Simulation:
         """How things are now, asked for and waited for; None without a simulator."""
         if not self.is_there:
             return None
-        answered = threading.Event()
-        call = self._state_client.call_async(GetSimulationState.Request())
-        call.add_done_callback(lambda _: answered.set())
-        if not answered.wait(LONGEST_CALL_S):
+        late = SimulationError("the simulator is silent")
+        try:
+            request = GetSimulationState.Request()
+            self._keep(ask_service(self._state_client, request, late).result().state)
+        except SimulationError:
             return None
-        self._keep(call.result().state)
         return self.state
 
     def reset(self, task: str, seed: int) -> Future[Any]:
@@ -76,16 +77,21 @@ class Simulation:
             begun.set_exception(SimulationError("there is no simulator"))
             return begun
 
-        def on_answer(answer: Any) -> None:
-            response = answer.result()
-            if response.success:
-                self._keep(response.state)
-                begun.set_result(response.state)
-            else:
-                begun.set_exception(SimulationError(response.message or "it did not begin"))
+        def on_response(done: Future[Any]) -> None:
+            try:
+                response = done.result()
+                if not response.success:
+                    raise SimulationError(response.message or "it did not begin")
+            except Exception as error:  # of rclpy as well, for whoever waits
+                begun.set_exception(error)
+                return
+            self._keep(response.state)
+            begun.set_result(response.state)
 
         request = ResetSimulation.Request(task=task, seed=seed)
-        self._reset_client.call_async(request).add_done_callback(on_answer)
+        late = SimulationError(f"no episode has begun in {LONGEST_RESET_S:g} s; is it stopped?")
+        called = ask_service(self._reset_client, request, late, LONGEST_RESET_S)
+        called.add_done_callback(on_response)
         return begun
 
     def _look(self) -> None:

@@ -36,7 +36,14 @@ class RingContent:
     def write(self, path: Path, reason: str) -> int:
         """Bytes of the new MCAP file, which appears whole or not at all. RecordingError."""
         unfinished = path.with_suffix(".part")
-        writer = RecordingWriter(unfinished)
+        try:
+            self._write(RecordingWriter(unfinished), reason)
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path.stat().st_size
+
+    def _write(self, writer: RecordingWriter, reason: str) -> None:
         try:
             for topic in self.topics:
                 writer.add_topic(topic)
@@ -51,8 +58,6 @@ class RingContent:
                 )
         finally:
             writer.close()
-        unfinished.rename(path)
-        return path.stat().st_size
 
 
 class MessageRing:

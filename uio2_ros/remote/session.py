@@ -134,16 +134,13 @@ class ClientSession:
     async def _ask(self, ask: Ask) -> None:
         if ask.number in self._open:
             raise Unacceptable(f"instruction {ask.number} is under way already")
-        problem = None
-        observation = Observation()
         try:
             # several pictures take a while, in which the others are served
             observation = await asyncio.to_thread(self._receiver.observation, ask.observation)
         except InvalidInputError as error:
             problem = Answer.failed(ErrorCode.INVALID_INPUT, str(error), ask.instruction.task)
-        if problem is not None:
             self._answered(ask.number, problem)
-            raise Unacceptable(problem.error_msg)  # who sent what is unknown from here on
+            raise Unacceptable(str(error)) from error  # who has which picture is unknown now
         if not ask.timeout_s > 0:
             late = Answer.failed(ErrorCode.TIMEOUT, "it came too late", ask.instruction.task)
             self._answered(ask.number, late)

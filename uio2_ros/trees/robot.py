@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
 
 from uio2_ros.client import AgentClient, BridgeClient, Execution
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import nanoseconds_of
 from uio2_ros.msg import HistoryState, Plan
 
@@ -28,8 +28,7 @@ class Robot:
         self.bridge = self._bridge.action
         prefix = self.agent.agent.rpartition("/")[0]
         node = self.agent.node
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        node.create_subscription(HistoryState, f"{prefix}/history_state", self._remember, latched)
+        node.create_subscription(HistoryState, f"{prefix}/history_state", self._remember, LATCHED)
         self._newest_ns = 0
 
     def now_ns(self) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from control.conftest import SPACES, Rig, chunk_plan
-from control.gate.conftest import ARM, TIP
+from control.gate.conftest import ARM, TIP, URDF
 
-from uio2_ros.control import Cause, Pose3D
+from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.robot_description import read_urdf
 from uio2_ros.control.gate.settings import CapSettings, SceneCheckSettings, StartSettings
@@ -17,6 +18,11 @@ from uio2_ros.robot.action_space import ActionSpace
 LIMITED = (
     '<robot name="r"><joint name="shoulder" type="revolute"><parent link="a"/><child link="b"/>'
     '<limit lower="-1" upper="0.62" velocity="3"/></joint></robot>'
+)
+ON_A_LIFT = URDF.replace('<parent link="base_link"/>', '<parent link="lift"/>').replace(
+    "</robot>",
+    '<link name="lift"/><joint name="lift" type="prismatic"><parent link="base_link"/>'
+    '<child link="lift"/><limit lower="0" upper="1" velocity="1"/></joint></robot>',
 )
 WIDE = {
     "caps": CapSettings(0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
@@ -59,6 +65,20 @@ def test_limits_that_are_heard_on_the_way_count(guarded: Callable[..., Rig]) -> 
     rig.joints.hear({"shoulder": 0.61, "elbow": 0.0}, rig.now_s)
     rig.ticks(0.4)
     assert rig.outcomes[0].cause is Cause.JOINT_LIMIT
+
+
+def test_arm_on_a_lift_that_says_nothing_is_nowhere_that_is_known(
+    guarded: Callable[..., Rig],
+) -> None:
+    rig = guarded(**WIDE)
+    plan = chunk_plan(ARM, [(0.6, 0.0), (0.65, 0.0)])
+    rig.start(plan, on_demand=True)  # harmless
+    rig.gate.robot = read_urdf(ON_A_LIFT)
+    with pytest.raises(PlanError, match="nothing new of lift") as refused:
+        rig.start(plan, on_demand=True)
+    assert refused.value.cause is Cause.NO_STATE
+    rig.joints.hear({"lift": 0.2}, rig.now_s)
+    rig.start(plan, on_demand=True)
 
 
 def test_arm_that_nobody_hears_is_not_held_where_it_must_not_be(

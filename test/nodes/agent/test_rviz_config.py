@@ -11,9 +11,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from visualization_msgs.msg import Marker
 
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.nodes.agent.markers import NAMESPACES
 from uio2_ros.nodes.agent.publishers import TOPICS
-from uio2_ros.nodes.state_topic import LATCHED
 
 pytestmark = pytest.mark.ros
 

@@ -176,13 +176,17 @@ class MotionGate:
             self.workspace.expect_clear(link, self.robot.root, self._frames, now_s, "a link")
 
     def _positions(self, joints: Sequence[str], rows: Array, now_s: float) -> Mapping[str, Array]:
-        """(N,) of each joint: as commanded, else where it is."""
+        """(N,) of each joint: as commanded, else where it is. PlanError NO_STATE if nobody says."""
         told = dict(zip(joints, rows.T, strict=True))
-        others = {name: self._joints.at(name, now_s) for name in self.robot.names}
-        still = {
-            name: np.full(len(rows), 0.0 if math.isnan(at) else at) for name, at in others.items()
-        }
-        return {**still, **told}
+        others = [name for name in self.robot.names if name not in told]
+        still = {name: self._joints.at(name, now_s) for name in others}
+        if unknown := [name for name, at in still.items() if math.isnan(at)]:
+            raise PlanError(
+                Cause.NO_STATE,
+                f"joint_states says nothing new of {', '.join(unknown)}, so that nobody knows "
+                "where the arm is in its workspace; have all joints of robot_description published",
+            )
+        return {**{name: np.full(len(rows), at) for name, at in still.items()}, **told}
 
     # A command.
 

@@ -99,8 +99,8 @@ class RobotDescription:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the joints."""
-        return tuple(self._joints)
+        """Of the joints that can move."""
+        return tuple(name for name, joint in self._joints.items() if joint.kind != "fixed")
 
     def places(self, positions: Mapping[str, Array], moved: Sequence[str]) -> Array:
         """(L, N, 3) where the links are in the root's frame that some of the joints move.

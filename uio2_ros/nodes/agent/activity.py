@@ -8,8 +8,9 @@ from collections.abc import Callable
 from rclpy.node import Node
 from visualization_msgs.msg import Marker
 
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import AgentState
-from uio2_ros.nodes.state_topic import LATCHED, StateTopic
+from uio2_ros.nodes.state_topic import StateTopic
 from uio2_ros.robot.activity import Activity
 
 BRIDGE_STATE = "bridge/state"

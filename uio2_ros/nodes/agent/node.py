@@ -29,11 +29,11 @@ from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallba
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from uio2_ros.messages.cv_bridge import installed_cv_bridge
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import HistoryState
 from uio2_ros.nodes.agent.activity import ActivityReport
 from uio2_ros.nodes.agent.answerer import start_answerer
@@ -195,8 +195,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             self.create_service(kind, name, callback, callback_group=group)
 
     def _create_reports(self) -> None:
-        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-        self._history_state = self.create_publisher(HistoryState, "history_state", latched)
+        self._history_state = self.create_publisher(HistoryState, "history_state", LATCHED)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         group = ReentrantCallbackGroup()
         period_s = self.get_parameter("diagnostics_period").value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNodeMixin
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
@@ -22,6 +22,7 @@ from uio2_ros.messages.pictures import (
     label_image,
     label_info,
 )
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import Asked, AudioChunk, InstructionResult, KeypointArray, Plan
 from uio2_ros.nodes.agent.answer_frames import answer_frames
 from uio2_ros.nodes.agent.debug_image import draw_answer
@@ -34,7 +35,6 @@ from uio2_ros.robot.observation import Frame, Observation
 DEPTH = 10
 FRAMES_DEPTH = 100
 """The usual depth of /tf."""
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """Who comes later has the last one."""
 FIELD_TYPES: dict[str, type[Any]] = {
     "detections": Detection2DArray,

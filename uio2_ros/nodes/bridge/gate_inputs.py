@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, String
 
 from uio2_ros.control import MotionGate
 from uio2_ros.control.gate.robot_description import RobotDescriptionError, read_urdf
 from uio2_ros.messages.image_header import peek_header
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.received_pictures import PICTURE_TYPES, decode_picture
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.time import to_s
 
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TOPICS = {"sensor_msgs/msg/Image": "image", "sensor_msgs/msg/CompressedImage": "image/compressed"}
 ESTOP_DEPTH = 10
 

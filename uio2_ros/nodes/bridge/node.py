@@ -23,7 +23,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -45,6 +45,7 @@ from uio2_ros.control.commands import GripperCommand, JointPoint, TrajectoryGoal
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.poses import transform_of
+from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
 from uio2_ros.messages.stamps import seconds_of
 from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.command_router import CommandRouter
@@ -83,8 +84,6 @@ HOLD_S = 0.2
 """In which an arm comes to rest whose controller does not end a trajectory."""
 WANTED = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED)
 """Ends of plans that are no problem."""
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-STATIC = QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class BridgeNode(Node):
@@ -164,7 +163,7 @@ class BridgeNode(Node):
             (JointState, "joint_states", self._on_joints, qos_profile_sensor_data),
             (Bool, "step_done", self._on_step_done, 10),
             (TFMessage, "/tf", self._on_tf, 100),
-            (TFMessage, "/tf_static", self._on_tf_static, STATIC),
+            (TFMessage, "/tf_static", self._on_tf_static, STATIC_TRANSFORMS),
         ):
             self.create_subscription(kind, topic, callback, qos)
 

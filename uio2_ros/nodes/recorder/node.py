@@ -168,7 +168,7 @@ class RecorderNode(Node):
             try:
                 size = content.write(path, reason)
                 make_room(self._folder, self._settings.disk_bytes)
-            except (RecordingError, OSError) as error:
+            except Exception as error:  # whatever it is, who called ~/keep gets an answer
                 self._problem = f"a recording was lost: {error}"
                 self.get_logger().error(self._problem)
                 written.set_exception(RecordingError(self._problem))

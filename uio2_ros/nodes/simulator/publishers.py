@@ -7,7 +7,7 @@ from typing import Any
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header, String
@@ -16,6 +16,7 @@ from tf2_msgs.msg import TFMessage
 from uio2_ros.messages.audio import audio_message
 from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.pictures import depth_message, image_message
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.simulator.messages import (
@@ -34,7 +35,6 @@ from uio2_ros.sim.spec import Place
 NEWEST = QoSProfile(depth=4)
 EVERY = QoSProfile(depth=200)
 """In lock-step, where pictures come as fast as they are drawn and all of them count."""
-LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TOP = "top"
 
 
