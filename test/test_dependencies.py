@@ -21,6 +21,8 @@ DISTRIBUTIONS = {  # where the name of the import is another one
     "yaml": "PyYAML",
     "mcap_ros2": "mcap-ros2-support",
     "mpl_toolkits": "matplotlib",
+    "norfair": "norfair-enough",
+    "rerun": "rerun-sdk",
 }
 LIBRARY = ("robot", "model", "processing", "inference", "decoding", "tasks", "history", "serving")
 """Folders that `pip install .` without extras serves."""
@@ -90,6 +92,6 @@ def test_every_ros_package_is_declared_in_package_xml() -> None:
     manifest = ElementTree.parse(ROOT / "package.xml").getroot()
     names = {element.text for element in manifest if element.tag.endswith("depend")}
     found = imports(ROOT / "uio2_ros", everywhere=True)
-    optional = {"audio_common_msgs"}  # listened to where it is installed
+    optional = {"audio_common_msgs", "foxglove_msgs"}  # used where they are installed
     needed = {name for name, _ in found if is_of_ros(name)} - optional
     assert needed - names == set()

@@ -42,6 +42,8 @@ SIM_BRIDGE: Mapping[str, Value] = {
 """Parameters of the bridge where the robot is simulated: what is answered moves it."""
 
 
+SIM_DEPTH = "truth/depth"
+"""What the agent of a simulated robot takes depth from where it remembers."""
 SIM_AGENT: Mapping[str, Value] = {"model": "uio2-nano"}
 """Parameters of the agent there, unless a parameter file is named: the model that knows it."""
 ROBOT = (
@@ -122,6 +124,17 @@ class Settings:
     camera_info_topic: str = _topic("camera_info", "calibration that belongs to the pictures")
     audio_topic: str = _topic(
         "audio", "sound the agent hears; naming your own turns microphone:=auto off"
+    )
+    depth_topic: str = setting(
+        "",
+        "depth registered with the pictures, for places in space (docs/memory.md); empty: none",
+        pattern=rf"((/|~/)?{NAMES})?",
+        form="a ROS topic, or nothing",
+    )
+    memory: str = setting(
+        "",
+        "SQLite file in which the agent remembers where it has seen things; :memory: forgets them "
+        "when it ends; empty: it remembers nothing",
     )
     compressed: bool = setting(False, "pictures travel as JPEG on <image_topic>/compressed")
     contract: str = setting(
@@ -341,6 +354,7 @@ def _simulator(settings: Settings) -> Process:
 
 def _agent(settings: Settings) -> Process:
     known = SIM_AGENT if settings.sim and not settings.params_file else {}
+    depth_topic = settings.depth_topic or (SIM_DEPTH if settings.sim and settings.memory else "")
     return Process(
         name="agent",
         package=PACKAGE,
@@ -356,12 +370,15 @@ def _agent(settings: Settings) -> Process:
                 device="device",
                 compressed="compressed",
                 autostart="autostart",
+                memory="memory.file",
                 **CLOCK,
             ),
+            **({"depth.enabled": True} if depth_topic else {}),
         },
         remappings=(
             *_image_remappings(settings),
             *_remappings(audio=settings.audio_topic),
+            *((("aligned_depth", depth_topic),) if depth_topic else ()),
         ),
     )
 

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "behavior_trees"
 MODEL = FOLDER / "uio2_nodes.xml"
 TREES = sorted(set(FOLDER.glob("*.xml")) - {MODEL})
-GIVEN = {"instruction", "check"}
+GIVEN = {"instruction", "check", "object"}
 """Blackboard entries that exist before the first tick."""
 ONE, SOME, NONE = range(1, 2), range(1, 1000), range(1)
 BUILTIN = {
@@ -122,7 +122,7 @@ def test_blackboard_entries_are_written_before_they_are_read(path: Path) -> None
 def test_a_timeout_leaves_its_server_time_to_say_why(path: Path) -> None:
     for element in nodes_of(path):
         for child in element if element.tag == "Timeout" else ():
-            limit_s = float(child.get("timeout", "0"))
+            limit_s = float(child.get("for_at_most", child.get("timeout", "0")))
             assert int(element.get("msec", "0")) >= 1000 * limit_s + 1000
             assert limit_s > 0 or child.tag not in model(), "a goal without a limit of its own"
 
@@ -132,6 +132,8 @@ def test_ports_are_fields_of_the_interfaces() -> None:
     goal, result = fields("action/Instruct.action", 0), fields("msg/InstructionResult.msg", 0)
     assert set(known["Instruct"].inputs) == goal | {"action_name"}
     assert known["Instruct"].outputs <= result
+    assert set(known["WaitUntilSeen"].inputs) == fields("action/Watch.action", 0) | {"action_name"}
+    assert known["WaitUntilSeen"].outputs <= result
     goal, result = (fields("action/ExecutePlan.action", part) for part in (0, 1))
     assert set(known["ExecutePlan"].inputs) == goal | {"action_name"}
     assert known["ExecutePlan"].outputs == result

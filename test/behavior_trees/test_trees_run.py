@@ -1,4 +1,4 @@
-"""Both trees in BehaviorTree.CPP 4 itself, with nodes that answer what a test says.
+"""The trees in BehaviorTree.CPP 4 itself, with nodes that answer what a test says.
 
 behaviortreepy cannot declare ports. So they are taken off the nodes, which read and write the
 blackboard entries that the file names.
@@ -21,7 +21,7 @@ bt = pytest.importorskip(
 )
 
 FOLDER = Path(__file__).parents[2] / "behavior_trees"
-ACTIONS = ("Instruct", "ExecutePlan")
+ACTIONS = ("Instruct", "ExecutePlan", "WaitUntilSeen")
 OWN = (*ACTIONS, "ClearHistory", "MarkTime", "PictureAfter")
 HASTE = 50
 """Delays of the files are divided by it."""
@@ -54,6 +54,7 @@ class Stage:
         blackboard = bt.Blackboard.create()
         blackboard.set_string("instruction", "put the spoon into the cup")
         blackboard.set_string("check", "is the spoon in the cup?")
+        blackboard.set_string("object", "the spoon")
         self.tree = factory.create_tree(document.get("main_tree_to_execute"), blackboard)
 
     def run(self) -> str:
@@ -89,7 +90,9 @@ class Stage:
     def _go_on(self, node: Any) -> Any:
         ports = self._ports[node.name()]
         entry = self._entry_of(node, ports)
-        if ports.tag == "ExecutePlan":
+        if ports.tag == "WaitUntilSeen":
+            entry("detections")(f"{entry('instruction')()} in a box")
+        elif ports.tag == "ExecutePlan":
             self.plans.append(entry("plan")())
         elif ports.get("task") == "vqa":
             entry("text")(self._verdicts.pop(0))
@@ -154,6 +157,19 @@ def test_go_there_moves_until_the_check_is_answered_with_yes() -> None:
     move = [*LOOK, "ask", "next move", "drive"]
     assert stage.done == [*move, *move, *LOOK, "ask"]
     assert len(stage.plans) == 2
+
+
+def test_pick_when_seen_acts_once_it_is_seen() -> None:
+    stage = Stage("pick_when_seen.xml")
+    assert stage.run() == "SUCCESS"
+    assert stage.done == ["wait for it", "plan", "pick and place"]
+
+
+def test_pick_when_seen_does_not_act_on_what_never_comes() -> None:
+    stage = Stage("pick_when_seen.xml", endless="wait for it")
+    assert stage.run() == "FAILURE"
+    assert stage.halted
+    assert stage.done == []
 
 
 def test_tree_that_is_halted_halts_the_goal_under_way() -> None:

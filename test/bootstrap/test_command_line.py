@@ -73,6 +73,14 @@ def test_an_unsupported_sourced_ros_is_explained_without_a_traceback(tmp_path: P
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("words", [["--ros"], ["--ros", "humble"]])
+def test_tests_on_wheels_that_do_not_exist_set_up_nothing(words: list[str]) -> None:
+    done = uio2(["test", *words])
+    assert done.returncode == 1
+    assert "expected wheels or kilted or jazzy" in done.stderr
+    assert "setting up" not in done.stderr
+
+
 def test_without_packages_and_bytecode_the_set_up_modules_import(tmp_path: Path) -> None:
     """Only the standard library: -I -S hides everything else."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import uio2_ros.cli.bootstrap.main"

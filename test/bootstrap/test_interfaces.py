@@ -49,10 +49,27 @@ def test_a_failed_build_is_repeated(with_venv: Layout, progress: Any) -> None:
     assert progress.titles == [TITLE, TITLE]
 
 
-def test_another_ros_builds_from_scratch(built: Layout, progress: Any) -> None:
-    left = built.build / "uio2_ros" / "CMakeCache.txt"
+def cached(layout: Layout) -> Path:
+    """What a build from scratch removes."""
+    left = layout.build / "uio2_ros" / "CMakeCache.txt"
     left.parent.mkdir(parents=True)
     left.touch()
+    return left
+
+
+def test_a_definition_that_is_gone_leaves_no_code_behind(built: Layout, progress: Any) -> None:
+    left = cached(built)
+    (built.root / "srv" / "New.srv").write_text("---\n")
+    ensure_interfaces(built, WHEELS, progress)
+    assert left.exists()
+    built.install.mkdir(exist_ok=True)
+    (built.root / "srv" / "New.srv").unlink()
+    ensure_interfaces(built, WHEELS, progress)
+    assert not left.exists()
+
+
+def test_another_ros_builds_from_scratch(built: Layout, progress: Any) -> None:
+    left = cached(built)
     write_stamp(built.environment_stamp, {"root": str(built.root), "ros": "jazzy /opt/ros/jazzy"})
     ensure_interfaces(built, WHEELS, progress)
     assert not left.exists()
@@ -80,7 +97,7 @@ def test_only_the_wheels_spare_the_type_supports_that_they_cannot_use(
 def test_every_package_of_this_checkout_generates_by_the_shared_rule() -> None:
     root = Path(__file__).parents[2]
     rules = [root / "CMakeLists.txt", *(root / "compat").glob("*/CMakeLists.txt")]
-    assert len(rules) == 6
+    assert len(rules) == 7
     for rule in rules:
         text = rule.read_text()
         assert "compat/type_supports.cmake" in text or "../type_supports.cmake" in text

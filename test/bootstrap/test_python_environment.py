@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from uio2_ros.cli.bootstrap import python_environment
+from uio2_ros.cli.bootstrap import installer, python_environment
 from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.python_environment import (
@@ -28,13 +28,19 @@ NOT_OFFERED = "ERROR: No matching distribution found for torch==2.13.0+cpu"
 def machine_without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(python_environment, "has_nvidia_gpu", lambda: False)
     monkeypatch.setattr(python_environment, "ensure_prerequisites", lambda *_: None)
+    monkeypatch.setattr(installer, "_pip_configuration", lambda *_: "")
     monkeypatch.delenv("UIO2_TORCH_SPEC", raising=False)
     monkeypatch.delenv("UIO2_TORCH_INDEX", raising=False)
 
 
 def test_torch_comes_first_and_as_the_cpu_build(with_venv: Layout, progress: Any) -> None:
     ensure_environment(with_venv, WHEELS, USER_EXTRAS, progress, assume_yes=False)
-    assert progress.titles == [TORCH_TITLE, PACKAGES_TITLE, "Checking the installation"]
+    assert progress.titles == [
+        "Installing uv",
+        TORCH_TITLE,
+        PACKAGES_TITLE,
+        "Checking the installation",
+    ]
     assert progress.command(TORCH_TITLE)[-1] == "torch==2.13.0+cpu"
 
 
@@ -112,7 +118,7 @@ def test_cuda_does_not_come_by_accident(with_venv: Layout, progress: Any) -> Non
     progress.failures[TORCH_TITLE] = NOT_OFFERED
     with pytest.raises(SetupError, match=r"UIO2_TORCH_INDEX.*--yes"):
         ensure_environment(with_venv, WHEELS, USER_EXTRAS, progress, assume_yes=False)
-    assert progress.titles == [TORCH_TITLE]
+    assert progress.titles == ["Installing uv", TORCH_TITLE, TORCH_TITLE], "pip says why"
 
 
 def test_cuda_comes_where_it_was_agreed_to(with_venv: Layout, progress: Any) -> None:

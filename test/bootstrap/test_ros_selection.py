@@ -87,6 +87,9 @@ def test_wheels_are_pointed_at_this_machine_once(tmp_path: Path) -> None:
         '/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include"\n'
     )
     include, numpy_include = Path("/here/include"), Path("/here/numpy/include")
+    cached = tmp_path / "cached.cmake"
+    cached.hardlink_to(file)
     assert relocate_wheels(tmp_path, include, numpy_include) == 1
+    assert "/opt/python/" in cached.read_text(), "what uv's cache shares stays as it was"
     assert file.read_text() == 'INCLUDES "/here/include;/here/numpy/include"\n'
     assert relocate_wheels(tmp_path, include, numpy_include) == 0

@@ -9,6 +9,10 @@ import pytest
 # Computed by rosidl from the definitions of the original packages (see compat/README.md).
 ORIGINALS: dict[str, str] = json.loads(Path(__file__).with_name("type_hashes.json").read_text())
 
+OPTIONAL = ("audio_common_msgs", "foxglove_msgs")
+UIO2 = ".colcon"
+"""In the prefixes of what ./uio2 sets up, which has all of them."""
+
 
 def installed_hash(type_name: str) -> str:
     for prefix in os.environ["AMENT_PREFIX_PATH"].split(os.pathsep):
@@ -17,6 +21,9 @@ def installed_hash(type_name: str) -> str:
         if file.exists():
             hashes = json.loads(file.read_text())["type_hashes"]
             return next(h["hash_string"] for h in hashes if h["type_name"] == type_name)
+    optional = type_name.split("/")[0] in OPTIONAL
+    if optional and UIO2 not in os.environ["AMENT_PREFIX_PATH"]:
+        pytest.skip(f"this ROS has no {type_name}, which nothing needs")
     raise AssertionError(f"no prefix of AMENT_PREFIX_PATH has {type_name}")
 
 

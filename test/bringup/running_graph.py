@@ -23,6 +23,7 @@ class RunningGraph:
     """`up` in a process, its output read as it comes."""
 
     def __init__(self, environment: dict[str, str], *words: str) -> None:
+        self.environment = environment
         self.process = subprocess.Popen(
             [*UP, *words, *([] if any(word.startswith("page") for word in words) else NO_PAGE)],
             env=environment,

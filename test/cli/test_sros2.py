@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -42,7 +48,8 @@ def test_policy_allows_what_was_seen_and_nothing_else() -> None:
 
 def test_a_client_of_the_shipped_policy_may_ask_and_not_move_the_robot() -> None:
     client = profiles(POLICY.read_text("utf-8"))["agent_client"]
-    assert {name for kind, permission, name in client if kind == "actions"} == {"/agent/instruct"}
+    asked = {name for kind, permission, name in client if kind == "actions"}
+    assert asked == {"/agent/instruct", "/agent/instruct_about", "/agent/watch"}
 
 
 @needs_ros
@@ -50,10 +57,10 @@ def test_a_client_of_the_shipped_policy_may_ask_and_not_move_the_robot() -> None
 def test_shipped_policy_has_all_that_agent_and_bridge_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("foxglove_msgs", reason="without it the agent has no image_annotations")
     from nodes.agent_process import private_domain
 
     from uio2_ros.cli.faults.stage import FaultStage, wait_until
-    from uio2_ros.cli.sros2 import main
 
     private_domain(monkeypatch)
     with FaultStage(tmp_path) as stage:
@@ -61,20 +68,67 @@ def test_shipped_policy_has_all_that_agent_and_bridge_do(
         bridge = stage.node("uio2_ros.nodes.bridge.node")
         wait_until(lambda: "active: ask" in agent.log.read_text(), "the agent")
         wait_until(lambda: "ready" in bridge.log.read_text(), "the bridge")
-        file, shipped = tmp_path / "policy.xml", profiles(POLICY.read_text("utf-8"))
-        wanted = {node: shipped[node] for node in ("agent", "bridge")}
-        seen: dict[str, set[tuple[str, str, str]]] = {}
+        expect_shipped("agent", "bridge", folder=tmp_path)
 
-        def is_seen() -> bool:
-            """A busy machine discovers some of it later than `observed` waits."""
-            if main(["agent", "bridge", "-o", str(file)]) == 0:
-                seen.update(profiles(file.read_text("utf-8")))
-            return seen == wanted
 
-        def differences() -> str:
-            return str({node: seen.get(node, set()) ^ wanted[node] for node in wanted})
+@needs_ros
+@pytest.mark.ros
+def test_shipped_policy_has_all_that_the_page_does_while_somebody_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nicegui", reason="needs the extra page")
+    from nodes.agent_process import private_domain
 
-        wait_until(is_seen, "what the policy allows; start the graph, ./uio2 sros2", differences)
+    from uio2_ros.cli.faults.stage import FaultStage, wait_until
+
+    private_domain(monkeypatch)
+    with FaultStage(tmp_path) as stage:
+        page = stage.node("uio2_ros.page.node", port=8180)
+        wait_until(lambda: "the page: http" in page.log.read_text(), "the page")
+        found = re.search(r"the page: (\S+)", page.log.read_text())
+        assert found is not None
+        with looking(found[1]):
+            expect_shipped("page", "page_client", folder=tmp_path)
+
+
+def expect_shipped(*nodes: str, folder: Path) -> None:
+    """Waits until the running nodes are seen to do what the shipped policy allows, and no more."""
+    from uio2_ros.cli.faults.stage import wait_until
+    from uio2_ros.cli.sros2 import main
+
+    file, shipped = folder / "policy.xml", profiles(POLICY.read_text("utf-8"))
+    wanted = {node: shipped[node] for node in nodes}
+    seen: dict[str, set[tuple[str, str, str]]] = {}
+
+    def is_seen() -> bool:
+        """A busy machine discovers some of it later than `observed` waits."""
+        if main([*nodes, "-o", str(file)]) == 0:
+            seen.update(profiles(file.read_text("utf-8")))
+        return seen == wanted
+
+    def differences() -> str:
+        return str({node: seen.get(node, set()) ^ wanted[node] for node in wanted})
+
+    wait_until(is_seen, "what the policy allows; start the graph, ./uio2 sros2", differences)
+
+
+@contextmanager
+def looking(address: str) -> Iterator[None]:
+    """Somebody waits for pictures, which are listened to only then."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            with suppress(urllib.error.HTTPError):  # no camera
+                urllib.request.urlopen(f"{address}/snapshot").close()
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looker.join()
 
 
 @needs_ros

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import rclpy
@@ -18,6 +21,7 @@ from nodes.agent_process import AgentProcess
 from nodes.robot import Robot, wait_until
 from nodes.scripted_model import ENDLESS
 from patience import patient
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from uio2_ros.action import Instruct
 from uio2_ros.msg import InstructionResult
@@ -163,6 +167,59 @@ def test_interrupted_before_the_goal_is_accepted(
         robot.heard("/agent/result", lambda said: said.error_code == ErrorCode.CANCELED)
 
 
+def test_ctrl_c_while_rclpy_sends_the_goal_leaves_none_behind(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What rclpy notes after it has sent a goal is what the goal is cancelled by."""
+    send = ActionClient.send_goal_async
+
+    def send_and_interrupt(*arguments: Any) -> Any:
+        sent = send(*arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+        return sent
+
+    del client
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored here
+    try:
+        with Robot() as robot:
+            robot.listen_until_heard(
+                {"/agent/result": InstructionResult}, partial(robot.ask, task="no such task")
+            )
+            with AgentClient() as hasty:
+                assert hasty.wait_for_agent(patient(20))
+                monkeypatch.setattr(ActionClient, "send_goal_async", send_and_interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    hasty.ask(ENDLESS)
+            robot.heard("/agent/result", lambda said: said.error_code == ErrorCode.CANCELED)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_rclpy_is_asked_on_the_thread_that_hears_its_replies(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """rclpy 7 throws a reply away that is taken before the asking thread has noted its question."""
+    threads: set[tuple[str, str]] = set()
+
+    def watched(name: str) -> Any:
+        ask = getattr(ActionClient, name)
+
+        def noting(*arguments: Any) -> Any:
+            threads.add((name, threading.current_thread().name))
+            return ask(*arguments)
+
+        return noting
+
+    asking = ("send_goal_async", "_get_result_async", "_cancel_goal_async")
+    for name in asking:
+        monkeypatch.setattr(ActionClient, name, watched(name))
+    pending = client.ask_async(ENDLESS)
+    wait_until(lambda: pending.progress is not None, "the goal to be taken")
+    pending.cancel()
+    assert isinstance(pending.exception(patient(10)), AgentError)
+    assert threads == {(name, "agent_client") for name in asking}
+
+
 def test_waiting_in_a_callback_of_another_executor_is_safe(client: AgentClient) -> None:
     context = rclpy.Context()
     rclpy.init(context=context)
@@ -263,6 +320,27 @@ def test_closing_cancels_and_leaves_nothing(client: AgentClient) -> None:
 def test_times_that_are_none_are_refused(client: AgentClient, name: str) -> None:
     with pytest.raises(AgentError, match=f"{name} is nan"):
         client.ask("the cup", **{name: float("nan")})
+
+
+def test_a_blocking_call_waits_for_the_very_action_that_it_needs() -> None:
+    tries = []
+
+    def submit() -> Any:
+        tries.append(time.monotonic())
+        if len(tries) < 3:
+            raise AgentUnavailableError("its action is not discovered yet")
+        return SimpleNamespace(result=lambda: "answered")
+
+    def never() -> Any:
+        raise AgentUnavailableError("nobody comes")
+
+    with AgentClient(name="nobody", discovery_s=patient(5)) as client:
+        assert client.wait_for(submit) == "answered"
+    with (
+        AgentClient(name="nobody", discovery_s=0.2) as client,
+        pytest.raises(AgentUnavailableError, match="nobody comes"),
+    ):
+        client.wait_for(never)
 
 
 def test_nobody_there() -> None:

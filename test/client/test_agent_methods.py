@@ -114,7 +114,7 @@ def test_a_task_of_another_package_can_be_asked_like_any_other() -> None:
     assert list(inspect.signature(AgentClient.count).parameters) == ["self", "what", "settings"]
     assert "  count WHAT\n" in ask._parser().format_help()
     for words in (["how many?", "--task", "count"], ["count the cups"]):
-        assert ask._choose_task(ask._parser().parse_args(words)).task == "count"
+        assert ask.choose_task(ask._parser().parse_args(words)).task == "count"
 
 
 def test_settings_are_of_the_request_and_unknown_ones_are_refused() -> None:

@@ -15,6 +15,7 @@ from patience import patient
 from trees.stand_in_bridge import StandInBridge
 
 from uio2_ros.cli.ask import main
+from uio2_ros.client import BridgeClient
 
 pytestmark = pytest.mark.ros
 
@@ -76,6 +77,15 @@ def test_a_bridge_that_is_not_there_is_named(
     monkeypatch.setattr("uio2_ros.cli.ask_execute.DISCOVERY_S", 0.2)
     assert main(("go to the door", "--bridge", "nobody", "--execute")) == 2
     assert "there is no /nobody/execute; start it" in capfd.readouterr().err
+
+
+def test_a_bridge_that_does_not_say_that_the_robot_stands_is_named(
+    bridge: StandInBridge, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(BridgeClient, "close", lambda _: False)
+    assert main(MOVE) == 0
+    assert bridge.outcomes == ["done"]
+    assert "/stand_in/execute has not said that the robot stands" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -207,7 +207,7 @@ def test_a_surface_has_a_normal_that_faces_the_camera_or_none(truth: SceneTruth)
     depth = truth.depth.copy()
     depth[:3] = 0
     holed = replace(truth, depth=depth)
-    tasks = perceived(holed, Place.TABLE, np.random.default_rng(1))
+    tasks = perceived(holed, Place.TABLE, Split.TRAIN, np.random.default_rng(1))
     (picture,) = next(one for one in tasks if one.instruction.task == "normals").answer.pictures
     assert np.isnan(picture.pixels[:3]).all()
     known = picture.pixels[np.isfinite(picture.pixels[..., 2])]

@@ -13,7 +13,7 @@ from uio2_ros.cli.bootstrap.ros import SUPPORTED_DISTROS
 from uio2_ros.cli.commands import COMMANDS
 
 REPOSITORY = Path(__file__).parents[2]
-WITHOUT_WHEELS_OR_DEBIAN = {"audio_common_msgs"}
+WITHOUT_WHEELS_OR_DEBIAN = {"audio_common_msgs", "foxglove_msgs"}
 """Stand-ins whose originals are not in every ROS distribution."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
 from fuzz.engine import run
 from fuzz.targets import TARGETS
+from fuzz.watched import watched
 
 S_PER_MIN = 60
 
@@ -20,11 +20,22 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="for each target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("fuzz-failures"))
+    parser.add_argument(
+        "--live-server",
+        type=int,
+        metavar="FRAMES",
+        help="instead, of a server that runs: does it grow?",
+    )
+    parser.add_argument("--json", type=Path, help="file for the numbers of --live-server")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     unknown = sorted(set(asked.targets) - set(names))
     if unknown:
         parser.error(f"no target is called {', '.join(unknown)}; there are {', '.join(names)}")
+    if asked.live_server is not None:
+        from fuzz.live_server import fuzz_live_server
+
+        return fuzz_live_server(asked.live_server, asked.seed, asked.json)
     asked.out.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in names if not asked.targets or name in asked.targets]
     if asked.here:
@@ -35,9 +46,10 @@ def main() -> int:
 
 def _in_process(name: str, asked: argparse.Namespace) -> int:
     options = ["--minutes", str(asked.minutes), "--seed", str(asked.seed), "--out", str(asked.out)]
-    code = subprocess.call([sys.executable, "-m", "fuzz", name, "--here", *options])
+    last = asked.out / f"{name}.last"
+    code = watched([sys.executable, "-m", "fuzz", name, "--here", *options], last)
     if code < 0:
-        print(f"{name}: ended by signal {-code}; the input is {asked.out / name}.last", flush=True)
+        print(f"{name}: ended by signal {-code}; the input is {last}", flush=True)
     return code
 
 

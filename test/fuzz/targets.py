@@ -470,7 +470,7 @@ def _sessions() -> Any:
 
     answerer = SimpleNamespace(
         submit=submit,
-        offer_frame=lambda _frame: True,
+        offer_frame=lambda _frame, **_: True,
         status=lambda: ModelStatus(ModelState.READY),
     )
     server = SimpleNamespace(
@@ -495,7 +495,7 @@ def _frame_from_client(data: bytes) -> Any:
     return loop.run_until_complete(make()._take(data))
 
 
-def _frames_from_clients() -> list[bytes]:
+def frames_from_clients() -> list[bytes]:
     import numpy as np
 
     from uio2_ros.remote import numpy_messages
@@ -796,7 +796,7 @@ TARGETS: Sequence[Target] = (
     Target("plan", _plan, _plan_error, _plans),
     Target("to_child", _to_child, _protocol_error, _orders, MSGPACK),
     Target("from_child", _from_child, _protocol_error, _replies, MSGPACK),
-    Target("to_server", _frame_from_client, _connection_error, _frames_from_clients, MSGPACK),
+    Target("to_server", _frame_from_client, _connection_error, frames_from_clients, MSGPACK),
     Target("from_server", _frame_from_server, _protocol_error, _frames_from_servers, MSGPACK),
     Target("mp3", _mp3, _input_error, _mp3s),
     Target("qos", _qos, _recording_error, _policies, YAML),

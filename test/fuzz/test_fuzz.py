@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +19,7 @@ pytest.importorskip("av")
 from fuzz.engine import run
 from fuzz.mutation import NUMBERS, Edit, Kind, apply
 from fuzz.targets import CORPUS, TARGETS, Target
+from fuzz.watched import watched
 
 EXAMPLES = 30
 
@@ -80,3 +83,14 @@ def test_a_fault_is_found_and_kept_with_its_story(tmp_path: Path) -> None:
         read(found.read_bytes())
     assert "a fault" in found.with_name(f"{found.name}.txt").read_text()
     assert not list(tmp_path.glob("*.last"))
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(60.0, -signal.SIGKILL), (0.0, 0)])
+def test_who_waits_for_ever_is_ended_and_its_input_kept(
+    tmp_path: Path, seconds: float, code: int
+) -> None:
+    last = tmp_path / "example.last"
+    last.write_bytes(b"input")
+    command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
+    assert watched(command, last, stuck_s=3.0 if seconds else 60.0) == code
+    assert last.read_bytes() == b"input"

@@ -565,13 +565,16 @@ def test_released_sizes_want_the_tokenizer_of_the_released_models(tmp_path: Path
 
 
 @pytest.mark.parametrize("faster", [True, False])
-def test_vits_run_in_what_they_were_trained_in_where_that_is_faster(
+def test_encoders_run_in_what_they_were_trained_in_where_that_is_faster(
     faster: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "vits_are_faster_in_bfloat16", lambda _: faster)
+    monkeypatch.setattr(engine_module, "encoders_are_faster_in_bfloat16", lambda _: faster)
     nano: Any = Engine.from_pretrained("uio2-nano", device="cpu").model
     vit = nano.input_embedders["image"].vit
-    assert vit.embedding.weight.dtype == (torch.bfloat16 if faster else torch.float32)
+    wanted = torch.bfloat16 if faster else torch.float32
+    assert vit.embedding.weight.dtype == wanted
+    assert nano.encoder.layers[0].mlp.wo.weight.dtype == wanted
     assert nano.dtype == torch.float32
+    assert nano.decoder.layers[0].mlp.wo.weight.dtype == torch.float32
     asked: Any = Engine.from_pretrained("uio2-nano", device="cpu", dtype="float32").model
     assert asked.input_embedders["image"].vit.embedding.weight.dtype == torch.float32

@@ -18,16 +18,20 @@ def test_a_goal_says_what_the_instruction_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "times", "problem"),
+    ("asked", "times", "problem"),
     [
-        (2**63, {}, "the seed is 9223372036854775808; give one from"),
-        (0, {"max_age_s": float("inf")}, "max_age_s is inf s; give 0"),
-        (0, {"timeout_s": -1.0}, "timeout_s is -1.0 s; give 0"),
+        (Instruction("mug", seed=2**63), {}, "the seed is 9223372036854775808; give one from"),
+        (Instruction("mug"), {"max_age_s": float("inf")}, "max_age_s is inf s; give 0"),
+        (Instruction("mug"), {"timeout_s": -1.0}, "timeout_s is -1.0 s; give 0"),
+        (Instruction("caf\udce9"), {}, r"'caf\\udce9' is no Unicode text .* typed in UTF-8"),
+        (Instruction("mug", options=("a", "b\0c")), {}, r"'b\\x00c' has a NUL"),
     ],
 )
-def test_what_no_goal_can_hold_is_refused(seed: int, times: dict[str, float], problem: str) -> None:
+def test_what_no_goal_can_hold_is_refused(
+    asked: Instruction, times: dict[str, float], problem: str
+) -> None:
     with pytest.raises(InstructionError, match=problem) as refused:
-        goal_of(Instruction("mug", seed=seed), **times)
+        goal_of(asked, **times)
     assert refused.value.code is ErrorCode.INVALID_REQUEST
 
 

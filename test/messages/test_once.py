@@ -17,7 +17,7 @@ OF_CONVERSIONS = {
     "the matrix of a CameraInfo is read": r"\binfo\.[kpd]\b|message\.[kpd]\b",
     "pixels of an Image are read": r"\.is_bigendian\b",
     "the size of a box is read": r"\.size_x\b|\.center\.theta\b",
-    "a message with an orientation is made": r"\bQuaternion\(",
+    "a message with an orientation is made": r"(?<!rerun\.)\bQuaternion\(",
 }
 AT_HOME = {"nanoseconds are counted": ["robot/time.py"]}
 NEVER = ("rclpy.node", "uio2_ros.nodes", "uio2_ros.client", "uio2_ros.serving", "uio2_ros.tasks")

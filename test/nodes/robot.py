@@ -13,14 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, KeyValue
+from nodes.locked_action_client import LockedActionClient
 from nodes.scripted_model import ENDLESS
 from patience import patient
-from rclpy.action import ActionClient
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from uio2_ros.action import Instruct as InstructAction
+from uio2_ros.action import InstructAbout
 from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
 from uio2_ros.srv import Instruct
 
@@ -52,7 +53,8 @@ class Robot:
         self._publishers: dict[str, Any] = {}
         self._clients: dict[str, Any] = {}
         self._over = False
-        self.action = ActionClient(self.node, InstructAction, "/agent/instruct")
+        self.action = LockedActionClient(self.node, InstructAction, "/agent/instruct")
+        self.about = LockedActionClient(self.node, InstructAbout, "/agent/instruct_about")
         self._history: HistoryState | None = None
         self.node.create_subscription(HistoryState, "/history_state", self._remember, LATCHED)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -66,6 +68,7 @@ class Robot:
         self._thread.join()
         self._executor.shutdown()
         self.action.destroy()
+        self.about.destroy()
         self.node.destroy_node()
         self._context.try_shutdown()
 

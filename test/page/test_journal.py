@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("rclpy", reason="needs the ROS environment of ./uio2")
@@ -34,6 +36,15 @@ def test_an_answer_that_is_heard_of_twice_is_one_entry() -> None:
     journal.add(entry(1))
     journal.add(entry(1))
     assert journal.count == 1
+
+
+def test_of_a_standing_instruction_only_the_newest_answer_stays() -> None:
+    journal = Journal()
+    journal.add(entry(1))
+    for number in (2, 3):
+        journal.add(replace(entry(number), is_standing=True))
+    assert [one.answer.text for one in journal.entries()] == ["3", "1"]
+    assert journal.count == 3
 
 
 def test_failures_are_all_kept() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from uio2_ros.page.questions import KEPT, AskedQuestion, Questions
+from uio2_ros.page.questions import KEPT, AskedQuestion, Questions, StandingQuestion
 from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.standing_instruction import StandingInstruction
 
 CUP = Instruction("cup", "localize")
 
@@ -28,9 +29,13 @@ class Agent:
         return self.pending[-1]
 
 
+def asking(most: int) -> Questions[AskedQuestion]:
+    return Questions(most)
+
+
 def test_an_answer_ends_a_question_and_it_is_remembered() -> None:
-    agent, questions = Agent(), Questions(2)
-    question = questions.ask(CUP, agent.submit)
+    agent, questions = Agent(), asking(2)
+    question = questions.ask(AskedQuestion(CUP), agent.submit)
     assert questions.under_way() == (question,)
     agent.pending[0].set_result(Answer(text="there"))
     assert questions.under_way() == ()
@@ -39,23 +44,23 @@ def test_an_answer_ends_a_question_and_it_is_remembered() -> None:
 
 
 def test_more_than_may_be_are_busy() -> None:
-    agent, questions = Agent(), Questions(1)
-    first = questions.ask(CUP, agent.submit)
+    agent, questions = Agent(), asking(1)
+    first = questions.ask(AskedQuestion(CUP), agent.submit)
     with pytest.raises(InstructionError) as refused:
-        questions.ask(CUP, agent.submit)
+        questions.ask(AskedQuestion(CUP), agent.submit)
     assert refused.value.code is ErrorCode.BUSY
     agent.pending[0].set_result(Answer())
-    assert questions.ask(CUP, agent.submit) is not first
+    assert questions.ask(AskedQuestion(CUP), agent.submit) is not first
 
 
 def test_one_that_cannot_be_sent_takes_no_place() -> None:
     def submit(question: AskedQuestion) -> Future[Any]:
         raise InstructionError(ErrorCode.UNKNOWN, f"no agent for {question.instruction.task}")
 
-    questions = Questions(1)
+    questions = asking(1)
     for _ in range(2):
         with pytest.raises(InstructionError, match="no agent"):
-            questions.ask(CUP, submit)
+            questions.ask(AskedQuestion(CUP), submit)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_one_that_cannot_be_sent_takes_no_place() -> None:
 )
 def test_an_error_is_the_end_too(raised: Exception, code: ErrorCode) -> None:
     agent = Agent()
-    question = Questions(1).ask(CUP, agent.submit)
+    question = asking(1).ask(AskedQuestion(CUP), agent.submit)
     agent.pending[0].set_exception(raised)
     with pytest.raises(InstructionError) as told:
         asyncio.run(question.ended())
@@ -76,7 +81,7 @@ def test_an_error_is_the_end_too(raised: Exception, code: ErrorCode) -> None:
 
 def test_whoever_follows_sees_the_newest_progress_and_the_end() -> None:
     agent = Agent()
-    question = Questions(1).ask(CUP, agent.submit)
+    question = asking(1).ask(AskedQuestion(CUP), agent.submit)
 
     async def follow() -> list[str]:
         texts = []
@@ -94,19 +99,39 @@ def test_whoever_follows_sees_the_newest_progress_and_the_end() -> None:
 
 
 def test_all_that_are_under_way_can_be_cancelled() -> None:
-    agent, questions = Agent(), Questions(3)
+    agent, questions = Agent(), asking(3)
     for _ in range(3):
-        questions.ask(CUP, agent.submit)
+        questions.ask(AskedQuestion(CUP), agent.submit)
     questions.cancel_all()
     assert all(pending.cancelled() for pending in agent.pending)
 
 
 def test_only_the_last_are_remembered() -> None:
-    agent, questions = Agent(), Questions(1)
+    agent, questions = Agent(), asking(1)
     asked = []
     for _ in range(KEPT + 1):
-        asked.append(questions.ask(CUP, agent.submit))
+        asked.append(questions.ask(AskedQuestion(CUP), agent.submit))
         agent.pending[-1].set_result(Answer())
     assert questions.named(asked[-1].id) is asked[-1]
     with pytest.raises(InstructionError, match="no instruction"):
         questions.named(asked[0].id)
+
+
+def test_whoever_follows_a_standing_instruction_sees_the_last_answer_however_soon_it_ends() -> None:
+    agent = Agent()
+    watches: Questions[StandingQuestion] = Questions(1)
+    question = watches.ask(StandingQuestion(StandingInstruction(CUP)), agent.submit)
+
+    async def follow() -> list[str]:
+        texts = []
+        async for answer in question.answers():
+            texts.append(answer.text)
+            if answer.text == "a":
+                question.on_answer(Answer(text="b"))
+                agent.pending[0].set_result(Answer(text="b"))
+        return texts
+
+    question.on_answer(Answer(text="a"))
+    assert asyncio.run(follow()) == ["a", "b"]
+    assert question.answered[0] == 2
+    assert watches.over() == (question,)

@@ -49,6 +49,8 @@ class FakeRunner:
             return replace(answer, text=" ".join(self._encoded))
         if verb == "threads":
             return replace(answer, text=os.environ["OMP_NUM_THREADS"])
+        if verb == "process":
+            return replace(answer, text=str(os.getpid()))
         if verb == "inheritable":
             return replace(answer, text=_inheritable_descriptors())
         if verb == "hang":

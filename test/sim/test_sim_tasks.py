@@ -100,6 +100,20 @@ def test_plans_lie_within_the_action_space(name: str) -> None:
             assert 0 <= pose.yaw < 2 * math.pi
 
 
+def test_sorting_goes_from_left_to_right_and_can_be_planned_again_after_any_step() -> None:
+    episode = sample_episode("sort", 5, Split.HELD_OUT)
+    with World(episode.scene) as world:
+        episode.begin(world)
+        plan = episode.oracle(world)
+        assert len(plan.steps) > 2
+        starts = [step.start.y for step in plan.steps if step.start is not None]
+        assert starts == sorted(starts, reverse=True)
+        for done, step in enumerate(plan.steps, start=1):
+            world.execute(step)
+            assert len(episode.oracle(world).steps) == len(plan.steps) - done
+        assert episode.success(world)
+
+
 def test_only_the_sound_tells_which_object_rang() -> None:
     for seed in range(10):
         episode = sample_episode("rang", seed)

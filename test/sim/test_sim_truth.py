@@ -11,8 +11,9 @@ from transforms3d.quaternions import quat2mat
 from uio2_ros.robot.answer import Cuboid
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
-from uio2_ros.sim.questions import audio_caption, caption, questions
-from uio2_ros.sim.spec import Place
+from uio2_ros.sim.questions import absent_label, audio_caption, caption, questions
+from uio2_ros.sim.spec import Colour, Place, Shape
+from uio2_ros.sim.splits import is_held_out
 from uio2_ros.sim.truth import LEAST_PIXELS, SceneTruth, mask_box, observe
 
 VIEWS = [("put", 3, "front"), ("swap", 3, "top"), ("go_to", 3, "base")]
@@ -115,7 +116,7 @@ def test_an_empty_mask_has_no_box() -> None:
 
 
 def test_answers_agree_with_what_is_seen(truth: SceneTruth) -> None:
-    asked = questions(truth, np.random.default_rng(0))
+    asked = questions(truth, Split.HELD_OUT, np.random.default_rng(0))
     answers = {question.text: question.answer for question in asked}
     assert len(asked) >= 6
     labels = {seen.label for seen in truth.objects}
@@ -124,6 +125,21 @@ def test_answers_agree_with_what_is_seen(truth: SceneTruth) -> None:
             assert (text[len("Is there a ") : -1] in labels) == (answer == "yes")
         if text == "How many objects are there?":
             assert answer == str(len(truth.objects))
+
+
+def test_training_never_names_what_is_held_out() -> None:
+    """Not even as absent: denied each time, it would be learnt as what is never there."""
+    held_out = {f"{c.value} {s.value}" for c in Colour for s in Shape if is_held_out(c, s)}
+    episode = sample_episode("put", 3, Split.TRAIN)
+    with World(episode.scene) as world:
+        seen = observe(world, episode.scene.cameras[0].name)
+    rng = np.random.default_rng(0)
+    said = {absent_label(seen, Split.TRAIN, rng) for _ in range(400)}
+    assert len(said) > 30
+    assert not said & held_out
+    asked = [one.text for _ in range(20) for one in questions(seen, Split.TRAIN, rng)]
+    assert not [text for text in asked if any(name in text for name in held_out)]
+    assert {absent_label(seen, Split.HELD_OUT, rng) for _ in range(400)} & held_out
 
 
 def test_a_caption_names_everything(truth: SceneTruth) -> None:

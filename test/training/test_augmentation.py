@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uio2_ros.data.sample import LabelledTask
+from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
-from uio2_ros.training.augmentation import Rescaling, rescaled
+from uio2_ros.training.augmentation import Rescaling, recolored_sample, rescaled
 
 BOX = Box(120.0, 60.0, 200.0, 140.0)
 
@@ -92,3 +94,28 @@ def test_masks_depth_and_normals_go_with_the_picture() -> None:
         assert (shown != wanted).mean() < 0.02
         assert set(np.unique(moved_depth)) <= {0.0, 2.0}
         assert np.isnan(moved_normals[moved_depth == 0]).all()
+
+
+def test_other_colours_leave_shapes_and_ask_for_no_colour() -> None:
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[10:20, 10:20] = 200, 30, 30
+    pixels[25:35, 30:50] = 90, 90, 90
+    box = Box(10, 10, 20, 20)
+    tasks = (
+        LabelledTask(Instruction("mug", "localize"), Answer(detections=(Detection(box, "mug"),))),
+        LabelledTask(Instruction("What colour is it?", "vqa"), Answer(text="red")),
+        LabelledTask(
+            Instruction("the red mug", "refexp"), Answer(detections=(Detection(box, ""),))
+        ),
+        LabelledTask(Instruction("", "detect"), Answer(detections=(Detection(box, "red mug"),))),
+    )
+    sample = Sample("one", Observation(image=Frame(pixels, 0)), tasks)
+    turned = recolored_sample(sample, np.random.default_rng(1))
+    assert turned is not None
+    assert turned.tasks == tasks[:1]
+    assert turned.observation.image is not None
+    seen = turned.observation.image.pixels
+    assert (seen[12, 12] != pixels[12, 12]).any()
+    assert (seen[10:20, 10:20] == seen[12, 12]).all()
+    assert np.abs(seen[30, 40].astype(int) - 90).max() <= 1  # gray has no hue
+    assert recolored_sample(replace(sample, tasks=tasks[1:]), np.random.default_rng(1)) is None

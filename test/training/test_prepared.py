@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,11 @@ from uio2_ros.training.dense import (
     COLOURS,
     NO_OBJECT,
     SHAPES,
+    UNKNOWN,
+    DenseHeads,
     DenseReader,
     LabelledScene,
+    dense_scores,
     scene_of,
 )
 from uio2_ros.training.examples import ExampleMaker
@@ -115,6 +119,23 @@ def test_prepared_examples_come_back_with_features_and_marks(
     assert [again_stream.draw().text.tolist() for _ in range(5)] == wanted
 
 
+def test_what_is_asked_in_more_ways_is_not_shown_more_often(
+    samples: list[Sample], model: UnifiedIO, tmp_path: Path
+) -> None:
+    processor = OnePictureProcessor(model.config, Tokenizer(SYNTHETIC_TOKENIZER))
+    maker, rng = ExampleMaker(processor, load_action_spaces()), np.random.default_rng(0)
+    choice = Choice(most=1, rates={"caption": 1.0}, paraphrases=0.0)
+    captions = [Sample("one", sample.observation, sample.tasks[:1]) for sample in samples[:2]]
+    often, once = (prepare_sample(model, maker, caption, choice, rng) for caption in captions)
+    path = tmp_path / "part.prepared.pt"
+    save_prepared(path, [replace(often, examples=often.examples * 9), once])
+    stream = PreparedStream([path], {})
+    of_once = once.features.float().sum().item()
+    drawn = [stream.draw().image for _ in range(200)]
+    shown = [image is not None and np.isclose(image.patches.sum(), of_once) for image in drawn]
+    assert 70 < sum(shown) < 130
+
+
 def test_features_given_are_those_the_vit_would_have_made(
     samples: list[Sample], model: UnifiedIO
 ) -> None:
@@ -166,6 +187,23 @@ def test_starts_of_episodes_have_the_oracles_plan_and_its_first_step() -> None:
             assert first.steps == plan.steps[:1]
 
 
+def test_episodes_that_are_under_way_have_the_rest_of_the_plan() -> None:
+    settings = SceneSettings(size=PictureSize(96, 72), samples_per_pixel=0, tasks=("swap",))
+    begun = replace(settings, under_way=1.0)
+    (whole, *_), (rest, *_) = (list(samples_of_scene(4, one)) for one in (settings, begun))
+    plans = [
+        next(one.answer.plan for one in sample.tasks if one.instruction.task == "plan")
+        for sample in (whole, rest)
+    ]
+    assert plans[0].steps[-len(plans[1].steps) :] == plans[1].steps
+    assert 0 < len(plans[1].steps) < len(plans[0].steps)
+    assert whole.observation.image is not None
+    assert rest.observation.image is not None
+    assert not np.array_equal(whole.observation.image.pixels, rest.observation.image.pixels)
+    with pytest.raises(ValueError, match="under_way"):
+        replace(settings, under_way=1.5)
+
+
 def test_patches_of_everything_asked_about_are_shown_with_each_question(
     samples: list[Sample], model: UnifiedIO
 ) -> None:
@@ -198,3 +236,29 @@ def test_micro_batches_hold_examples_of_like_length(model: UnifiedIO) -> None:
     short, long = AnswerBatches(Given(), processor, None).step((2, 2))
     assert [len(short.text), len(long.text)] == [2, 2]
     assert short.text.shape[1] < long.text.shape[1]
+
+
+def test_recoloured_pictures_teach_shapes_and_no_colours(samples: list[Sample]) -> None:
+    scenes = [scene_of(sample, SPACE) for sample in samples[:4]]
+    plain = DenseReader(augmented=0.0).batch(scenes, np.random.default_rng(0))
+    turned = DenseReader(augmented=0.0, recolored=1.0).batch(scenes, np.random.default_rng(0))
+    assert (turned.colour == UNKNOWN).all()
+    assert torch.equal(turned.shape, plain.shape)
+    heads = DenseHeads(64)
+    tokens = torch.randn(len(scenes), turned.patches.shape[1], 64)
+    scores = dense_scores(heads, tokens, turned, 20)
+    assert torch.isfinite(scores.loss)
+    scores.loss.backward()  # type: ignore[no-untyped-call]
+    assert heads.colour_head.weight.grad is None
+    assert heads.shape_head.weight.grad is not None
+
+
+def test_what_is_looked_at_in_a_room_is_told_of_a_room() -> None:
+    settings = SceneSettings(seed=3, size=PictureSize(160, 120), tasks=("go_to",))
+    (sample,) = samples_of_scene(3, settings)
+    asked = {one.instruction.task: one for one in sample.tasks}
+    assert asked["caption"].answer.text.endswith("in a room.")
+    assert "plan" not in asked
+    moved = asked["navigate"].answer.plan
+    assert moved is not None
+    assert len(moved.steps) == 1

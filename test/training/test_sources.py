@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 from uio2_ros.data.media_files import png_bytes
+from uio2_ros.data.sample_files import sample_files, sample_of
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.box import Box
 from uio2_ros.training.config import DataSettings, TrainingConfigError, read_training_config
-from uio2_ros.training.sources import CaptionedPictures, CocoFolder, InstructionTexts
+from uio2_ros.training.sources import (
+    AskedPictures,
+    CaptionedPictures,
+    CocoFolder,
+    InstructionTexts,
+)
 
 PICTURE = png_bytes(np.full((30, 40, 3), 128, np.uint8))
 
@@ -63,7 +69,7 @@ def test_coco_annotations_become_classes_captions_and_expressions(tmp_path: Path
     path.write_text(json.dumps(record))
     (sample,) = CocoFolder(tmp_path, path).samples(0)
     tasks = {task.instruction.task: task for task in sample.tasks}
-    assert set(tasks) == {"refexp", "caption", "localize"}
+    assert set(tasks) == {"refexp", "caption", "localize", "coco_detect"}
     assert tasks["refexp"].instruction.instruction == "right one"
     assert tasks["refexp"].answer.detections[0].box == Box(20, 2, 25, 7)
     assert [one.box for one in tasks["localize"].answer.detections] == [
@@ -101,7 +107,39 @@ def test_a_configuration_says_where_it_is_wrong(tmp_path: Path) -> None:
     assert (config.steps, config.data) == (7, (DataSettings("shards", "a"),))
 
 
-@pytest.mark.parametrize("name", ["nano_vit", "nano", "fine_tune"])
+@pytest.mark.parametrize("name", ["nano_vit", "nano", "nano_all_patches", "fine_tune"])
 def test_shipped_configurations_can_be_read(name: str) -> None:
     folder = Path(__file__).parents[2] / "config" / "training"
     assert read_training_config(folder / f"{name}.yaml").data
+
+
+def vqa_folder(folder: Path) -> Path:
+    (folder / "images").mkdir()
+    (folder / "images" / "COCO_val2014_000000000042.png").write_bytes(PICTURE)
+    asked = [
+        {"image_id": 42, "question_id": 420, "question": "What is it?"},
+        {"image_id": 42, "question_id": 421, "question": "Who answers this?"},
+    ]
+    answers = [{"answer": said} for said in ("cup", "mug", "cup")]
+    (folder / "questions.json").write_text(json.dumps({"questions": asked}))
+    told = {"annotations": [{"question_id": 420, "answers": answers}]}
+    (folder / "annotations.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_questions_come_with_all_that_people_answered(tmp_path: Path) -> None:
+    source = AskedPictures(vqa_folder(tmp_path))
+    assert source.parts == 1
+    (sample,) = source.samples(0)
+    (task,) = sample.tasks
+    assert (task.instruction.task, task.instruction.instruction) == ("vqa", "What is it?")
+    assert (task.answer.text, task.accepted) == ("cup", ("cup", "mug", "cup"))
+    kept = sample_of(sample.key, sample_files(sample))
+    assert kept.tasks[0].accepted == task.accepted
+
+
+def test_a_question_about_a_picture_that_is_missing_is_told(tmp_path: Path) -> None:
+    vqa_folder(tmp_path)
+    (tmp_path / "images" / "COCO_val2014_000000000042.png").unlink()
+    with pytest.raises(DataSetError, match="has no picture 000000000042"):
+        list(AskedPictures(tmp_path).samples(0))

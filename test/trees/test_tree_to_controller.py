@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nodes.agent_process import AgentProcess
+from nodes.bridge.sender import Sender
 from nodes.robot import Robot as Listener
 from nodes.robot import wait_until
 from py_trees.common import Status
@@ -25,6 +26,7 @@ BRIDGE_NAME = "bridge"
 BRIDGE = ("-m", "uio2_ros.nodes.bridge.node")
 ANYWHERE = {
     "dry_run": False,
+    "joint_state_timeout": 60.0,  # on a busy machine, too
     **{f"gate__{name}": 0.0 for name in ("speed__joint", "acceleration__joint", "start__joint")},
 }
 """The untrained model answers with positions all over the arm's range."""
@@ -44,6 +46,8 @@ def controllers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentProce
         hand_over = {"hand_over__step_seconds": 1.0}
         stack.enter_context(AgentProcess(folder, BRIDGE, **parameters, **hand_over))
         stand_ins.wait_until_logged("ready")
+        with Sender() as sender:
+            wait_until(lambda: sender.report()["joints known"] == "7", "the joint states")
         yield stand_ins
 
 

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,13 @@ def main(argv: Sequence[str]) -> int:
     """0: answered; 1: the agent's error; 2: no agent, or wrong arguments; 130: interrupted;
     141: nobody reads the output to its end, as in `./uio2 ask ... | head -1`.
     """
+    return ending_with_reader(lambda: _main(argv))
+
+
+def ending_with_reader(command: Callable[[], int]) -> int:
+    """The exit code of a command, or that nobody reads what it prints any more."""
     try:
-        code = _main(argv)
+        code = command()
         sys.stdout.flush()
     except BrokenPipeError:
         # what is left in the buffer would be written, and fail again, when Python ends
@@ -72,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    choice = _choose_task(arguments)
+    choice = choose_task(arguments)
     try:
         with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
             return _ask(agent, arguments, choice)
@@ -110,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--execute", action="store_true", help="have the bridge carry the plan out; Ctrl-C stops"
     )
+    parser.add_argument(
+        "--after-step",
+        action="store_true",
+        help="with --execute: a plan under way ends its step before this one takes over",
+    )
     parser.add_argument("--bridge", default="bridge", help="name of the bridge's node")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser
@@ -137,7 +147,7 @@ def _region(text: str) -> Box:
     return Box(x1, y1, x2, y2)
 
 
-def _choose_task(arguments: argparse.Namespace) -> Suggestion:
+def choose_task(arguments: argparse.Namespace) -> Suggestion:
     """The task asked for, or the one that the sentence suggests and that takes what was given."""
     whole = arguments.instruction
     if arguments.task is not None:
@@ -167,7 +177,7 @@ FLAGS: tuple[tuple[str, Field, dict[str, Any]], ...] = (
 
 def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) -> int:
     end_s = time.monotonic() + arguments.wait
-    _await_agent(agent, arguments.wait)
+    await_agent(agent, arguments.wait)
     with _Drawings(agent) as drawings:
         try:
             with progress_line(sys.stderr) as show_progress:
@@ -181,10 +191,13 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
     picture = _save(drawing, arguments.image) if drawing is not None else None
     show = _show_json if arguments.json else _show
     show(result, choice, picture, _save_contents(result, arguments.image))
-    return execute(agent, arguments.bridge, result) if arguments.execute else EXIT_ANSWERED
+    if not arguments.execute:
+        return EXIT_ANSWERED
+    return execute(agent, arguments.bridge, result, after_step=arguments.after_step)
 
 
-def _await_agent(agent: AgentClient, wait_s: float) -> None:
+def await_agent(agent: AgentClient, wait_s: float) -> None:
+    """Waits for the agent, and says so; AgentUnavailableError when the time is over."""
     if agent.wait_for_agent(min(QUIET_WAIT_S, wait_s)):
         return
     print(f"waiting for {agent.agent}; start it with ./uio2 up", file=sys.stderr)

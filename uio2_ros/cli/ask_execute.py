@@ -16,7 +16,9 @@ DISCOVERY_S = 5.0
 LOOK_PERIOD_S = 0.1
 
 
-def execute(agent: AgentClient, bridge_name: str, answer: AgentAnswer) -> int:
+def execute(
+    agent: AgentClient, bridge_name: str, answer: AgentAnswer, *, after_step: bool = False
+) -> int:
     """The exit code. Ctrl-C, SIGTERM and SIGHUP stop the robot, then raise KeyboardInterrupt."""
     if answer.plan is None:
         print("uio2 ask: this answer has no plan to carry out; try --task plan", file=sys.stderr)
@@ -30,14 +32,19 @@ def execute(agent: AgentClient, bridge_name: str, answer: AgentAnswer) -> int:
         return EXIT_NO_AGENT
     try:
         with _signals_interrupt():
-            execution = bridge.execute(answer.message.plan)
+            execution = bridge.execute(answer.message.plan, after_step=after_step)
             _watch(execution)
         print(f"executed  {execution.result()} steps", file=sys.stderr)
     except ExecutionError as error:
         print(f"uio2 ask: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:
-        bridge.close()
+        if not bridge.close():
+            print(
+                f"uio2 ask: {bridge.action} has not said that the robot stands; look, and stop it "
+                "by its own means if it moves",
+                file=sys.stderr,
+            )
     return EXIT_ANSWERED
 
 

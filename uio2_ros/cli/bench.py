@@ -17,8 +17,13 @@ SUITES = {
     "faults": "uio2_ros.cli.bench_faults",
     "soak": "uio2_ros.cli.bench_soak",
     "lifecycle": "uio2_ros.cli.bench_lifecycle",
+    "watch": "uio2_ros.cli.bench_watch",
+    "tracks": "uio2_ros.cli.bench_tracks",
+    "reinstruct": "uio2_ros.cli.bench_reinstruct",
     "fleet": "uio2_ros.cli.bench_fleet",
     "remote": "uio2_ros.cli.bench_remote",
+    "scene": "uio2_ros.cli.bench_scene",
+    "recall": "uio2_ros.cli.bench_recall",
 }
 USAGE = f"""\
 usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
@@ -33,8 +38,13 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
   faults    killed, stopped, starved, corrupt, full, lost: what is seen, and how soon all is well
   soak      hours of pictures and instructions: callbacks, memory, lost pictures, restarts
   lifecycle configure, activate, deactivate, clean up, a thousand times: what remains
+  watch     standing instructions for minutes: rates, memory, what who asks once waits
+  tracks    whether objects keep their ids over sequences in the simulator
+  reinstruct  another instruction while the robot moves, against stop-and-ask
   fleet     many robots on one server: throughput against one alone, latencies, killed servers
+  scene     whether the gate sees that somebody reached in, and when it is wrong
   remote    a model behind a connection against one here: first token, answer, bytes sent
+  recall    where the world memory says things are, against the simulator
 
 ./uio2 bench SUITE --help explains its options. Exit code 1 if a limit is exceeded.
 """

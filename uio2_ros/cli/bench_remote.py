@@ -1,15 +1,18 @@
-"""`./uio2 bench remote`: a model behind a connection against one in a process here."""
+"""`./uio2 bench remote`: a model behind a connection, and a slow one, against one here."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from uio2_ros.cli.bench_fleet import INSTRUCTIONS, observation
+from uio2_ros.cli.emulated_link import EmulatedLink, LinkQuality
 from uio2_ros.cli.server_process import START_S, ServerProcess
 from uio2_ros.remote.pictures import PictureCodec
 from uio2_ros.robot.answer import Progress
@@ -51,34 +54,83 @@ def ask(answerer: Answerer, number: int) -> AskedOnce:
     return AskedOnce((first or [ended])[0] - started, ended - started, model_s)
 
 
-def _line(name: str, asked: Sequence[AskedOnce], sent: str) -> str:
-    first, total = (
-        statistics.median(getattr(one, part) for one in asked) * MS
-        for part in ("first_token_s", "total_s")
+@dataclass(frozen=True)
+class WayReport:
+    """Medians of one way to the model, in milliseconds; bytes sent for an instruction."""
+
+    way: str
+    first_token_ms: float
+    total_ms: float
+    beside_model_ms: float
+    bytes_sent: float
+
+    @staticmethod
+    def of(way: str, asked: Sequence[AskedOnce], bytes_sent: float = 0.0) -> WayReport:
+        """What so many instructions took."""
+        first, total, beside = (
+            MS * statistics.median(times)
+            for times in (
+                [one.first_token_s for one in asked],
+                [one.total_s for one in asked],
+                [one.total_s - one.model_s for one in asked],
+            )
+        )
+        return WayReport(way, first, total, beside, bytes_sent)
+
+    def __str__(self) -> str:
+        sent = f"{self.bytes_sent:,.0f} bytes sent" if self.bytes_sent else ""
+        return (
+            f"{self.way:<16} first token {self.first_token_ms:7.1f} ms  "
+            f"answer {self.total_ms:7.1f} ms  "
+            f"beside the model {self.beside_model_ms:7.1f} ms  {sent}"
+        )
+
+
+def _remotely(server: ServerProcess, port: int, codec: PictureCodec, count: int) -> WayReport:
+    """Over a port that leads to the server."""
+    with server.client("bench", port=port, pictures=codec) as there:
+        before = there.status().counts.get("bytes_sent", 0)
+        asked = [ask(there, number) for number in range(count)]
+        each = (there.status().counts["bytes_sent"] - before) / count
+    way = codec.value if port == server.port else f"{codec.value}, slow link"
+    return WayReport.of(way, asked, each)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./uio2 bench remote", description=__doc__)
+    parser.add_argument("--model", default="uio2-nano")
+    parser.add_argument("--count", type=int, default=30, help="instructions of each way")
+    link = parser.add_argument_group("the slow link, which a proxy here emulates")
+    link.add_argument("--delay-ms", type=float, default=20.0, help="each way (default: 20)")
+    link.add_argument("--megabits", type=float, default=10.0, help="a second (default: 10)")
+    link.add_argument(
+        "--loss", type=float, default=0.01, help="share of segments that come late (default: 0.01)"
     )
-    beside = statistics.median(one.total_s - one.model_s for one in asked) * MS
-    return (
-        f"{name:<12} first token {first:7.1f} ms  answer {total:7.1f} ms  "
-        f"beside the model {beside:6.2f} ms  {sent}"
-    )
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Medians of so many instructions, each about a new picture of 320 x 240."""
-    parser = argparse.ArgumentParser(prog="./uio2 bench remote", description=__doc__)
-    parser.add_argument("--model", default="uio2-nano")
-    parser.add_argument("--count", type=int, default=30, help="instructions of each way")
-    asked = parser.parse_args(argv)
-    numbers = range(asked.count)
-    print(f"load {os.getloadavg()[0]:.1f} on {len(os.sched_getaffinity(0))} processor(s)")
+    asked = _parser().parse_args(argv)
+    quality = LinkQuality(asked.delay_ms / MS, asked.megabits * 1e6, asked.loss)
+    load = os.getloadavg()[0]
+    print(f"load {load:.1f} on {len(os.sched_getaffinity(0))} processor(s)", flush=True)
+    ways: list[WayReport] = []
+
+    def tell(report: WayReport) -> None:
+        ways.append(report)
+        print(report, flush=True)
+
     with ModelProcess(ModelSpec(asked.model)) as here:
         here.wait_ready(START_S)
-        print(_line("here", [ask(here, number) for number in numbers], ""), flush=True)
-    with ServerProcess(asked.model) as server:
-        for codec in PictureCodec:
-            with server.client("bench", pictures=codec) as there:
-                before = there.status().counts.get("bytes_sent", 0)
-                answers = [ask(there, number) for number in numbers]
-                each = (there.status().counts["bytes_sent"] - before) / asked.count
-                print(_line(codec.value, answers, f"{each:,.0f} bytes sent"), flush=True)
+        tell(WayReport.of("here", [ask(here, number) for number in range(asked.count)]))
+    with ServerProcess(asked.model) as server, EmulatedLink(server.port, quality) as link:
+        for port in (server.port, link.port):
+            for codec in PictureCodec:
+                tell(_remotely(server, port, codec, asked.count))
+    if asked.json is not None:
+        given = {name: value for name, value in vars(asked).items() if name != "json"}
+        told = {"load": load, **given, "ways": [asdict(one) for one in ways]}
+        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -20,8 +20,14 @@ COMMANDS = {
         "answer robots on other machines, and openpi's clients", "uio2_ros.cli.serve"
     ),
     "ask": Subcommand("ask the running agent something", "uio2_ros.cli.ask"),
+    "mcp": Subcommand("offer the running robot to an assistant that starts it", "uio2_ros.cli.mcp"),
+    "recall": Subcommand("where the running agent has seen things", "uio2_ros.cli.recall"),
+    "watch": Subcommand("have the running agent look again and again", "uio2_ros.cli.watch"),
     "snapshot": Subcommand(
         "save the last answer as RViz would show it, without a display", "uio2_ros.cli.snapshot"
+    ),
+    "view": Subcommand(
+        "show a robot, or a recording of it, in Rerun; how to in Foxglove", "uio2_ros.cli.view"
     ),
     "record": Subcommand("record topics to an MCAP file", "uio2_ros.cli.record"),
     "replay": Subcommand(

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard
 from uio2_ros.model import UnifiedIO
 from uio2_ros.model.checkpoint import locate
 from uio2_ros.processing import Tokenizer
 from uio2_ros.robot.action_space import load_action_spaces
+from uio2_ros.training.augmentation import recolored_sample
 from uio2_ros.training.examples import ExampleMaker
 from uio2_ros.training.prepared import (
     ENDING,
@@ -41,12 +43,17 @@ def main(argv: Sequence[str]) -> int:
         if path.exists():
             continue
         rng = np.random.default_rng([asked.seed, zlib.crc32(shard.name.encode())])
-        prepared = [
-            prepare_sample(model, maker, sample, choice, rng) for sample in read_shard(shard)
-        ]
+        samples = (_perhaps_recolored(one, asked.recolored, rng) for one in read_shard(shard))
+        prepared = [prepare_sample(model, maker, one, choice, rng) for one in samples]
         save_prepared(path, prepared)
     print(asked.output)
     return 0
+
+
+def _perhaps_recolored(sample: Sample, share: float, rng: np.random.Generator) -> Sample:
+    if rng.uniform() >= share:
+        return sample
+    return recolored_sample(sample, rng) or sample
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -64,6 +71,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--patches", type=int, default=0, help="of each picture that the ViT looks at; 0: all"
     )
     parser.add_argument("--paraphrases", type=float, default=0.5, help="share of other wordings")
+    parser.add_argument(
+        "--recolored",
+        type=float,
+        default=0.0,
+        help="share of pictures in other colours, of which only what names no colour is asked",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--rate",

@@ -54,6 +54,7 @@ def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
         size,
         samples_per_pixel=asked.samples_per_pixel,
         tasks=tuple(asked.tasks or ()),
+        under_way=asked.under_way,
     )
     record = {
         "source": "scenes",
@@ -144,6 +145,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         choices=list(SIM_TASKS),
         help="of episodes, all by default; with --scenes their starts, in place of random tables",
+    )
+    parser.add_argument(
+        "--under-way",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the starts of --scenes that are looked at after some steps were done, 0 to 1",
     )
     parser.add_argument("--workers", type=_count, default=1, help="processes (default: 1)")
     parser.add_argument("--size", type=_count, nargs="+", default=[256], help="width and height")

@@ -83,7 +83,12 @@ def with_faults(page: str, faults: str) -> str:
 def documents() -> dict[Path, str]:
     """Every file that is made from the settings, and what should be in it."""
     settings = nodes()
-    tables = {**settings, "arguments": bringup.ARGUMENTS}
+    remembering = {
+        name: known
+        for name, known in settings["agent"].items()
+        if name.startswith(("depth.", "memory."))
+    }
+    tables = {**settings, "arguments": bringup.ARGUMENTS, "memory": remembering}
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
     faults = markdown(load(ROOT / "benchmarks" / "faults.json"))
     made = {

@@ -1,4 +1,5 @@
-"""`./uio2 eval sim`: how well a model does in the simulator, next to an oracle and to chance."""
+"""`./uio2 eval`: how well a model does in the simulator, next to an oracle and to chance, and on
+data sets."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
+from uio2_ros.cli import eval_data
 from uio2_ros.cli.options import add_options
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 from uio2_ros.settings import setting
@@ -45,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
     """0: done; 1: the model cannot be loaded or a worker died; 2: wrong arguments; 130: Ctrl-C."""
     try:
         arguments = _parser().parse_args(argv)
+        if arguments.what == "data":
+            return eval_data.main(arguments)
         if arguments.what == "calibrate":
             return _calibrate(arguments.run, arguments.bundle)
         return _evaluate(arguments, argv)
@@ -288,6 +292,7 @@ def _parser() -> argparse.ArgumentParser:
     ways = sim.add_mutually_exclusive_group()
     ways.add_argument("--in-process", action="store_true", help="without ROS; the default")
     ways.add_argument("--ros", action="store_true", help="a real agent over real topics")
+    eval_data.add_parser(commands)
     calibrate = commands.add_parser(
         "calibrate",
         help="make the scores of boxes the rate at which they are right",

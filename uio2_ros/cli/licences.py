@@ -26,19 +26,27 @@ HEAD = """\
 # Licences of what this package uses
 
 Made by `./uio2 sbom --licences` from what the packages themselves say, as installed by `./uio2` on
-Linux with CPython {python}; a test holds it complete. None of them is part of this repository but
-the message definitions in `compat/`, whose licences are beside them. Development tools (`dev`,
-`docs`, `sbom`) and what CUDA builds of torch bring (NVIDIA's own licences) are not listed.
-`./uio2 sbom` writes the bill of materials of an installation, with versions, in CycloneDX.
+Linux with CPython {python}; of the ROS wheels, those of Jazzy too. A test holds it complete. None
+of them is part of this repository but the message definitions in `compat/`, whose licences are
+beside them. Development tools (`dev`, `docs`, `sbom`) and what CUDA builds of torch bring (NVIDIA's
+own licences) are not listed. `./uio2 sbom` writes the bill of materials of an installation, with
+versions, in CycloneDX.
 
 | package | licence | for |
 |---|---|---|
 """
+WHEELS = "wheels"
 TOOLS = ("dev", "docs", "sbom")
 """Extras that no robot needs."""
-IN_THEIR_FILES = {"ros-fastcdr": "Apache-2.0", "ros-fastdds": "Apache-2.0", "setuptools": "MIT"}
+IN_THEIR_FILES = {
+    "ros-fastcdr": "Apache-2.0",
+    "ros-fastdds": "Apache-2.0",
+    "ros-fastrtps": "Apache-2.0",
+    "setuptools": "MIT",
+}
 """Of packages whose metadata do not say, but whose licence files do."""
 UNSAID = "not said"
+OF_WHEELS = re.compile(rf"^\| (?P<package>\S+) (?P<rest>\|.*\| {WHEELS} \|)$", re.MULTILINE)
 LONGEST = 60
 """Characters; what is longer is the text of a licence, not its name."""
 
@@ -52,11 +60,13 @@ class Licence:
     uses: tuple[str, ...]
 
 
-def page() -> str:
-    """docs/licences.md of this environment."""
-    rows = [f"| {one.package} | {one.licence} | {_shown(one.uses)} |" for one in licences()]
+def page(before: str) -> str:
+    """docs/licences.md of this environment. ROS's wheels stay that `before` lists and it lacks."""
+    rows = {one.package: f"| {one.licence} | {_shown(one.uses)} |" for one in licences()}
+    wheels = {row["package"]: row["rest"] for row in OF_WHEELS.finditer(before)}
+    lines = [f"| {package} {rest}" for package, rest in sorted({**wheels, **rows}.items())]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return HEAD.format(python=python) + "\n".join(rows) + "\n"
+    return HEAD.format(python=python) + "\n".join(lines) + "\n"
 
 
 def licences() -> list[Licence]:
@@ -107,8 +117,10 @@ def _wanted() -> dict[str, list[Requirement]]:
     for use, lines in _declared().items():
         if use not in TOOLS:
             wanted[use] = [Requirement(line) for line in lines]
-    ros = (ROOT / "requirements-ros-kilted.txt").read_text(encoding="utf-8").splitlines()
-    wanted["wheels"] = [Requirement(line) for line in ros if line and not line.startswith("#")]
+    for file in ROOT.glob("requirements-ros-*.txt"):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        ros = [Requirement(line) for line in lines if line and not line.startswith("#")]
+        wanted.setdefault(WHEELS, []).extend(ros)
     return wanted
 
 

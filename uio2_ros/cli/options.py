@@ -12,7 +12,9 @@ from typing import Any
 from uio2_ros.settings import Value, settings_of
 
 
-def add_options(parser: argparse.ArgumentParser, settings: type[Any], *names: str) -> None:
+def add_options(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, settings: type[Any], *names: str
+) -> None:
     """Options named after settings of a dataclass, `--table-task` for `table_task`."""
     known = settings_of(settings)
     for name in names:

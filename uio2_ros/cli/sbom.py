@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     if options.licences:
         from uio2_ros.cli.licences import page
 
-        LICENCES.write_text(page(), encoding="utf-8")
+        LICENCES.write_text(page(LICENCES.read_text(encoding="utf-8")), encoding="utf-8")
         return 0
     command = [sys.executable, "-m", TOOL, "environment", "--output-reproducible"]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "-o", options.output, sys.executable]

@@ -12,10 +12,20 @@ from dataclasses import replace
 
 from uio2_ros.cli.options import add_options
 from uio2_ros.processes.access import AccessError, read_token
+from uio2_ros.processes.process_memory import bound_arenas, settled
 from uio2_ros.remote.access import TOKEN_VARIABLE, Address, ServerAccess, server_tls
+from uio2_ros.remote.fleet.settings import FleetSettings, GatewaySettings
 from uio2_ros.remote.limits import ServerLimits
 from uio2_ros.remote.server import ModelServer, PolicyTask
-from uio2_ros.serving import ModelProcess, ModelSpec, ModelState, ModelStatus, ServingSettings
+from uio2_ros.serving import (
+    ModelPool,
+    ModelProcess,
+    ModelSpec,
+    ModelState,
+    ModelStatus,
+    ServingSettings,
+    SharedArena,
+)
 from uio2_ros.settings import from_values
 from uio2_ros.tasks.settings import TaskSettings
 
@@ -29,6 +39,9 @@ LIMIT_OPTIONS = (
     "history_megabytes",
     "sound_seconds",
 )
+
+
+FLEET_OPTIONS = ("min_replicas", "max_replicas", "under_way", "cpus", "gpus")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +69,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--queue-size", type=int, default=64, metavar="N", help="that may wait for those"
     )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes with a model each, which share the instructions (default: 1)",
+    )
     add_options(parser, ServerLimits, *LIMIT_OPTIONS)
+    ray = parser.add_argument_group("Ray Serve (extra ray, docs/fleet.md)")
+    ray.add_argument("--ray", action="store_true", help="serve with replicas of the model")
+    ray.add_argument(
+        "--update",
+        action="store_true",
+        help="of a server with --ray that runs: replace its model by --model, and end",
+    )
+    add_options(ray, FleetSettings, *FLEET_OPTIONS)
     return parser
 
 
@@ -87,12 +115,40 @@ def serve(asked: argparse.Namespace) -> int:
     settings = ServingSettings(concurrent=asked.concurrent, queue_size=asked.queue_size)
     limits = from_values(ServerLimits, given)
     policy = PolicyTask(asked.task, asked.action_space)
-    return asyncio.run(_serve(spec, settings, access, limits, policy))
+    if asked.ray or asked.update:
+        return _serve_on_ray(asked, spec, settings, access, limits, policy)
+    if asked.processes < 1:
+        raise ValueError(f"--processes is {asked.processes}; give 1 or more")
+    bound_arenas()
+    with settled():
+        return asyncio.run(_serve(spec, settings, asked.processes, access, limits, policy))
+
+
+def _serve_on_ray(
+    asked: argparse.Namespace,
+    spec: ModelSpec,
+    settings: ServingSettings,
+    access: ServerAccess,
+    limits: ServerLimits,
+    policy: PolicyTask,
+) -> int:
+    try:
+        from uio2_ros.remote.fleet.cluster import serve_on_ray, update_model
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error}; --ray takes: pip install 'uio2_ros[ray]'") from error
+    fleet = from_values(FleetSettings, vars(asked))
+    if asked.update:
+        update_model(spec, settings, fleet)
+        return 0
+    tls = (asked.tls_certificate, asked.tls_key)
+    gateway = GatewaySettings(asked.token_file, access.address.is_loopback, limits, policy)
+    return serve_on_ray(spec, settings, fleet, gateway, access.address, tls)
 
 
 async def _serve(
     spec: ModelSpec,
     settings: ServingSettings,
+    processes: int,
     access: ServerAccess,
     limits: ServerLimits,
     policy: PolicyTask,
@@ -112,16 +168,22 @@ async def _serve(
             failed = True
             over.set()
 
-    process = ModelProcess(spec, settings=settings, on_status=on_status)
-    server = ModelServer(process, access, limits, policy)
+    arena = SharedArena()
+    models = [
+        ModelProcess(spec, settings=settings, arena=arena, on_status=on_status)
+        for _ in range(processes)
+    ]
+    pool = ModelPool(models)
+    server = ModelServer(pool, access, limits, policy)
     try:
         async with server.listening() as port:
-            process.start()
+            for model in models:
+                model.start()
             print(f"listening on {replace(access.address, port=port)}", flush=True)
             await over.wait()
     except OSError as error:
         print(f"uio2 serve: cannot listen on {access.address}: {error}", file=sys.stderr)
         return 1
     finally:
-        await asyncio.to_thread(process.close)
+        await asyncio.to_thread(pool.close)
     return int(failed)

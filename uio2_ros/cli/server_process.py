@@ -21,10 +21,10 @@ class ServerProcess:
 
     def __init__(self, model: str, *options: str, host: str = "127.0.0.1") -> None:
         with socket.create_server((host, 0)) as free:
-            port = free.getsockname()[1]
-        self.uri = f"ws://{host}:{port}"
+            self.port = free.getsockname()[1]
+        self._host = host
         self._command = [sys.executable, "-m", "uio2_ros.cli", "serve", "--model", model]
-        self._command += ["--listen", f"{host}:{port}", *options]
+        self._command += ["--listen", f"{host}:{self.port}", *options]
         self.start()
 
     def start(self) -> None:
@@ -35,15 +35,31 @@ class ServerProcess:
             env={**os.environ, "UIO2_LAUNCHER_PID": str(os.getpid())},
         )
 
-    def client(self, robot: str, **settings: object) -> RemoteModel:
-        """One that is ready. RuntimeError if the server does not come to be."""
-        client = RemoteModel(self.uri, RemoteSettings(robot=robot, **settings))  # type: ignore[arg-type]
+    @property
+    def uri(self) -> str:
+        """Where it listens."""
+        return f"ws://{self._host}:{self.port}"
+
+    def client(self, robot: str, port: int = 0, **settings: object) -> RemoteModel:
+        """One that is ready, over another `port` where one is given that leads to the server.
+        RuntimeError if the server does not come to be."""
+        uri = f"ws://{self._host}:{port}" if port else self.uri
+        client = RemoteModel(uri, RemoteSettings(robot=robot, **settings))  # type: ignore[arg-type]
         client.start()
         status = client.wait_ready(START_S)
         if status.state is not ModelState.READY:
             client.close()
             raise RuntimeError(f"the server is {status.state.value}: {status.reason}")
         return client
+
+    @property
+    def pid(self) -> int:
+        """Of the server."""
+        return self._process.pid
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code, once it has ended; subprocess.TimeoutExpired."""
+        return self._process.wait(timeout_s)
 
     def kill(self) -> None:
         """Ends it at once, as a crash does; its model ends with it."""
@@ -59,7 +75,7 @@ class ServerProcess:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(signal.SIGTERM)  # nothing, if it has ended
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:

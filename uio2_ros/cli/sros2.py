@@ -16,7 +16,16 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 ENCLAVE = "/uio2"
-NODES = ("agent", "bridge", "camera", "microphone", "simulator", "controllers")
+NODES = (
+    "agent",
+    "bridge",
+    "camera",
+    "microphone",
+    "simulator",
+    "controllers",
+    "page",
+    "page_client",
+)
 HIDDEN = "/_action/"
 """Of topics and services that an action is made of."""
 DISCOVERY_S = 3.0

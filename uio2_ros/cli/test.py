@@ -28,23 +28,11 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in argv or "-h" in argv:
         print(USAGE, end="")
         return 0
-    if argv[:1] == ["--ros"]:
-        return _on_other_ros(argv[1:])
     failed = [] if argv else [name for name, command in CHECKS if not _passes(name, command)]
     tests = _run(("pytest", *argv))
     if failed:
         print(f"uio2 test: failed before the tests: {', '.join(failed)}", file=sys.stderr)
     return tests or int(bool(failed))
-
-
-def _on_other_ros(argv: Sequence[str]) -> int:
-    """Start anew, with that ROS; the set-up refuses one that there is none of."""
-    if not argv:
-        print("uio2 test: --ros needs the name of a distribution", file=sys.stderr)
-        return 2
-    distro, *rest = argv
-    env = {**os.environ, "UIO2_ROS": distro}
-    return subprocess.run([ROOT / "uio2", "test", *rest], env=env, check=False).returncode
 
 
 def _passes(name: str, command: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """Asking a running agent, and having its plans carried out, from Python. Needs rclpy."""
 
-from uio2_ros.client.agent_client import AgentClient
+from uio2_ros.client.agent_client import AgentClient, WatchSettings
 from uio2_ros.client.execution import BridgeClient, Execution
 from uio2_ros.client.failures import (
     AgentError,
@@ -11,6 +11,8 @@ from uio2_ros.client.failures import (
 from uio2_ros.client.pending_answer import PendingAnswer
 from uio2_ros.messages.answers import AgentAnswer
 from uio2_ros.robot.answer import Progress
+from uio2_ros.robot.located import RememberedObject
+from uio2_ros.robot.standing_instruction import Until
 
 __all__ = [
     "AgentAnswer",
@@ -23,4 +25,7 @@ __all__ = [
     "ExecutionError",
     "PendingAnswer",
     "Progress",
+    "RememberedObject",
+    "Until",
+    "WatchSettings",
 ]

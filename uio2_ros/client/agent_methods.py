@@ -17,13 +17,15 @@ class AskSettings(TypedDict, total=False):
 
     max_age_s: seconds the picture may be old; timeout_s: seconds the answer may take; 0 leaves
     either to the agent. seed: 0 decodes as the task does by default, any other samples with it.
-    on_progress: is called on the client's thread with each feedback.
+    on_progress: is called on the client's thread with each feedback. picture: a JPEG or PNG that
+    it is asked about, instead of what the camera sees.
     """
 
     max_age_s: float
     timeout_s: float
     seed: int
     on_progress: OnProgress | None
+    picture: bytes
 
 
 def _last(_task: Task) -> Sequence[Parameter]:

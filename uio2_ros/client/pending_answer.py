@@ -6,13 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent import futures
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from rclpy.action.client import ClientGoalHandle
-
+from uio2_ros.client.action_goal import ActionGoal
 from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
+from uio2_ros.client.interruptible_future import InterruptibleFuture
 from uio2_ros.msg import InstructionResult
 from uio2_ros.robot.answer import Progress
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
@@ -26,7 +24,7 @@ T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 
 
-class PendingAnswer(Future[T]):
+class PendingAnswer(InterruptibleFuture[T]):
     """A `concurrent.futures.Future` of an answer. Every method may be called from any thread.
 
     `await pending` works in asyncio; cancelling the awaiting task cancels the instruction. In a
@@ -49,9 +47,9 @@ class PendingAnswer(Future[T]):
         self._waits_for_itself = waits_for_itself
         self._timeout_s = timeout_s
         self._end_s = time.monotonic() + timeout_s + GRACE_S if timeout_s else None
-        self._lock = threading.Lock()  # guards the three below
-        self._goal: ClientGoalHandle | None = None
-        self._cancel_requested = False
+        self.goal: ActionGoal | None = None
+        """What is on its way to the agent; for the client."""
+        self._lock = threading.Lock()  # guards the one below
         self._is_over = False
         self.progress: Progress | None = None
         """The newest feedback; None before the first."""
@@ -61,18 +59,16 @@ class PendingAnswer(Future[T]):
 
         Whether that may still have an effect. Returns at once.
         """
-        with self._lock:
-            if self._is_over:
-                return False
-            self._cancel_requested = True
-            if self._goal is not None:
-                self._goal.cancel_goal_async()
-            return True
+        if self._is_over:
+            return False
+        if self.goal is not None:
+            self.goal.cancel()
+        return True
 
     def cancel_and_wait(self, timeout_s: float) -> None:
         """Cancels, and returns once the agent has stopped or `timeout_s` is over."""
         self.cancel()
-        futures.wait([self], timeout_s)
+        self.wait(timeout_s)
 
     def result(self, timeout: float | None = None) -> T:
         """Waits for the answer.
@@ -81,7 +77,7 @@ class PendingAnswer(Future[T]):
         away, AgentTimeoutError if `timeout` seconds are over; the instruction then goes on.
         """
         self._check_thread()
-        if futures.wait([self], timeout).not_done:
+        if not self.wait(timeout):
             raise AgentTimeoutError(
                 f"{self._agent} has not answered within {timeout} s; wait longer, or cancel it"
             )
@@ -110,13 +106,6 @@ class PendingAnswer(Future[T]):
             )
 
     # Called by the client, on the thread that spins and by whoever closes it.
-
-    def accepted(self, goal: ClientGoalHandle) -> None:
-        """The agent has the goal."""
-        with self._lock:
-            self._goal = goal
-            if self._cancel_requested:
-                goal.cancel_goal_async()
 
     def answered(self, result: InstructionResult) -> None:
         """The agent has answered; without effect once there is an outcome."""

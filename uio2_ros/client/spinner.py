@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable
 
 import rclpy
 from rclpy.context import Context
@@ -33,6 +35,7 @@ class Spinner:
         )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._calls: deque[Callable[[], None]] = deque()
         self._is_over = False
         self._thread = threading.Thread(target=self._spin, name=name, daemon=True)
 
@@ -44,6 +47,15 @@ class Spinner:
     def is_here(self) -> bool:
         """Whether the caller is this thread, and waiting would wait for itself."""
         return threading.current_thread() is self._thread
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Has the thread call it, after what it was given before. Any thread."""
+        self._calls.append(function)
+        self._executor.create_task(self._call_all)  # whose own order rclpy does not promise
+
+    def _call_all(self) -> None:
+        while self._calls:
+            self._calls.popleft()()
 
     def stop(self) -> None:
         """Ends the thread; not on that thread.

@@ -28,6 +28,7 @@ from uio2_ros.robot.time import is_fresh
 ZEROS_S = 0.5
 """Velocities 0 are said again for so long: bases often listen best effort."""
 LEAST_ZEROS = 3
+TOOK_OVER = "a newer plan took over"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class PlanFollower:
         self._planner = Planner(settings, frames, joints, gate.engagement)
         self._outbox: list[Command] = []
         self._run: PlanRun | None = None
+        self._next: PlanRun | None = None
+        """The plan that takes over when the step under way is over."""
         self._handed_over: dict[str, HandOver] = {}
         """The newest of each action space: whoever executes its poses may outlast it."""
         self._driven: set[TwistRole] = set()
@@ -98,6 +101,11 @@ class PlanFollower:
         """The plan under way."""
         return self._run
 
+    @property
+    def next(self) -> PlanRun | None:
+        """The plan that waits for the end of the step under way."""
+        return self._next
+
     def limit(self, speeds: SpeedSettings) -> None:
         """Keeps to other speeds from now on."""
         self._settings = replace(self._settings, speed=speeds)
@@ -117,14 +125,16 @@ class PlanFollower:
         now_s: float,
         *,
         on_demand: bool = False,
+        after_step: bool = False,
         timeout_s: float = 0.0,
         on_end: Callable[[Outcome], None] = _nobody,
     ) -> PlanRun:
         """Carries out a plan about the world at `stamp_s`, instead of the one under way.
 
         on_demand: somebody chose to carry it out now, so its first step is due now, and it may
-        outlast its picture's age. A plan without steps stops what is under way. PlanError if the
-        plan cannot be carried out: then everything stops too.
+        outlast its picture's age. after_step: a step under way that would have to be halted is
+        finished first. A plan without steps stops what is under way. PlanError if the plan cannot
+        be carried out: then everything stops too.
         """
         try:
             self._expect_startable(plan, stamp_s, now_s)
@@ -132,21 +142,25 @@ class PlanFollower:
         except PlanError as error:
             self.refuse(error, now_s)
             raise
-        self._replace(motion, now_s)
         self._number += 1
-        timeout_s = timeout_s or self._settings.timeout_s
-        self._run = PlanRun(
+        run = PlanRun(
             number=self._number,
             plan=plan,
             motion=motion,
             stamp_s=stamp_s,
             begin_s=now_s,
-            end_s=now_s + timeout_s,
+            end_s=now_s + (timeout_s or self._settings.timeout_s),
             on_demand=on_demand,
             on_end=on_end,
             progress=PlanProgress(0, len(plan.steps), 0.0),
         )
-        return self._run
+        if after_step and self._finishes_step(motion, now_s):
+            self._end_next(Cause.PREEMPTED, TOOK_OVER)
+            self._next = run
+            return run
+        self._replace(motion, now_s)
+        self._run = run
+        return run
 
     def refuse(self, error: PlanError, now_s: float) -> None:
         """A plan came that cannot be carried out: what is under way is not wanted any longer."""
@@ -183,11 +197,24 @@ class PlanFollower:
             self._watch(run, before_s, now_s)
             run.progress = run.motion.progress(now_s)
             if run.progress.done:
-                self._end(Cause.NONE, "", now_s)
+                self._finish(run, now_s)
             else:
                 self._command(run.motion, now_s)
         except PlanError as error:
             self._end(error.cause, error.message, now_s, where=error.where)
+
+    def _finish(self, run: PlanRun, now_s: float) -> None:
+        """A plan is over, or has made way for the next, which begins without a halt."""
+        following, self._next = self._next, None
+        cut_short = run.progress.steps < len(run.plan.steps)
+        cause, message = (Cause.PREEMPTED, TOOK_OVER) if cut_short else (Cause.NONE, "")
+        self._end(cause, message, now_s, halts=False)
+        if following is None:
+            return
+        waited_s, following.begin_s = now_s - following.begin_s, now_s
+        following.end_s += waited_s
+        self._run = following
+        self._command(following.motion, now_s)
 
     def _command(self, motion: Motion, now_s: float) -> None:
         """The commands of a period, if it is one: simulated time may stand, or be slow."""
@@ -284,6 +311,13 @@ class PlanFollower:
         self.steps_dropped += passed
         return stream
 
+    def _finishes_step(self, motion: Motion, now_s: float) -> bool:
+        """Whether the step under way is finished first, and ends what is under way."""
+        run = self._run
+        if run is None or isinstance(motion, Stream):  # a stream is due now or never
+            return False
+        return run.motion.finish_step(now_s)
+
     def _replace(self, motion: Motion, now_s: float) -> None:
         """Ends the plan under way; a motion that goes over into the next one is not halted."""
         run = self._run
@@ -291,7 +325,7 @@ class PlanFollower:
             return
         same_kind = type(motion) is type(run.motion)
         goes_over = motion is run.motion or (same_kind and motion.goes_over)
-        self._end(Cause.PREEMPTED, "a newer plan took over", now_s, halts=not goes_over)
+        self._end(Cause.PREEMPTED, TOOK_OVER, now_s, halts=not goes_over)
 
     def _end(
         self,
@@ -303,6 +337,7 @@ class PlanFollower:
         where: Where | None = None,
     ) -> None:
         run, self._run = self._run, None
+        self._end_next(cause, message)
         if run is None:
             return
         self.ends[cause] += 1
@@ -315,9 +350,16 @@ class PlanFollower:
         elif halts:
             self._halt_all()
             self._outbox += self._gate.held(run.motion.halt(now_s))
-        steps = len(run.plan.steps)
-        done = steps if cause is Cause.NONE else run.progress.step
+        progress = run.progress
+        done = progress.steps if progress.done else progress.step
         run.on_end(Outcome(cause, message, done, where))
+
+    def _end_next(self, cause: Cause, message: str) -> None:
+        """What waits ends as what it waited for."""
+        following, self._next = self._next, None
+        if following is not None:
+            self.ends[cause] += 1
+            following.on_end(Outcome(cause, message, 0))
 
     def _halt_all(self) -> None:
         """What stops whoever was ever told to move, whatever moves now."""

@@ -46,6 +46,11 @@ class GoalMotion:
         step = min(int(fraction * self._steps), self._steps - 1)
         return PlanProgress(step, self._steps, fraction, self._done)
 
+    def finish_step(self, now_s: float) -> bool:
+        """The server goes over to a newer goal by itself."""
+        del now_s
+        return False
+
     def advanced(self, fraction: float) -> None:
         self._fraction = min(max(fraction, self._fraction), 1.0)
 

@@ -52,8 +52,15 @@ class HandOver:
             self._step += 1
             self._told = False
         steps = len(self._steps)
-        done = self._step == steps
+        done = self._step >= steps
         return PlanProgress(min(self._step, steps - 1), steps, self._step / steps, done)
+
+    def finish_step(self, now_s: float) -> bool:
+        """The poses that were told are gone to, the others are not told."""
+        del now_s
+        begun = self._step + self._told
+        self._steps = self._steps[:begun] if begun else self._steps
+        return begun > 0
 
     def advanced(self, fraction: float) -> None:
         """Poses on topics have no feedback."""

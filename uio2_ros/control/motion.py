@@ -41,6 +41,10 @@ class Motion(Protocol):
     def progress(self, now_s: float) -> PlanProgress:
         """How far it is. PlanError if it cannot go on."""
 
+    def finish_step(self, now_s: float) -> bool:
+        """Ends with the step under way instead of with the last; False if it has none that has to
+        be finished, and the next motion may take over now."""
+
     def advanced(self, fraction: float) -> None:
         """A controller says how much of its goal is done."""
 

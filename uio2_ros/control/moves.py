@@ -133,6 +133,14 @@ class TimedMoves:
             min(step, steps - 1), steps, elapsed_s / total_s if not done else 1.0, done
         )
 
+    def finish_step(self, now_s: float) -> bool:
+        """The move under way comes to rest as it would have."""
+        if self._begin_s is None:
+            return False
+        begun = self.progress(now_s).step + 1
+        self._moves, self._ramps = self._moves[:begun], self._ramps[:begun]
+        return True
+
     def advanced(self, fraction: float) -> None:
         """Time alone tells how far the moves are."""
 

@@ -71,6 +71,7 @@ class LeRobotDataSet:
     def __init__(self, folder: Path, camera: str = "") -> None:
         """camera: the name of a picture feature; "" is the only one."""
         self.folder = folder
+        self._newest: tuple[Path, pa.Table] | None = None
         self.info = _read_info(folder / INFO)
         with _understood(folder / INFO):
             self.camera = _choose_camera(self.info["features"], camera, folder)
@@ -202,14 +203,22 @@ class LeRobotDataSet:
         times_s: Floats = episode.video_start_s + told.astype(np.float64)
         return times_s
 
+    def _file(self, path: Path) -> pa.Table:
+        """The rows of a file, of which the newest is kept: its episodes are read one by one.
+
+        Read whole, since pyarrow waits for ever where it is to pick the rows of a damaged file.
+        """
+        if self._newest is None or self._newest[0] != path:
+            wanted = ["action", "timestamp", "frame_index", "episode_index"]
+            names = wanted if self.stores_video else [*wanted, self.camera]
+            self._newest = path, pq.read_table(path, columns=names)
+        return self._newest[1]
+
     def _table(self, episode: LeRobotEpisode) -> pa.Table:
         """The rows of an episode, in the order of their frames; all of them are there."""
-        wanted = ["action", "timestamp", "frame_index", "episode_index"]
-        of_episode = pc.field("episode_index") == episode.index
         with _understood(episode.data_file):
-            names = wanted if self.stores_video else [*wanted, self.camera]
-            table = pq.read_table(episode.data_file, columns=names, filters=of_episode)
-            table = table.sort_by("frame_index")
+            table = self._file(episode.data_file)
+            table = table.filter(pc.field("episode_index") == episode.index).sort_by("frame_index")
             frames = table["frame_index"].to_pylist()
         there = set(frames).intersection(range(episode.frames))
         if len(there) < episode.frames:

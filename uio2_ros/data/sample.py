@@ -16,10 +16,14 @@ from uio2_ros.robot.observation import Observation
 
 @dataclass(frozen=True)
 class LabelledTask:
-    """An instruction and its right answer."""
+    """An instruction and its right answer.
+
+    accepted: in words, what several people answered; an evaluation compares with all of them.
+    """
 
     instruction: Instruction
     answer: Answer
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,7 @@ def _task_record(task: LabelledTask, files: _Files) -> dict[str, Any]:
         "answer": plain(bare, defaults=False),
         "pictures": [_picture_record(picture, files) for picture in task.answer.pictures],
         "sounds": [_sound_name(sound, files) for sound in task.answer.audio],
+        **({"accepted": list(task.accepted)} if task.accepted else {}),
     }
 
 
@@ -196,7 +197,8 @@ def _task(record: Mapping[str, Any], files: Mapping[str, bytes]) -> LabelledTask
     answer = replace(
         structured(record["answer"], Answer, "answer"), pictures=pictures, audio=sounds
     )
-    return LabelledTask(structured(record["instruction"], Instruction, "instruction"), answer)
+    instruction = structured(record["instruction"], Instruction, "instruction")
+    return LabelledTask(instruction, answer, tuple(map(str, record.get("accepted", ()))))
 
 
 def _picture(record: Mapping[str, Any], files: Mapping[str, bytes]) -> Picture:

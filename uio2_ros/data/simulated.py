@@ -244,7 +244,7 @@ class _Recording:
         return Sample(
             key=f"{episode.task}_{episode.seed:07d}_{name}",
             observation=look.seen,
-            tasks=(*perceived(look.truth, episode.scene.place, self._rng), *more),
+            tasks=(*perceived(look.truth, episode.scene.place, episode.split, self._rng), *more),
             meta={
                 "task": episode.task,
                 "seed": str(episode.seed),

@@ -16,7 +16,6 @@ from functools import partial
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import (
     Generator,
-    absent_label,
     expressions,
     labelled,
 )
@@ -26,7 +25,7 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.motions import carry, table_plan
-from uio2_ros.sim.questions import caption, false_premises, questions
+from uio2_ros.sim.questions import absent_label, caption, false_premises, questions
 from uio2_ros.sim.relations import CONTAINERS
 from uio2_ros.sim.sampling import Cast, NoRoomError, table_scene
 from uio2_ros.sim.spec import ObjectSpec, Place, SceneSpec, Shape, Size
@@ -52,7 +51,8 @@ class SceneSettings:
     """Which scenes, and how they are drawn. seed is that of the first scene.
 
     tasks: episodes whose starts are looked at, in turn, with the plan of the oracle; without any,
-    tables of random objects.
+    tables of random objects. under_way: share of the episodes that are looked at after some of the
+    steps, with the plan for the rest.
     """
 
     split: Split = Split.TRAIN
@@ -61,8 +61,11 @@ class SceneSettings:
     most_objects: int = 7
     samples_per_pixel: int = 4
     tasks: tuple[str, ...] = ()
+    under_way: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.under_way <= 1:
+            raise ValueError(f"under_way is {self.under_way}; give 0 to 1")
         if self.most_objects < 1:
             raise ValueError(f"most_objects is {self.most_objects}; give 1 or more")
         if self.seed < 0 or self.samples_per_pixel < 0:
@@ -93,12 +96,22 @@ def samples_of_scene(seed: int, settings: SceneSettings) -> Iterator[Sample]:
         episode = sample_episode(task, seed, settings.split, settings.size)
         with World(episode.scene, settings.samples_per_pixel) as world:
             episode.begin(world)
-            obeyed = tuple(_obey(episode.instruction, episode.oracle(world)))
+            plan = episode.oracle(world)
+            if settings.under_way and len(plan.steps) > 1 and rng.uniform() < settings.under_way:
+                plan = _begun(world, plan, int(rng.integers(1, len(plan.steps))))
+            obeyed = tuple(_obey(episode.instruction, plan, world.scene.place))
             yield from _looks(world, rng, {**meta, "task": task}, lambda _: obeyed)
         return
     with World(_scene(rng, settings), settings.samples_per_pixel) as world:
         plans = partial(_plans, world, split=settings.split, rng=rng)
         yield from _looks(world, rng, meta, plans)
+
+
+def _begun(world: World, plan: TaskPlan, steps: int) -> TaskPlan:
+    """The rest of a plan, of which so many steps were done."""
+    for step in plan.steps[:steps]:
+        world.execute(step)
+    return replace(plan, steps=plan.steps[steps:])
 
 
 def _looks(
@@ -116,7 +129,7 @@ def _looks(
                 image=Frame(truth.colour, 0, f"{camera.name}_optical_frame"),
                 camera=truth.camera.model,
             ),
-            tasks=(*_tasks(truth, rng), *plans(truth)),
+            tasks=(*_tasks(truth, world.scene.place, Split(meta["split"]), rng), *plans(truth)),
             meta={**meta, "camera": camera.name},
         )
 
@@ -135,8 +148,8 @@ def _scene(rng: Generator, settings: SceneSettings) -> SceneSpec:
     return table_scene(cast, settings.size)
 
 
-def _tasks(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
-    yield labelled("caption", Answer(text=caption(truth, Place.TABLE)))
+def _tasks(truth: SceneTruth, place: Place, split: Split, rng: Generator) -> Iterator[LabelledTask]:
+    yield labelled("caption", Answer(text=caption(truth, place)))
     yield labelled("detect", Answer(detections=tuple(one.detection for one in truth.objects)))
     yield labelled("cuboids", Answer(cuboids=tuple(one.cuboid for one in truth.objects)))
     for text, meant in expressions(truth):
@@ -148,8 +161,8 @@ def _tasks(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
         found = tuple(Detection(box, shape.value) for box in boxes)
         yield labelled("localize", Answer(detections=found), shape.value)
     for _ in range(ABSENT_CLASSES):
-        yield labelled("localize", Answer(), absent_label(truth, rng))
-    for asked in questions(truth, rng, of_each_kind=QUESTIONS_OF_EACH_KIND):
+        yield labelled("localize", Answer(), absent_label(truth, split, rng))
+    for asked in questions(truth, split, rng, of_each_kind=QUESTIONS_OF_EACH_KIND):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
     for asked in false_premises(truth, rng):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
@@ -196,11 +209,14 @@ def _plans(world: World, truth: SceneTruth, split: Split, rng: Generator) -> Ite
         plan = _put(world, moved, target)
         wordings = INTO if target.shape in CONTAINERS else ONTO
         said = wordings.say(rng, split, x=called(moved), y=called(target))
-        yield from _obey(said, plan)
+        yield from _obey(said, plan, Place.TABLE)
 
 
-def _obey(said: str, plan: TaskPlan) -> Iterator[LabelledTask]:
+def _obey(said: str, plan: TaskPlan, place: Place) -> Iterator[LabelledTask]:
     first = replace(plan, steps=plan.steps[:1])
+    if place is Place.ROOM:
+        yield labelled("navigate", Answer(plan=first), said, action_space=plan.action_space)
+        return
     yield labelled("plan", Answer(plan=plan), said, action_space=plan.action_space)
     yield labelled("next_action", Answer(plan=first), said, action_space=plan.action_space)
 

@@ -21,8 +21,9 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import SIM_TASKS, Episode
-from uio2_ros.sim.questions import Question, caption, questions
+from uio2_ros.sim.questions import Question, absent_label, caption, questions
 from uio2_ros.sim.spec import Colour, Place, Shape
+from uio2_ros.sim.splits import Split
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth
 
 OPTIONS_SHARE = 0.3
@@ -54,7 +55,9 @@ class ScenarioSound:
     newest: npt.NDArray[np.float32]  # mono, 16 kHz
 
 
-def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[LabelledTask, ...]:
+def perceived(
+    truth: SceneTruth, place: Place, split: Split, rng: Generator
+) -> tuple[LabelledTask, ...]:
     """The tasks that a single picture answers."""
     said = caption(truth, place)
     seen_from_front = truth.normals[..., 2:] < 0  # 0 where nothing is; beyond, see `Picture`
@@ -64,8 +67,8 @@ def perceived(truth: SceneTruth, place: Place, rng: Generator) -> tuple[Labelled
         labelled("image_tag", Answer(text=TAGS[place])),
         labelled("depth", Answer(pictures=(Picture("depth", truth.depth),))),
         labelled("normals", Answer(pictures=(Picture("normals", normals),))),
-        *(_question(asked, rng) for asked in questions(truth, rng)),
-        *_found(truth, rng),
+        *(_question(asked, rng) for asked in questions(truth, split, rng)),
+        *_found(truth, split, rng),
         labelled(
             "generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said
         ),
@@ -145,11 +148,11 @@ def _question(asked: Question, rng: Generator) -> LabelledTask:
     return labelled("vqa", answer, asked.text)
 
 
-def _found(truth: SceneTruth, rng: Generator) -> Iterator[LabelledTask]:
+def _found(truth: SceneTruth, split: Split, rng: Generator) -> Iterator[LabelledTask]:
     """Everything that is seen, as boxes in the picture and in space; and nothing of what is not."""
     detections = tuple(one.detection for one in truth.objects)
     cuboids = tuple(one.cuboid for one in truth.objects)
-    absent = absent_label(truth, rng)
+    absent = absent_label(truth, split, rng)
     for task, answer in (
         ("detect", Answer(detections=detections)),
         ("cuboids", Answer(cuboids=cuboids)),
@@ -192,15 +195,6 @@ def _around(box: Box, camera: CameraModel) -> Box:
 def _widened(low: float, high: float, least: float, end: float) -> tuple[float, float]:
     missing = max(0.0, least - (high - low)) / 2
     return max(0.0, low - missing), min(end, high + missing)
-
-
-def absent_label(truth: SceneTruth, rng: Generator) -> str:
-    """What somebody could call an object that is not seen."""
-    there = {seen.spec.kind for seen in truth.objects}
-    kinds = [(colour, shape) for colour in Colour for shape in Shape]
-    absent = [kind for kind in kinds if kind not in there]
-    colour, shape = absent[int(rng.integers(len(absent)))]
-    return f"{colour.value} {shape.value}"
 
 
 def _options(right: str, words: Sequence[str], rng: Generator) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.data.simulated_tasks import absent_label, perceived
+from uio2_ros.data.simulated_tasks import perceived
 from uio2_ros.evaluation.records import PerceptionRecord
 from uio2_ros.evaluation.run_settings import RunSettings
 from uio2_ros.evaluation.scores import (
@@ -30,7 +30,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import Split, World, sample_episode
-from uio2_ros.sim.questions import false_premises
+from uio2_ros.sim.questions import absent_label, false_premises
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
 
 POINTS_ASKED = 2  # of each scene
@@ -106,7 +106,7 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
         frame = Frame(truth.colour, to_ns(world.time_s), f"{camera}_optical_frame")
     seen = Observation(image=frame, camera=truth.camera.model)
     name = f"{task}_{seed}"
-    labelled = perceived(truth, episode.scene.place, rng)
+    labelled = perceived(truth, episode.scene.place, episode.split, rng)
     looks = [
         Look(one.instruction.task, name, one.instruction, seen, one.answer)
         for one in labelled
@@ -120,16 +120,18 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
     if "absent" in settings.perception_tasks:
         looks += [
             Look("absent", name, instruction, seen, answer)
-            for instruction, answer in _absent(truth, rng)
+            for instruction, answer in _absent(truth, episode.split, rng)
         ]
     return tuple(looks)
 
 
-def _absent(truth: SceneTruth, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:
+def _absent(
+    truth: SceneTruth, split: Split, rng: np.random.Generator
+) -> Iterator[tuple[Instruction, Answer]]:
     """Questions that suppose what is not there, and a search for it."""
     for asked in false_premises(truth, rng):
         yield Instruction(asked.text, "vqa"), Answer(text=asked.answer)
-    yield Instruction(absent_label(truth, rng), "localize"), Answer()
+    yield Instruction(absent_label(truth, split, rng), "localize"), Answer()
 
 
 def _points(truth: SceneTruth, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:

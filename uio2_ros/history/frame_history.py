@@ -92,7 +92,7 @@ class FrameHistoryState:
     """The message of the last picture that could not be kept; "" if there was none."""
 
 
-class _Held:
+class _RememberedFrame:
     """An offered frame: not decoded yet (`decode`), decoded (`frame`) or invalid (`error`).
 
     `decoding` guards the step between these; `holders` (the history, snapshots, the decoding
@@ -180,8 +180,8 @@ class FrameHistory:
         self._lock = threading.Lock()  # guards everything below, and `holders` of every frame
         keep = self.settings.count + self.settings.spare if self.settings.spare else None
         self._pool = SlotPool(memory or HeapMemory(), self.settings.max_bytes, keep)
-        self._newest: _Held | None = None
-        self._older: deque[_Held] = deque()
+        self._newest: _RememberedFrame | None = None
+        self._older: deque[_RememberedFrame] = deque()
         self._shape: tuple[int, ...] | None = None
         self._drops: Counter[str] = Counter()
         self._events: Counter[str] = Counter()
@@ -200,7 +200,7 @@ class FrameHistory:
                 self._drops[verdict.value] += 1
                 return verdict
             displaced = self._newest
-            self._newest = _Held(stamp_ns, frame_id, next(_KEYS), decode)
+            self._newest = _RememberedFrame(stamp_ns, frame_id, next(_KEYS), decode)
             self._forget_older_than(stamp_ns - self._max_span_ns)
             due = displaced is not None and self._keep_if_due(displaced)
         if displaced is not None and due:
@@ -216,7 +216,7 @@ class FrameHistory:
         Without frames, `newest` is None and `older` is empty. Raises InvalidInputError if the
         newest picture cannot be decoded, is not (H, W, 3) uint8, or has no room in `max_bytes`.
         """
-        pinned: list[_Held] = []
+        pinned: list[_RememberedFrame] = []
         try:
             head = self._pin_newest(pinned) if newest else None
             if head is not None:
@@ -284,7 +284,7 @@ class FrameHistory:
             return Offer.DUPLICATE
         return Offer.ACCEPTED if ahead_ns > 0 else Offer.OUT_OF_ORDER
 
-    def _keep_if_due(self, held: _Held) -> bool:
+    def _keep_if_due(self, held: _RememberedFrame) -> bool:
         """Moves a displaced frame to the older ones if it is due, with a holder to decode it."""
         due = held.error is None and self._is_due(held)
         if due:
@@ -298,7 +298,7 @@ class FrameHistory:
             self._let_go(held)
         return due
 
-    def _is_due(self, held: _Held) -> bool:
+    def _is_due(self, held: _RememberedFrame) -> bool:
         assert self._newest is not None
         if not self.settings.count or self._newest.stamp_ns - held.stamp_ns > self._max_span_ns:
             return False
@@ -316,12 +316,12 @@ class FrameHistory:
         self._shape = None
         self._pool.drain()
 
-    def _all(self) -> Iterator[_Held]:
+    def _all(self) -> Iterator[_RememberedFrame]:
         yield from self._older
         if self._newest is not None:
             yield self._newest
 
-    def _let_go(self, held: _Held) -> None:
+    def _let_go(self, held: _RememberedFrame) -> None:
         held.holders -= 1
         if held.holders == 0 and held.buffer is not None:
             self._pool.give_back(held.buffer)
@@ -329,7 +329,7 @@ class FrameHistory:
 
     # Decoding; the lock is not held, the caller is a holder of the frame.
 
-    def _decode(self, held: _Held, *, wait: bool = True) -> None:
+    def _decode(self, held: _RememberedFrame, *, wait: bool = True) -> None:
         """Turns `decode` into `frame` or `error`, once; without `wait`, leaves it to whoever is
         at it already."""
         if not held.decoding.acquire(blocking=wait):
@@ -344,7 +344,7 @@ class FrameHistory:
         finally:
             held.decoding.release()
 
-    def _store(self, held: _Held, pixels: npt.NDArray[np.uint8]) -> None:
+    def _store(self, held: _RememberedFrame, pixels: npt.NDArray[np.uint8]) -> None:
         with self._lock:
             held.buffer = self._room_for(pixels.nbytes)
             self._pool.make_ready(pixels.nbytes)
@@ -375,7 +375,7 @@ class FrameHistory:
             buffer = self._pool.take(size)
         return buffer
 
-    def _reject(self, held: _Held, error: Exception) -> None:
+    def _reject(self, held: _RememberedFrame, error: Exception) -> None:
         with self._lock:
             held.error = error
             no_room = isinstance(error, MemoryError)
@@ -387,7 +387,7 @@ class FrameHistory:
 
     # Pinning.
 
-    def _pin_newest(self, pinned: list[_Held]) -> _Held | None:
+    def _pin_newest(self, pinned: list[_RememberedFrame]) -> _RememberedFrame | None:
         with self._lock:
             if self._newest is not None:
                 self._newest.holders += 1
@@ -395,8 +395,8 @@ class FrameHistory:
             return self._newest
 
     def _pin_older(
-        self, pinned: list[_Held], count: int | None, newest: _Held | None
-    ) -> list[_Held]:
+        self, pinned: list[_RememberedFrame], count: int | None, newest: _RememberedFrame | None
+    ) -> list[_RememberedFrame]:
         """The last `count` frames offered before `newest` (None: any), oldest first."""
         with self._lock:
             older = [h for h in self._older if newest is None or h.key < newest.key]
@@ -406,7 +406,7 @@ class FrameHistory:
             pinned += older
             return older
 
-    def _unpin(self, pinned: list[_Held]) -> None:
+    def _unpin(self, pinned: list[_RememberedFrame]) -> None:
         with self._lock:
             while pinned:
                 self._let_go(pinned.pop())

@@ -17,9 +17,9 @@ import torch
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.devices import (
     Device,
+    encoders_are_faster_in_bfloat16,
     resolve_device,
     resolve_dtype,
-    vits_are_faster_in_bfloat16,
 )
 from uio2_ros.inference.families import family, family_named_by, family_of
 from uio2_ros.inference.family import (
@@ -108,8 +108,8 @@ class Engine:
             checkpoints have none: LLaMA's is that of Unified-IO 2, T5's that of Unified-IO 1.
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA, and on a CPU for large models where it measures faster;
-            ViTs and VQGANs stay float32, but for ViTs that a bundle says were trained in
-            bfloat16, where "auto" measures that to be faster.
+            ViTs and VQGANs stay float32, but for ViTs and the encoder of a bundle that says it was
+            trained in bfloat16, where "auto" measures that to be faster.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
         input_modalities, target_modalities: load only what these need.
         quantize: "int8" holds the transformer's linear layers as int8, see `UnifiedIO.quantize`.
@@ -129,8 +129,8 @@ class Engine:
         exact_enough = resolve_dtype(dtype, place, files.weight_bytes)
         model = kind.load(files, replace(options, dtype=exact_enough))
         trained_low = files.bundle is not None and files.bundle.trained_in == "bfloat16"
-        if dtype == "auto" and trained_low and vits_are_faster_in_bfloat16(place):
-            kind.cast_vits(model, torch.bfloat16)
+        if dtype == "auto" and trained_low and encoders_are_faster_in_bfloat16(place):
+            kind.cast_encoders(model, torch.bfloat16)
         processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)
 

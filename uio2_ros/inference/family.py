@@ -239,8 +239,8 @@ class Family(Protocol):
     def load(self, files: CheckpointFiles, options: LoadOptions) -> Network:
         """The network of a checkpoint. Raises CheckpointError, and ValueError for the options."""
 
-    def cast_vits(self, network: Any, dtype: torch.dtype) -> None:
-        """Compute the vision transformers in another dtype than the rest."""
+    def cast_encoders(self, network: Any, dtype: torch.dtype) -> None:
+        """Compute the vision transformers and the encoder in another dtype than the rest."""
 
     def synthetic(self, config: Any, device: torch.device) -> Network:
         """A network with weights that mean nothing; `config` names or is a configuration."""

@@ -68,6 +68,7 @@ def detections_message(detections: Iterable[Detection], header: Header) -> Detec
                 header=header,
                 results=[_hypothesis(found.label, found.score)],
                 bbox=box_message(found.box),
+                id=found.track,
             )
             for found in detections
         ],
@@ -83,7 +84,7 @@ def _detection(message: Any) -> Detection:
     box, hypothesis = box_of(message.bbox), message.results[0].hypothesis
     if box is None:
         raise InvalidInputError(f"the box of {hypothesis.class_id!r} has no area")
-    return Detection(box, hypothesis.class_id, hypothesis.score)
+    return Detection(box, hypothesis.class_id, hypothesis.score, message.id)
 
 
 def _hypothesis(label: str, score: float) -> ObjectHypothesisWithPose:
@@ -119,6 +120,7 @@ def _cuboid_message(cuboid: Cuboid, header: Header) -> Detection3D:
         header=header,
         results=[hypothesis],
         bbox=BoundingBox3D(center=pose, size=cuboid_size(cuboid)),
+        id=cuboid.track,
     )
 
 
@@ -139,6 +141,7 @@ def _cuboid(message: Any) -> Cuboid:
         size=(size.x, size.y, size.z),
         quaternion_wxyz=pose.quaternion_wxyz,
         score=hypothesis.score,
+        track=message.id,
     )
 
 

@@ -98,6 +98,7 @@ class Batch:
     audio: PatchBatch | None = None
     audio_history: PatchBatch | None = None
     text_target: torch.Tensor | None = None  # (B, L) int64, 0 = padding
+    text_target_read: torch.Tensor | None = None  # (B, L) what the decoder reads in its place
     image_target: torch.Tensor | None = None  # (B, S, S, 3)
     image_target_mask: torch.Tensor | None = None
     audio_target: torch.Tensor | None = None  # (B, 256, 128)

@@ -29,7 +29,7 @@ REFUSED_WEBSOCKET = 1008
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # with no-referrer a form is sent with the origin null
     # the client of NiceGUI compiles its templates in the browser; nothing comes from elsewhere
     "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "frame-ancestors 'none'; form-action 'self'; base-uri 'self'",

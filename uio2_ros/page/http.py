@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from uio2_ros.page import errors
 from uio2_ros.page.media import png_of, wav_of
-from uio2_ros.page.questions import AskedQuestion
+from uio2_ros.page.questions import AskedQuestion, StandingQuestion
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.page.snapshot import snapshot
 from uio2_ros.page.task_fields import box_of, schema_of
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.located import RememberedObject
+from uio2_ros.robot.standing_instruction import StandingInstruction, Until
 from uio2_ros.viewing.answer_text import answer_json
+from uio2_ros.viewing.remembered_text import remembered_json
 
 T = TypeVar("T")
 EVENTS = "text/event-stream"
@@ -28,10 +33,12 @@ NOT_KEPT = {"cache-control": "no-store"}
 GONE_PERIOD_S = 0.2
 LONGEST_TEXT = 4000
 MOST_OPTIONS = 200
+LONGEST_AGE_S = 1e9
+MOST_RECALLED = 10_000
 
 
-class InstructBody(BaseModel):
-    """An instruction about the newest picture; the fields are those of uio2_ros/action/Instruct."""
+class AskedBody(BaseModel):
+    """What every instruction holds."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -60,12 +67,70 @@ class InstructBody(BaseModel):
         )
 
 
+class InstructBody(AskedBody):
+    """An instruction about the newest picture, or one that is sent along; the fields are those of
+    uio2_ros/action/Instruct."""
+
+    picture: str | None = Field(
+        None, description="a JPEG or PNG in base64 that it is about, instead of what is seen"
+    )
+
+    def picture_bytes(self) -> bytes:
+        """What was sent along; nothing if nothing was. InstructionError INVALID_REQUEST."""
+        if self.picture is None:
+            return b""
+        try:
+            sent = base64.b64decode(self.picture, validate=True)
+        except ValueError as error:
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST, f"the picture is no base64: {error}"
+            ) from error
+        if not sent:
+            raise InstructionError(ErrorCode.INVALID_REQUEST, "the picture is empty")
+        return sent
+
+
+class WatchBody(AskedBody):
+    """A standing instruction; the fields are those of uio2_ros/action/Watch."""
+
+    rate: float = Field(0.0, ge=0, le=1000, description="answers a second; 0: of every picture")
+    until: Literal["forever", "seen", "gone", "changed"] = Field(
+        "forever", description="what ends it"
+    )
+    until_text: str = Field(
+        "", max_length=LONGEST_TEXT, description="the label or answer that counts; empty: any"
+    )
+    least_score: float = Field(0.0, ge=0, le=1, description="of objects that count")
+    in_a_row: int = Field(1, ge=1, le=10_000, description="answers in which it must be so")
+    for_at_most: float = Field(0.0, ge=0, description="seconds; 0: no limit")
+
+    def as_standing_instruction(self) -> StandingInstruction:
+        """In the words of the package."""
+        return StandingInstruction(
+            self.as_instruction(),
+            self.rate,
+            Until[self.until.upper()],
+            self.until_text,
+            self.least_score,
+            self.in_a_row,
+            self.for_at_most or math.inf,
+        )
+
+
 class ExecuteBody(BaseModel):
     """Which plan: that of an instruction by its id, or the newest of all that were answered."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str = Field("", max_length=100, description="of an instruction; empty: the newest plan")
+
+
+class DryRunBody(BaseModel):
+    """Whether plans are shown and nothing moves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool
 
 
 class ResetBody(BaseModel):
@@ -80,7 +145,7 @@ class ResetBody(BaseModel):
 def routes(robot: RobotLink) -> APIRouter:
     """The paths."""
     router = APIRouter()
-    for of_kind in (_asking, _answers, _moving, _looking, _simulating):
+    for of_kind in (_asking, _answers, _watching, _moving, _looking, _simulating):
         router.include_router(of_kind(robot))
     return router
 
@@ -121,7 +186,10 @@ def _asking(robot: RobotLink) -> APIRouter:
         """Asks, and gives the answer. With `Accept: text/event-stream`, progress comes before it as
         events. Hanging up cancels."""
         question = robot.ask(
-            given.as_instruction(), max_age_s=given.max_age, timeout_s=given.timeout
+            given.as_instruction(),
+            max_age_s=given.max_age,
+            timeout_s=given.timeout,
+            picture=given.picture_bytes(),
         )
         if EVENTS in accept:
             return StreamingResponse(_events(question), media_type=EVENTS)
@@ -174,6 +242,69 @@ def _answers(robot: RobotLink) -> APIRouter:
     return router
 
 
+def _watching(robot: RobotLink) -> APIRouter:
+    router = APIRouter(tags=["watch"])
+
+    @router.post(
+        "/watch",
+        status_code=202,
+        responses=ERRORS
+        | {
+            200: {
+                "description": "If asked for, events: asked, answer again and again, then end or "
+                "error",
+                "content": {EVENTS: {}},
+            }
+        },
+    )
+    async def watch(given: WatchBody, accept: Annotated[str, Header()] = "") -> Response:
+        """Begins a standing instruction, which goes on until it is cancelled or what it waits for
+        has come. With `Accept: text/event-stream` its answers come as events, and hanging up
+        cancels."""
+        question = robot.keep_looking(
+            given.as_standing_instruction(), max_age_s=given.max_age, timeout_s=given.timeout
+        )
+        if EVENTS in accept:
+            return StreamingResponse(_answer_events(question), media_type=EVENTS)
+        return JSONResponse({"id": question.id}, 202)
+
+    @router.get("/watch")
+    async def watches() -> list[dict[str, Any]]:
+        """The standing instructions that were begun here and are under way."""
+        return list(map(watch_json, robot.watches.under_way()))
+
+    @router.get("/watch/{identity}", responses=ERRORS)
+    async def look(identity: str) -> dict[str, Any]:
+        """One, also when it is over: its newest answer, or the error that ended it."""
+        return watch_json(robot.watches.named(identity))
+
+    @router.delete("/watch/{identity}", responses=ERRORS, status_code=202)
+    async def cancel(identity: str) -> dict[str, str]:
+        """Cancels a standing instruction; it ends with CANCELED."""
+        robot.watches.named(identity).cancel()
+        return {"id": identity}
+
+    return router
+
+
+def watch_json(question: StandingQuestion) -> dict[str, Any]:
+    """What was asked, whether it is over, and the newest answer."""
+    standing = question.standing
+    answers, newest = question.answered
+    return {
+        "id": question.id,
+        "task": question.instruction.task,
+        "instruction": question.instruction.instruction,
+        "rate": standing.rate_hz,
+        "until": standing.until.name.lower(),
+        "until_text": standing.until_text,
+        "done": question.done,
+        "answers": answers,
+        "answer": answer_json(newest) if newest is not None else None,
+        "error": errors.told(question.error)[1] if question.error is not None else None,
+    }
+
+
 def _moving(robot: RobotLink) -> APIRouter:
     router = APIRouter(tags=["move"])
 
@@ -188,6 +319,21 @@ def _moving(robot: RobotLink) -> APIRouter:
     async def stop() -> dict[str, str]:
         """Stops the robot, and cancels what was asked here."""
         return {"message": await asyncio.wrap_future(robot.stop())}
+
+    @router.post("/estop", responses=ERRORS)
+    async def press_estop() -> dict[str, str]:
+        """Stops the robot until it is released, and cancels what was asked here."""
+        return {"message": await asyncio.wrap_future(robot.press_estop())}
+
+    @router.post("/release", responses=ERRORS)
+    async def release() -> dict[str, str]:
+        """Releases the emergency stop: plans may move the robot again."""
+        return {"message": await asyncio.wrap_future(robot.safety.release())}
+
+    @router.post("/dry_run", responses=ERRORS)
+    async def set_dry_run(given: DryRunBody) -> dict[str, str]:
+        """Whether plans are shown and nothing moves."""
+        return {"message": await asyncio.wrap_future(robot.safety.set_dry_run(given.dry_run))}
 
     return router
 
@@ -206,6 +352,7 @@ def _looking(robot: RobotLink) -> APIRouter:
         return {
             "state": name,
             "reason": reason,
+            **asdict(robot.safety_state()),
             "diagnostics": statuses,
             "simulation": simulation_json(await asyncio.to_thread(robot.simulation.newest)),
         }
@@ -214,6 +361,21 @@ def _looking(robot: RobotLink) -> APIRouter:
     async def take_snapshot(drawn: bool = False) -> Response:
         """What the camera sees, or, `drawn`, the last answer on its picture, as JPEG."""
         return Response((await snapshot(robot, drawn=drawn)).jpeg, media_type="image/jpeg")
+
+    @router.get("/recall", responses=ERRORS)
+    async def recall(
+        query: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+        frame_id: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+        max_age: Annotated[float, Query(ge=0, le=LONGEST_AGE_S)] = 0.0,
+        most: Annotated[int, Query(ge=0, le=MOST_RECALLED)] = 0,
+        pictures: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Where things are that the agent has seen, the best match first; without a query all, and
+        with `pictures` a JPEG of each in base64. The model is not asked."""
+        found = await robot.recall(
+            query, frame_id=frame_id, max_age_s=max_age, most=most, pictures=pictures
+        )
+        return [recalled_json(one) for one in found]
 
     @router.get("/picture", responses=ERRORS | JPEG, response_class=Response)
     def picture() -> Response:
@@ -237,6 +399,12 @@ def _simulating(robot: RobotLink) -> APIRouter:
         return simulation_json(await asyncio.wrap_future(begun)) or {}
 
     return router
+
+
+def recalled_json(one: RememberedObject) -> dict[str, Any]:
+    """An object with its picture in base64, null where there is none."""
+    picture = base64.b64encode(one.picture).decode() if one.picture else None
+    return {**remembered_json(one), "picture": picture}
 
 
 def simulation_json(state: Any) -> dict[str, Any] | None:
@@ -310,6 +478,19 @@ async def _unless_gone(request: Request, result: Awaitable[T], cancel: Callable[
             cancel()
             break
     return await task
+
+
+async def _answer_events(question: StandingQuestion) -> AsyncIterator[str]:
+    try:
+        yield _event("asked", {"id": question.id})
+        async for answer in question.answers():
+            yield _event("answer", answer_json(answer))
+        if question.error is not None:
+            yield _event("error", errors.told(question.error)[1])
+        else:
+            yield _event("end", {"id": question.id, **answer_json(question.answer)})
+    finally:
+        question.cancel()
 
 
 async def _events(question: AskedQuestion) -> AsyncIterator[str]:

@@ -19,6 +19,8 @@ class JournalEntry:
     instruction: str
     answer: AgentAnswer
     heard_s: float = field(default_factory=time.time)
+    is_standing: bool = False
+    """Whether it is one of many answers to a standing instruction of this server."""
 
     def is_of_same_answer(self, other: JournalEntry) -> bool:
         """Whether both are about one and the same answer, from whatever side it came."""
@@ -28,6 +30,12 @@ class JournalEntry:
             theirs.timings,
             theirs.text,
         ) and bool(ours.timings.total)
+
+    def is_followed_by(self, later: JournalEntry) -> bool:
+        """Whether both answer one standing instruction."""
+        ours = self.instruction, self.answer.task
+        theirs = later.instruction, later.answer.task
+        return self.is_standing and later.is_standing and ours == theirs
 
     @property
     def outcome(self) -> str:
@@ -46,10 +54,15 @@ class Journal:
         self._count = 0
 
     def add(self, entry: JournalEntry) -> None:
-        """Takes an entry as the newest; once, also where it is heard of by its topic, too."""
+        """Takes an entry as the newest; once, also where it is heard of by its topic, too.
+
+        Of a standing instruction only the newest stays, or nothing else would be found any more.
+        """
         with self._lock:
             if any(entry.is_of_same_answer(known) for known in self._entries):
                 return
+            others = (known for known in self._entries if not known.is_followed_by(entry))
+            self._entries = deque(others, maxlen=KEPT)
             self._entries.appendleft(entry)
             self._count += 1
 

@@ -20,14 +20,13 @@ from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.page.access import PageAccess, access_of, listening_socket
-from uio2_ros.page.robot import RobotLink
+from uio2_ros.page.robot import FOLLOW_PERIOD_S, RobotLink
 from uio2_ros.page.settings import PageSettings
 from uio2_ros.processes.access import AccessError
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.settings import Effect
 
-FOLLOW_PERIOD_S = 0.3
 STOP_CHECK_PERIOD_S = 0.1
 MOST_CONNECTIONS = 256
 """At once; a browser has some ten. Who comes beyond them hears 503."""

@@ -1,4 +1,5 @@
-"""Instructions that this server has asked: how far they are, what came of them. No rclpy."""
+"""Instructions that this server has asked, once or to be asked again and again: how far they are,
+what came of them. No rclpy."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.standing_instruction import StandingInstruction
 
 KEPT = 30
 """Instructions that are remembered when they are over."""
@@ -82,22 +84,47 @@ class AskedQuestion:
         return answer
 
 
-Submit = Callable[[AskedQuestion], "Future[Any]"]
-"""Sends a question without waiting; InstructionError if that cannot be."""
+class StandingQuestion(AskedQuestion):
+    """One that is asked again and again. Its `answer` is the last of all."""
+
+    def __init__(self, standing: StandingInstruction) -> None:
+        super().__init__(standing.instruction)
+        self.standing = standing
+        self.answered: tuple[int, Any] = (0, None)
+        """How many answers have come, and the newest Answer; None before any."""
+
+    def on_answer(self, answer: Answer) -> None:
+        """The newest answer."""
+        self.answered = self.answered[0] + 1, answer
+
+    async def answers(self) -> AsyncIterator[Answer]:
+        """Every answer that is still the newest when it is looked at, until it is over."""
+        told = 0
+        is_over = False
+        while not is_over:
+            is_over = self.done  # before the answers are looked at, so that the last is not missed
+            count, newest = self.answered
+            if count != told:
+                told = count
+                yield newest
+            await asyncio.sleep(LOOK_PERIOD_S)
 
 
-class Questions:
+Q = TypeVar("Q", bound=AskedQuestion)
+
+
+class Questions(Generic[Q]):
     """No more than so many under way at once; the last of those that are over. Any thread."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()  # guards the two below
-        self._open: dict[str, AskedQuestion] = {}
-        self._over: deque[AskedQuestion] = deque(maxlen=KEPT)
+        self._open: dict[str, Q] = {}
+        self._over: deque[Q] = deque(maxlen=KEPT)
 
-    def ask(self, instruction: Instruction, submit: Submit) -> AskedQuestion:
-        """Asks; InstructionError BUSY if too many are under way, or as `submit` raises."""
-        question = AskedQuestion(instruction)
+    def ask(self, question: Q, submit: Callable[[Q], Future[Any]]) -> Q:
+        """Has `submit` send it, without waiting. InstructionError BUSY if too many are under way,
+        or as `submit` raises."""
         with self._lock:
             if len(self._open) >= self._most:
                 raise InstructionError(
@@ -114,15 +141,20 @@ class Questions:
         question.pending.add_done_callback(lambda pending: self._end(question, pending))
         return question
 
-    def under_way(self) -> tuple[AskedQuestion, ...]:
+    def under_way(self) -> tuple[Q, ...]:
         """Those that are not over, the oldest first."""
         with self._lock:
             return tuple(self._open.values())
 
-    def named(self, identity: str) -> AskedQuestion:
+    def over(self) -> tuple[Q, ...]:
+        """The last of those that are over, the newest first."""
+        with self._lock:
+            return tuple(reversed(self._over))
+
+    def named(self, identity: str) -> Q:
         """The question of an id; InstructionError INVALID_REQUEST if it is not remembered."""
         with self._lock:
-            known: Iterable[AskedQuestion] = (*self._open.values(), *self._over)
+            known: Iterable[Q] = (*self._open.values(), *self._over)
         for question in known:
             if question.id == identity:
                 return question
@@ -137,7 +169,7 @@ class Questions:
         for question in self.under_way():
             question.cancel()
 
-    def _end(self, question: AskedQuestion, pending: Future[Any]) -> None:
+    def _end(self, question: Q, pending: Future[Any]) -> None:
         question.on_end(pending)
         with self._lock:
             self._open.pop(question.id, None)

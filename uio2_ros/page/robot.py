@@ -19,29 +19,38 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
-from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from uio2_ros.client import AgentClient, BridgeClient, Execution
+from uio2_ros.client import (
+    AgentClient,
+    AgentUnavailableError,
+    BridgeClient,
+    Execution,
+    PendingAnswer,
+    RememberedObject,
+)
 from uio2_ros.messages.answers import AgentAnswer, answer_of
 from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
 from uio2_ros.model.bundle import local_bundle
 from uio2_ros.msg import AgentState, Asked, HistoryState
 from uio2_ros.page.journal import Journal, JournalEntry
 from uio2_ros.page.live import LivePicture
-from uio2_ros.page.questions import AskedQuestion, Questions
-from uio2_ros.page.service_call import ask_service
+from uio2_ros.page.questions import AskedQuestion, Questions, StandingQuestion
+from uio2_ros.page.safety import BridgeSafety, SafetyState
 from uio2_ros.page.settings import PageSettings
 from uio2_ros.page.simulation import Simulation
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.plan_errors import Cause, PlanError
+from uio2_ros.robot.standing_instruction import StandingInstruction
 from uio2_ros.tasks.registry import TASKS, tasks_of
 from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
 from uio2_ros.viewing.published_answer import PublishedAnswer
 
+FOLLOW_PERIOD_S = 0.3
+"""How often `follow` is to be called."""
 UNWATCHED_S = 5.0
 FRESH_S = 5.0
 """Diagnostics that are older are of somebody who is gone."""
@@ -66,12 +75,14 @@ class RobotLink:
         """The agent, the bridge and the simulator are those of the node's namespace."""
         self._node = node
         namespace = node.get_namespace()
-        self.agent = AgentClient(name=AGENT, namespace=namespace)
+        self.agent = AgentClient(name=AGENT, namespace=namespace, node_name="page_client")
         self.bridge = BridgeClient(self.agent, BRIDGE)
         self.simulation = Simulation(self.agent.node, namespace)
         self.live = LivePicture(node, settings)
         self.picture_rate_hz = settings.picture_rate_hz
-        self.questions = Questions(settings.most_questions)
+        self.questions: Questions[AskedQuestion] = Questions(settings.most_questions)
+        self.watches: Questions[StandingQuestion] = Questions(settings.most_watches)
+        self.agent.can_recall()  # the memory is looked for from now on
         self.journal = Journal()
         self.notices = 0
         self.notice = ""
@@ -85,8 +96,8 @@ class RobotLink:
         self._execution: Execution | None = None
         self._watched_s = -UNWATCHED_S
         self._on_demand: list[Any] = []
-        stop = f"{namespace.rstrip('/')}/{BRIDGE}/stop"
-        self._stop = self.agent.node.create_client(Trigger, stop)
+        self.safety = BridgeSafety(self.agent.node, f"{namespace.rstrip('/')}/{BRIDGE}")
+        self._bridge_status = f"{namespace.strip('/')}/{BRIDGE}: plans".lstrip("/")
         self._subscribe()
 
     def close(self) -> None:
@@ -155,6 +166,12 @@ class RobotLink:
             return "gone", "no agent answers; is it still starting?"
         return _named(agent.state), agent.reason
 
+    def safety_state(self) -> SafetyState:
+        """What keeps the robot still, as the bridge told last."""
+        with self._lock:
+            heard = self._statuses.get(self._bridge_status)
+        return SafetyState() if heard is None else SafetyState.of(heard.readings)
+
     def published(self, read: Callable[[PublishedAnswer], Any]) -> Any:
         """What `read` takes out of what topics showed; None for what cannot be shown."""
         with self._lock:
@@ -180,13 +197,18 @@ class RobotLink:
     # Asking.
 
     def ask(
-        self, instruction: Instruction, *, max_age_s: float = 0.0, timeout_s: float = 0.0
+        self,
+        instruction: Instruction,
+        *,
+        max_age_s: float = 0.0,
+        timeout_s: float = 0.0,
+        picture: bytes = b"",
     ) -> AskedQuestion:
-        """Sends an instruction; InstructionError if that cannot be."""
-        if instruction.task not in TASKS:
-            raise InstructionError(
-                ErrorCode.UNKNOWN_TASK, f"there is no task {instruction.task[:40]!r}"
-            )
+        """Sends an instruction; InstructionError if that cannot be.
+
+        picture: a JPEG or PNG that it is about, instead of what the camera sees.
+        """
+        _expect_task(instruction)
 
         def submit(question: AskedQuestion) -> Future[AgentAnswer]:
             return self.agent.submit(
@@ -195,11 +217,13 @@ class RobotLink:
                 question.on_progress,
                 max_age_s=max_age_s,
                 timeout_s=timeout_s,
+                picture=picture,
             )
 
-        question = self.questions.ask(instruction, submit)
+        question = self.questions.ask(AskedQuestion(instruction), submit)
         assert question.pending is not None, "it was submitted"
-        question.pending.add_done_callback(lambda _: self._note(question))
+        if not picture:  # what the robot sees is shown, and what it plans about that
+            question.pending.add_done_callback(lambda _: self._note(question))
         return question
 
     def _note(self, question: AskedQuestion) -> None:
@@ -211,6 +235,35 @@ class RobotLink:
         error = question.error
         failed = AgentAnswer(error_code=error.code, error_msg=error.message, task=asked.task)
         self.journal.add(JournalEntry(asked.instruction, failed))
+
+    def keep_looking(
+        self, standing: StandingInstruction, *, max_age_s: float = 0.0, timeout_s: float = 0.0
+    ) -> StandingQuestion:
+        """Begins a standing instruction; InstructionError if that cannot be. Times as in `ask`."""
+        _expect_task(standing.instruction)
+
+        def submit(question: StandingQuestion) -> Future[AgentAnswer]:
+            return self.agent.submit_watch(
+                standing, question.on_answer, max_age_s=max_age_s, timeout_s=timeout_s
+            )
+
+        return self.watches.ask(StandingQuestion(standing), submit)
+
+    def recall(
+        self,
+        query: str,
+        *,
+        frame_id: str = "",
+        max_age_s: float = 0.0,
+        most: int = 0,
+        pictures: bool = False,
+    ) -> PendingAnswer[tuple[RememberedObject, ...]]:
+        """Where things are that the agent has seen, as `AgentClient.recall_async`."""
+        if not self.agent.can_recall():
+            raise AgentUnavailableError(f"there is no {self.agent.agent}/recall")
+        return self.agent.recall_async(
+            query, frame_id=frame_id, max_age_s=max_age_s, most=most, pictures=pictures
+        )
 
     # Moving.
 
@@ -238,28 +291,20 @@ class RobotLink:
     def stop(self) -> Future[str]:
         """Stops the robot: what the bridge says of it. Cancels what is asked here, whose plan might
         move it again. PlanError NO_CONTROLLER if there is no bridge, TIMEOUT if it is silent."""
-        stopped: Future[str] = Future()
-        if self._stop.service_is_ready():
-            silent = f"{self._stop.service_name} is silent: whether the robot stopped is not known"
-            late = PlanError(Cause.TIMEOUT, silent)
-            called = ask_service(self._stop, Trigger.Request(), late)
-            called.add_done_callback(functools.partial(self._on_stopped, stopped))
-        else:
-            reason = f"there is no {self._stop.service_name}; is the bridge running?"
-            self._notify(reason)
-            stopped.set_exception(PlanError(Cause.NO_CONTROLLER, reason))
+        return self._stopping(self.safety.stop())
+
+    def press_estop(self) -> Future[str]:
+        """The same, and nothing moves until it is released."""
+        return self._stopping(self.safety.press())
+
+    def _stopping(self, stopped: Future[str]) -> Future[str]:
+        stopped.add_done_callback(self._on_stopped)
         self.questions.cancel_all()
+        self.watches.cancel_all()
         return stopped
 
-    def _on_stopped(self, stopped: Future[str], called: Future[Any]) -> None:
-        error = called.exception()
-        if error is not None:
-            self._notify(f"STOP: {error}")
-            stopped.set_exception(error)
-            return
-        message = called.result().message
-        self._notify(f"STOP: {message}")
-        stopped.set_result(message)
+    def _on_stopped(self, stopped: Future[str]) -> None:
+        self._notify(f"STOP: {stopped.exception() or stopped.result()}")
 
     def _notify(self, notice: str) -> None:
         self.notice = notice
@@ -291,11 +336,24 @@ class RobotLink:
             self._node.get_logger().warning(f"an answer cannot be shown: {error}")
             return
         if not answer.error_code:
-            self.journal.add(JournalEntry(message.instruction, answer))
+            asked = message.instruction, message.task
+            is_standing = any(
+                (one.instruction.instruction, one.instruction.task) == asked
+                for one in self.watches.under_way()
+            )
+            entry = JournalEntry(message.instruction, answer, is_standing=is_standing)
+            self.journal.add(entry)
 
     def _on_shown(self, topic: str, message: Any) -> None:
         with self._lock, suppress(InvalidInputError):  # a marker that nobody can draw
             self._published.take(topic, message)
+
+
+def _expect_task(instruction: Instruction) -> None:
+    if instruction.task not in TASKS:
+        raise InstructionError(
+            ErrorCode.UNKNOWN_TASK, f"there is no task {instruction.task[:40]!r}"
+        )
 
 
 def _named(number: int) -> str:

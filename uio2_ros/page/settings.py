@@ -37,6 +37,9 @@ class PageSettings:
     most_questions: int = setting(
         4, "instructions under way at once; more are refused as BUSY", low=1, high=64
     )
+    most_watches: int = setting(
+        8, "standing instructions under way at once; more are refused as BUSY", low=1, high=16
+    )
     most_body_bytes: int = setting(
-        2**18, "KiB that a request may hold", low=1, high=2**16, unit=2**10, name="most_body"
+        2**22, "KiB that a request may hold", low=1, high=2**16, unit=2**10, name="most_body"
     )

@@ -54,8 +54,9 @@ HEARTBEAT_S = 0.25
 UNACKNOWLEDGED_MS = 800
 """How long the other machine may acknowledge nothing of what was sent: then the link is gone. A
 lost packet is sent again within a quarter of this."""
-STALLED_S = 10.0
-"""How long a server whose machine is there may say nothing."""
+STALLED_S = 5.0
+"""How long a server whose machine is there may leave a heartbeat unanswered: it is stopped, or what
+carries the connection to it swallows all."""
 CLOSE_S = 5.0
 HOPELESS = (401, 403, 404)
 """What a server answers that will not answer otherwise."""

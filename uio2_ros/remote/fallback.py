@@ -88,10 +88,13 @@ class Fallback(Answerer):
             return ask(self.second, on_released)
         return _Handover(ask, self.first, self.second, on_released)
 
-    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
+    def offer_frame(
+        self, frame: Frame, *, robot: str = "", on_released: OnReleased | None = None
+    ) -> bool:
         """See `Answerer`."""
         ready = self.first.status().state is ModelState.READY
-        return (self.first if ready else self.second).offer_frame(frame, on_released=on_released)
+        answerer = self.first if ready else self.second
+        return answerer.offer_frame(frame, robot=robot, on_released=on_released)
 
     def close(self) -> None:
         """See `Answerer`."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import http
 from collections import Counter
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
-
-from websockets.asyncio.server import ServerConnection
-from websockets.http11 import Response
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.serving.status import ModelState, ModelStatus
 
 STAGES = ("queue", "preprocess", "encode", "first_token", "decode", "total")
 BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(frozen=True)
+class PlainReply:
+    """What is answered to an HTTP request."""
+
+    status: HTTPStatus
+    text: str
+    content_type: str = "text/plain; charset=utf-8"
 
 
 class ServerMetrics:
@@ -74,20 +81,16 @@ class ServerMetrics:
             for stage in STAGES:
                 self._seconds.labels(stage).observe(getattr(answer.timings, stage))
 
-    def respond(self, connection: ServerConnection, status: ModelStatus) -> Response:
+    def page(self, status: ModelStatus) -> PlainReply:
         """All of it in Prometheus' text format."""
         if self._registry is None:
-            return connection.respond(
-                http.HTTPStatus.NOT_IMPLEMENTED, "metrics need: pip install prometheus_client\n"
-            )
+            needed = "metrics need: pip install prometheus_client\n"
+            return PlainReply(HTTPStatus.NOT_IMPLEMENTED, needed)
         self._ready.set(status.state is ModelState.READY)
         for event, count in Counter({**status.counts, "restarts": status.restarts}).items():
             self._model.labels(event).set(count)
         text = self._exposition.generate_latest(self._registry).decode()
-        response = connection.respond(http.HTTPStatus.OK, text)
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = self._exposition.CONTENT_TYPE_LATEST
-        return response
+        return PlainReply(HTTPStatus.OK, text, self._exposition.CONTENT_TYPE_LATEST)
 
 
 def _known_task(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +14,8 @@ from uio2_ros.remote.shelf import Shelf
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.observation import Frame, Observation
 
-_KEYS = itertools.count(1)  # of all clients, whose own keys may be the same
+_KEYS = itertools.count(secrets.randbits(60))
+"""Of all clients, whose own keys may be the same; those of two servers with one model differ."""
 
 
 class FrameSender:

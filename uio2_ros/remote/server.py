@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import http
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -14,9 +14,9 @@ from websockets.http11 import Request, Response
 
 from uio2_ros.remote.access import ServerAccess
 from uio2_ros.remote.limits import ServerLimits
-from uio2_ros.remote.metrics import ServerMetrics
+from uio2_ros.remote.metrics import PlainReply, ServerMetrics
 from uio2_ros.remote.protocol import EXTENSION, VERSION
-from uio2_ros.remote.session import TOO_MUCH, ClientSession
+from uio2_ros.remote.session import TOO_MUCH, ClientSession, Connection
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.serving.answerer import Answerer
 from uio2_ros.tasks.registry import TASKS
@@ -101,7 +101,7 @@ class ModelServer:
         """Serves meanwhile; the port. OSError if the address cannot be had."""
         address = self._access.address
         async with serve(
-            self._serve,
+            self.attend,
             address.host or None,
             address.port,
             ssl=self._access.tls,
@@ -116,7 +116,8 @@ class ModelServer:
         ) as server:
             yield _port(server)
 
-    async def _serve(self, connection: ServerConnection) -> None:
+    async def attend(self, connection: Connection) -> None:
+        """Serves a client until its connection ends."""
         remote = connection.remote_address
         address = str(remote[0]) if isinstance(remote, tuple) else ""
         full = len(self._sessions) >= self.limits.connections
@@ -135,16 +136,25 @@ class ModelServer:
             del self._sessions[session]
             self.metrics.connected(len(self._sessions))
 
-    def _judge(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Refuses who has no token, and answers what is no WebSocket."""
-        if request.path == HEALTH:
-            return connection.respond(http.HTTPStatus.OK, "OK\n")
-        authorization = request.headers.get_all("Authorization")
-        if not self._access.admits(", ".join(authorization)):
-            return connection.respond(http.HTTPStatus.UNAUTHORIZED, "a token is needed\n")
-        if request.path == METRICS:
-            return self.metrics.respond(connection, self.answerer.status())
+    def judge(self, path: str, authorization: str) -> PlainReply | None:
+        """What is answered to a request that does not become a conversation: to who has no token,
+        and at the paths that are no WebSocket. `authorization`: the header of this name."""
+        if path == HEALTH:
+            return PlainReply(HTTPStatus.OK, "OK\n")
+        if not self._access.admits(authorization):
+            return PlainReply(HTTPStatus.UNAUTHORIZED, "a token is needed\n")
+        if path == METRICS:
+            return self.metrics.page(self.answerer.status())
         return None
+
+    def _judge(self, connection: ServerConnection, request: Request) -> Response | None:
+        page = self.judge(request.path, ", ".join(request.headers.get_all("Authorization")))
+        if page is None:
+            return None
+        response = connection.respond(page.status, page.text)
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = page.content_type
+        return response
 
 
 def _port(server: Server) -> int:

@@ -6,11 +6,11 @@ import asyncio
 import itertools
 import logging
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from uio2_ros.remote import numpy_messages
@@ -52,6 +52,19 @@ logger = logging.getLogger(__name__)
 _NUMBERS = itertools.count(1)
 
 
+class Connection(Protocol):
+    """A WebSocket. Sending to one that has ended raises websockets' ConnectionClosed."""
+
+    @property
+    def remote_address(self) -> Any:
+        """The address and port of the other side, or nothing that is known."""
+
+    def __aiter__(self) -> AsyncIterator[Frame]: ...
+    async def send(self, message: Frame, /) -> None: ...
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
+    async def wait_closed(self) -> None: ...
+
+
 class Unacceptable(Exception):
     """Something came after which the connection ends; other clients do not notice."""
 
@@ -63,7 +76,7 @@ class ClientSession:
     What it asked is cancelled when it is gone.
     """
 
-    def __init__(self, connection: ServerConnection, server: ModelServer) -> None:
+    def __init__(self, connection: Connection, server: ModelServer) -> None:
         self._connection, self._server = connection, server
         self._robot = f"connection {next(_NUMBERS)}"
         self._greeted = False
@@ -81,7 +94,7 @@ class ClientSession:
             async for data in self._connection:
                 await self._take(data)
         except Unacceptable as problem:
-            logger.info("%s sent what is not understood: %s", self._robot, problem)
+            logger.debug("%s sent what is not understood: %s", self._robot, problem)
             await self._connection.close(NOT_UNDERSTOOD, str(problem)[:100])
         except ConnectionClosed:
             pass
@@ -200,7 +213,7 @@ class ClientSession:
         except InvalidInputError as problem:
             raise Unacceptable(str(problem)) from problem
         if frame.key is not None:
-            self._server.answerer.offer_frame(frame)
+            self._server.answerer.offer_frame(frame, robot=self._robot)
 
     def _send(self, message: FromServer) -> None:
         self._outgoing.put_nowait(SERVER_CODEC.pack(message))

@@ -39,11 +39,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class Detection:
-    """One labelled box in pixels of the original picture, score in [0, 1]."""
+    """One labelled box in pixels of the original picture, score in [0, 1].
+
+    track names the object from answer to answer of a standing instruction; "" elsewhere.
+    """
 
     box: Box
     label: str
     score: float = 1.0
+    track: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,17 @@ class PointSet:
 
 @dataclass(frozen=True)
 class Cuboid:
-    """An oriented 3D box in the camera's optical frame (x right, y down, z forward), metres."""
+    """An oriented 3D box in the camera's optical frame (x right, y down, z forward), metres.
+
+    track as that of a `Detection`.
+    """
 
     label: str
     center: tuple[float, float, float]
     size: tuple[float, float, float]
     quaternion_wxyz: tuple[float, float, float, float]
     score: float = 1.0
+    track: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,11 @@ class Answerer(Protocol):
         """
         return tuple(self.submit(*question, timeout_s=timeout_s) for question in questions)
 
-    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
-        """Lets an idle model encode a picture of the history in advance; False if it is not idle.
+    def offer_frame(
+        self, frame: Frame, *, robot: str = "", on_released: OnReleased | None = None
+    ) -> bool:
+        """Lets an idle model encode a picture of a robot's history in advance; False if it is not
+        idle.
 
         `on_released` is called in either case. ValueError if the frame has no key to be found by.
         """

@@ -16,12 +16,14 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 
 from uio2_ros.processes.lifeline import die_with_parent
+from uio2_ros.processes.process_memory import bound_arenas, give_back, settled
 from uio2_ros.robot.action_space import ActionSpaceError
 from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import CheckpointError, ErrorCode, TokenizerError
@@ -46,7 +48,7 @@ from uio2_ros.serving.protocol import (
     Submit,
     receive,
 )
-from uio2_ros.serving.runner import LoadedModel, encode_frame, explained, warm_up
+from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, warm_up
 from uio2_ros.serving.runner_batch import Outcome, open_batch
 from uio2_ros.serving.spec import ModelSpec
 
@@ -54,6 +56,9 @@ logger = logging.getLogger(__name__)
 
 EXPLAINED = (CheckpointError, TokenizerError, ActionSpaceError)
 """Wrong files: the message says what is wrong with them, a traceback would only hide it."""
+
+GIVE_BACK_S = 30.0
+"""Between two times that free memory is returned, when nothing is asked: it costs milliseconds."""
 
 
 class Inbox:
@@ -120,7 +125,12 @@ class Child:
         if loaded is None:
             return 1
         self._send(Loaded(loaded.description))
-        batch = open_batch(loaded.runner)
+        with settled():
+            return self._answer_all(loaded.runner)
+
+    def _answer_all(self, runner: Runner) -> int:
+        """Ends by ConnectionError, or where the process cannot go on."""
+        batch, given_back_s = open_batch(runner), time.monotonic()
         while True:
             work = self._inbox.take(wait=not self._open)
             if isinstance(work, Submit):
@@ -129,15 +139,18 @@ class Child:
                     work.number, work.instruction, work.observation, partial(self._report, work)
                 )
             elif isinstance(work, OfferFrame):
-                self._send(FrameTaken(encode_frame(loaded.runner, work.frame)))
+                self._send(FrameTaken(encode_frame(runner, work.frame)))
             else:
                 try:
                     ended = batch.step()
                 except Exception as error:  # of any library: it is the answer to all of them
                     ended = [(number, error) for number in self._open]
-                    batch = open_batch(loaded.runner)
+                    batch = open_batch(runner)
                 if any([self._answer(number, outcome) for number, outcome in ended]):
                     return 1
+                if not self._open and time.monotonic() - given_back_s > GIVE_BACK_S:
+                    give_back()
+                    given_back_s = time.monotonic()
 
     def _load(self, load: Load) -> LoadedModel | None:
         try:
@@ -193,6 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("parent", "channel", "arena", "arena-bytes"):
         parser.add_argument(f"--{name}", type=int, required=True)
     given = parser.parse_args(arguments)
+    bound_arenas()
     die_with_parent(given.parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the client ends this process
     faulthandler.enable()

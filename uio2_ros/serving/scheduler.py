@@ -49,8 +49,11 @@ class Scheduler(Answerer):
         self._put(job)
         return job
 
-    def offer_frame(self, frame: Frame, *, on_released: OnReleased | None = None) -> bool:
+    def offer_frame(
+        self, frame: Frame, *, robot: str = "", on_released: OnReleased | None = None
+    ) -> bool:
         """See `Answerer`."""
+        del robot  # there is one model
         if frame.key is None:
             raise ValueError("a frame without a key cannot be found again; give it one")
         taken = self._put_frame(frame, on_released)

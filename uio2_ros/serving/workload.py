@@ -19,7 +19,7 @@ from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.protocol import OfferFrame, Submit, pack
 from uio2_ros.serving.turns import Turns
-from uio2_ros.tasks.registry import TASKS
+from uio2_ros.tasks.registry import TASKS, gives_plan
 
 OUTCOMES = {
     ErrorCode.NONE: "answered",
@@ -42,8 +42,7 @@ class Packed:
     @property
     def urgent(self) -> bool:
         """Whether a robot waits for it to move."""
-        task = TASKS.get(self.job.instruction.task)
-        return task is not None and "plan" in task.outputs
+        return gives_plan(self.job.instruction.task)
 
     @property
     def alone(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from uio2_ros.sim.sounds import SOUNDS
 from uio2_ros.sim.spec import Colour, Place, Shape
+from uio2_ros.sim.splits import Split, kinds_named
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth
 from uio2_ros.sim.world import World
 
@@ -25,14 +26,14 @@ class Question:
 
 
 def questions(
-    truth: SceneTruth, rng: np.random.Generator, *, of_each_kind: int = 2
+    truth: SceneTruth, split: Split, rng: np.random.Generator, *, of_each_kind: int = 2
 ) -> tuple[Question, ...]:
     """Questions of all kinds that the picture can answer, at most so many of each kind."""
     kinds = (
         list(_counts(truth)),
         list(_colours(truth)),
         list(_shapes(truth)),
-        list(_presences(truth, rng)),
+        list(_presences(truth, split, rng)),
         list(_sides(truth)),
     )
     drawn: list[Question] = []
@@ -52,6 +53,14 @@ def false_premises(truth: SceneTruth, rng: np.random.Generator) -> Iterator[Ques
     if colours:
         colour = colours[int(rng.integers(len(colours)))].value
         yield Question(f"What is the {colour} object?", f"there is no {colour} object")
+
+
+def absent_label(truth: SceneTruth, split: Split, rng: np.random.Generator) -> str:
+    """What somebody could call an object that is not seen."""
+    there = {seen.spec.kind for seen in truth.objects}
+    absent = [kind for kind in kinds_named(split) if kind not in there]
+    colour, shape = absent[int(rng.integers(len(absent)))]
+    return f"{colour.value} {shape.value}"
 
 
 def _counts(truth: SceneTruth) -> Iterator[Question]:
@@ -76,16 +85,11 @@ def _shapes(truth: SceneTruth) -> Iterator[Question]:
             yield Question(f"What is the {seen.spec.colour.value} object?", seen.spec.shape.value)
 
 
-def _presences(truth: SceneTruth, rng: np.random.Generator) -> Iterator[Question]:
+def _presences(truth: SceneTruth, split: Split, rng: np.random.Generator) -> Iterator[Question]:
     """As many yes as no."""
-    there = {seen.spec.kind for seen in truth.objects}
-    absent = [
-        (colour, shape) for colour in Colour for shape in Shape if (colour, shape) not in there
-    ]
-    for colour, shape in sorted(there, key=str):
-        yield Question(f"Is there a {colour.value} {shape.value}?", "yes")
-        colour, shape = absent[int(rng.integers(len(absent)))]
-        yield Question(f"Is there a {colour.value} {shape.value}?", "no")
+    for seen in sorted(truth.objects, key=lambda one: one.label):
+        yield Question(f"Is there a {seen.label}?", "yes")
+        yield Question(f"Is there a {absent_label(truth, split, rng)}?", "no")
 
 
 def _sides(truth: SceneTruth) -> Iterator[Question]:

@@ -67,6 +67,14 @@ class SceneRenderer:
         self._look(data, camera)
         return self._draw_colour()
 
+    def colour_and_depth(
+        self, data: Any, camera: str
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """The picture and its depth, drawn once; new arrays."""
+        self._look(data, camera)
+        colour = self._draw_colour(self._depth)
+        return colour, self._metres()
+
     def everything(self, data: Any, camera: str) -> Render:
         """The picture with its depth and bodies; new arrays."""
         self._look(data, camera)
@@ -111,9 +119,10 @@ class SceneRenderer:
             self._scene,
         )
 
-    def _draw_colour(self) -> npt.NDArray[np.uint8]:
+    def _draw_colour(self, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
+        """With `depth` filled in OpenGL's terms, if given."""
         mujoco.mjr_render(self._rect, self._scene, self._context)
-        mujoco.mjr_readPixels(self._rgb, None, self._rect, self._context)
+        mujoco.mjr_readPixels(self._rgb, depth, self._rect, self._context)
         upright: npt.NDArray[np.uint8] = self._rgb[::-1].copy()
         return upright
 

@@ -25,6 +25,19 @@ def is_held_out(colour: Colour, shape: Shape) -> bool:
     return (_COLOURS.index(colour) + _SHAPES.index(shape)) % 4 == 0
 
 
+def kinds_named(split: Split) -> tuple[tuple[Colour, Shape], ...]:
+    """What objects may be called. In training not even what is absent bears a held-out name.
+
+    A name that training only ever denies would be learnt as that of something that never is.
+    """
+    return tuple(
+        (colour, shape)
+        for colour in _COLOURS
+        for shape in _SHAPES
+        if split is not Split.TRAIN or not is_held_out(colour, shape)
+    )
+
+
 def generator(task: str, seed: int, split: Split) -> np.random.Generator:
     """The randomness of an episode. No seed of one split gives what a seed of the other gives."""
     if seed < 0:

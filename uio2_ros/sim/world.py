@@ -100,6 +100,12 @@ class World:
         """What a camera sees, (H, W, 3) RGB."""
         return self._renderer(camera).colour(self.physics.data, camera)
 
+    def colour_and_depth(
+        self, camera: str
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+        """What a camera sees, and how far it is in metres, as in `Render`."""
+        return self._renderer(camera).colour_and_depth(self.physics.data, camera)
+
     def see(self, camera: str) -> Render:
         """What a camera sees, with depth and the bodies behind the pixels."""
         return self._renderer(camera).everything(self.physics.data, camera)

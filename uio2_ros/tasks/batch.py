@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from uio2_ros.inference.texts import ConcurrentTexts, Writing
 
 
+ADMITTED_BESIDE = 4
+"""Texts that are begun together while others are written, which wait for the encoder meanwhile."""
+
+
 class TaskBatch:
     """Tasks under way on one engine: `add` them at any time, `step` until each has ended.
 
@@ -63,10 +67,11 @@ class TaskBatch:
         return ended
 
     def _begin(self, room: int) -> None:
-        """The oldest calls that wait: of texts one if others are under way, else what fits."""
+        """The oldest calls that wait: of texts a few if others are under way, else what fits."""
         if isinstance(self._waiting[0].call, TextCall):
             texts = takewhile(lambda pending: isinstance(pending.call, TextCall), self._waiting)
-            self._prepare(list(islice(texts, 1 if self._writings else room)), self._admit)
+            most = min(room, ADMITTED_BESIDE) if self._writings else room
+            self._prepare(list(islice(texts, most)), self._admit)
         else:
             manner = _manner(self._waiting[0])
             alike = (pending for pending in self._waiting if _manner(pending) == manner)

@@ -122,6 +122,11 @@ def task_named(name: str, family: str = DEFAULT_FAMILY) -> Task:
     raise InstructionError(ErrorCode.UNKNOWN_TASK, problem)
 
 
+def gives_plan(name: str) -> bool:
+    """Whether a task's answer is to move a robot."""
+    return name in TASKS and "plan" in TASKS[name].outputs
+
+
 def describe_tasks(family: str = DEFAULT_FAMILY) -> tuple[TaskInfo, ...]:
     """What `~/list_tasks` tells: every task that models of a family have, free form first."""
     return tuple(TaskInfo.of(task, family) for task in tasks_of(family).values())

@@ -1,8 +1,9 @@
-"""Scale and crop, as in training of the original (training.md section 6): no flips, no colours.
+"""Scale and crop, as in training of the original (training.md section 6), and other colours.
 
 A labelled task's picture is scaled by 3/4 to 4/3 and cut or padded to its size; boxes, regions,
 points, masks, depth and the camera's intrinsics go with it, so that the answer stays right. Where
 an answer may be about what a crop removes, pictures only shrink. Padding is black and is seen.
+Nothing is flipped. Colours are changed only where asked for, and then nothing names one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.data.sample import LabelledTask
+from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.robot.answer import Answer, Detection, Picture, Point, PointSet
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.camera_model import CameraModel
@@ -23,6 +24,14 @@ from uio2_ros.robot.observation import Frame, Observation
 LEAST_FACTOR, LARGEST_FACTOR = 0.75, 1.3333
 SHORTEST_SIDE = 64
 KERNELS = (cv2.INTER_AREA, cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
+COLOR_WORDS = frozenset(
+    (
+        *("red", "orange", "yellow", "green", "blue", "purple", "violet", "pink"),
+        *("brown", "black", "white", "gray", "grey"),
+    )
+)
+MOST_SATURATED = 1.2
+"""Of recoloured pictures, times the saturation they had; the least is none."""
 LEAST_BOX = 1.0
 """Pixels of a side: what is left of a box with less is nothing."""
 
@@ -141,3 +150,35 @@ def _picture(picture: Picture, how: Rescaling, kernel: int) -> Picture:
     outside = float("nan") if picture.role == "normals" else 0.0
     moved = how.picture(picture.pixels, cv2.INTER_NEAREST if exact else kernel, outside)
     return replace(picture, pixels=moved)
+
+
+def recolored(pixels: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """The picture (H, W, 3) with all hues turned by one angle and another saturation."""
+    hsv = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0] + rng.uniform(0, 360)) % 360
+    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0, MOST_SATURATED), 0, 1)
+    turned = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255
+    return np.asarray(np.clip(np.rint(turned), 0, 255), np.uint8)
+
+
+def recolored_sample(sample: Sample, rng: np.random.Generator) -> Sample | None:
+    """A sample in other colours, with those of its tasks that name none; None where all do.
+
+    What a thing is called is then learnt from its shape, in whatever colour.
+    """
+    image = sample.observation.image
+    tasks = tuple(one for one in sample.tasks if not _names_a_color(one))
+    if image is None or not tasks:
+        return None
+    turned = replace(image, pixels=recolored(image.pixels, rng))
+    return replace(sample, observation=replace(sample.observation, image=turned), tasks=tasks)
+
+
+def _names_a_color(labelled: LabelledTask) -> bool:
+    asked, answer = labelled.instruction, labelled.answer
+    said = [asked.instruction, *asked.options, answer.text, *answer.options]
+    for found in (answer.detections, answer.cuboids, answer.keypoints):
+        said += [one.label for one in found]
+    words = " ".join(said).lower().replace(",", " ").replace(".", " ").replace("?", " ").split()
+    # pictures that are to be drawn, and plans that were told apart by colour, keep theirs
+    return bool(answer.pictures) or not COLOR_WORDS.isdisjoint(words)

@@ -18,10 +18,11 @@ class TrainingConfigError(ValueError):
 class DataSettings:
     """One entry of the mixture: where samples come from, and what is learnt of them.
 
-    kind and path: `shards` and `prepared` folders of ours, `lerobot` a data set, `mcap` a recording
-    or a folder of some, `webdataset` a folder of tar files, `coco` a folder with
-    `annotations.json`, `texts` a data set of Hugging Face, `simulator` and `scenes` nothing: they
-    are rendered on the fly. The rest is that of `MixtureTask`.
+    kind and path: `shards` and `prepared` folders of ours, `lerobot` a data set, `mcap` a
+    recording or a folder of some, `webdataset` a folder of tar files, `coco` a folder with
+    `annotations.json`, `vqa` one with `questions.json` as well, `texts` a data set of Hugging
+    Face, `simulator` and `scenes` nothing: they are rendered on the fly. The rest is that of
+    `MixtureTask`.
     """
 
     kind: Literal[
@@ -33,6 +34,7 @@ class DataSettings:
         "mcap",
         "webdataset",
         "coco",
+        "vqa",
         "texts",
     ]
     path: str = ""
@@ -76,12 +78,19 @@ class LossOptions:
     """z_loss and label smoothing as in `LossSettings`; soft_locations: sigma in bins, 0 for none.
 
     grounding: the weight of saying which patches a prompt speaks of, where prepared examples know.
+    misread: the share of words that the decoder reads wrong, so that it looks at the picture for
+    the next one instead of at the word before; locations are read as they are.
     """
 
     z_loss: float = 1e-4
     label_smoothing: float = 0.0
     soft_locations: float = 0.0
     grounding: float = 0.0
+    misread: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.misread < 1:
+            raise ValueError(f"misread is {self.misread}; give a share in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,8 @@ class TrainingConfig:
     """Of a picture that are shown, drawn at random; 0: all."""
     precision: Literal["float32", "autocast", "bfloat16"] = "float32"
     """autocast: bfloat16 activations; bfloat16: weights too, beside float32 master weights."""
+    recolored: float = 0.0
+    """Of the dense objective: the share of pictures whose hues are turned, colours not taught."""
     train_vit: bool = False
     dynamic_masking: bool = True
     checkpoint_activations: bool = False
@@ -150,6 +161,8 @@ class TrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
         if self.compiled and self.sharded:
             raise ValueError("layers are compiled or sharded, not both")
+        if not 0 <= self.recolored <= 1:
+            raise ValueError(f"recolored is {self.recolored}; give a share in [0, 1]")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; give a value in [0, 1)")
 

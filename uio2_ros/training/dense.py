@@ -23,6 +23,7 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.processing.config import CLIP_MEAN, CLIP_STD
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.sim.spec import Colour, Shape
+from uio2_ros.training.augmentation import recolored
 from uio2_ros.training.location_codes import fourier_codes, soft_cross_entropy
 
 COLOURS, SHAPES = tuple(Colour), tuple(Shape)
@@ -34,7 +35,7 @@ LEAST_COVER = 0.25
 MOST_OBJECTS = 8
 SIDE_SCALE = 4.0
 """Patches: what the distances to an object's sides are divided by."""
-NO_OBJECT = -1
+NO_OBJECT = UNKNOWN = -1
 MEAN, STD = np.array(CLIP_MEAN, np.float32), np.array(CLIP_STD, np.float32)
 
 
@@ -98,7 +99,7 @@ class DenseBatch:
     mask: Tensor  # (B, P) bool
     positions: Tensor  # (B, P)
     objects: Tensor  # (B, P) number of the object, NO_OBJECT for none
-    colour: Tensor  # (B, O)
+    colour: Tensor  # (B, O) UNKNOWN where the picture was recoloured
     shape: Tensor  # (B, O)
     places: Tensor  # (B, O, PLACES) bins, -1 unknown
 
@@ -146,7 +147,10 @@ def dense_scores(heads: DenseHeads, tokens: Tensor, batch: DenseBatch, columns: 
     index = number[of_object]
     colour, shape = batch.colour[picture, index], batch.shape[picture, index]
     said_colour, said_shape = heads.colour_head(x).float(), heads.shape_head(x).float()
-    loss = loss + F.cross_entropy(said_colour, colour) + F.cross_entropy(said_shape, shape)
+    told = colour != UNKNOWN
+    if told.any():
+        loss = loss + F.cross_entropy(said_colour[told], colour[told])
+    loss = loss + F.cross_entropy(said_shape, shape)
 
     places = batch.places[picture, index]  # (K, PLACES)
     patch = batch.positions[of_object]
@@ -168,7 +172,7 @@ def dense_scores(heads: DenseHeads, tokens: Tensor, batch: DenseBatch, columns: 
         return DenseScores(
             loss,
             float(((seen > 0) == of_object)[shown].float().mean()),
-            float((said_colour.argmax(-1) == colour).float().mean()),
+            float((said_colour.argmax(-1) == colour)[told].float().mean()),
             float((said_shape.argmax(-1) == shape).float().mean()),
             float((overlaps(read, box) > 0.5).float().mean()),
             float((overlaps(coded_bins[:, :4], box) > 0.5).float().mean()),
@@ -188,7 +192,8 @@ class DenseReader:
     """Draws batches of patches: those of objects and around them, and some of the rest.
 
     canvas: the side in pixels; patch: that of a patch; kept: patches of each picture. augmented:
-    the share of pictures that are scaled and shifted, so that what is seen where varies.
+    the share of pictures that are scaled and shifted, so that what is seen where varies. recolored:
+    the share whose hues are turned, whose colours then are not asked for.
     """
 
     def __init__(
@@ -198,9 +203,10 @@ class DenseReader:
         patch: int = 16,
         kept: int = 112,
         augmented: float = 0.7,
+        recolored: float = 0.0,
     ) -> None:
         self._canvas, self._patch, self._kept = canvas, patch, kept
-        self._augmented = augmented
+        self._augmented, self._recolored = augmented, recolored
 
     def batch(self, scenes: Iterable[LabelledScene], rng: np.random.Generator) -> DenseBatch:
         """The patches of some scenes."""
@@ -217,7 +223,9 @@ class DenseReader:
         moved = rng.uniform() < self._augmented
         view = self._view(height, width, rng) if moved else _letterboxed(height, width, side)
         warp = np.array([[view.scale, 0, view.shift_x], [0, view.scale, view.shift_y]])
-        pixels = cv2.warpAffine(scene.pixels, warp, (side, side))
+        turned = rng.uniform() < self._recolored
+        seen = recolored(scene.pixels, rng) if turned else scene.pixels
+        pixels = cv2.warpAffine(seen, warp, (side, side))
         labels: Any = cv2.warpAffine(scene.labels, warp, (side, side), flags=cv2.INTER_NEAREST)
         inside = np.full((height, width), 255, np.uint8)
         real = cv2.warpAffine(inside, warp, (side, side), flags=cv2.INTER_NEAREST)
@@ -228,6 +236,8 @@ class DenseReader:
         cut = pixels.reshape(grid, p, grid, p, 3).swapaxes(1, 2).reshape(grid * grid, -1, 3)[chosen]
         values = (cut * np.float32(1 / 255) - MEAN) / STD
         kinds = np.nan_to_num(objects[:, :2]).astype(np.int64)
+        if turned:
+            kinds[:, 0] = UNKNOWN
         return (
             values.reshape(len(chosen), -1).astype(np.float32),
             real[p // 2 :: p, p // 2 :: p].ravel()[chosen] > 0,

@@ -7,6 +7,7 @@ and shared by ranks without a change of its gradient.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol, cast
 
 import torch
@@ -16,6 +17,7 @@ from uio2_ros.model.example import Batch, PatchBatch
 from uio2_ros.model.families.unified_io_2.inputs import PatchEmbedder
 from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.model.families.unified_io_2.vocabulary import END_ID
 from uio2_ros.training.config import LossOptions, TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseHeads, dense_scores
 from uio2_ros.training.grounding import GroundingHead, stacked_marks
@@ -56,6 +58,7 @@ class AnswerObjective(nn.Module):
         self._grounding_weight = options.grounding
         self._dynamic_masking = config.dynamic_masking
         self._loss = _loss_settings(options, locations)
+        self._misread, self._locations = options.misread, locations
         self._encoded: Tensor | None = None
         if grounded:
             model.encoder.register_forward_hook(self._keep)
@@ -66,6 +69,9 @@ class AnswerObjective(nn.Module):
 
     def forward(self, batch: Batch | DenseBatch, counts: Mapping[str, float]) -> Losses:
         assert isinstance(batch, Batch)
+        if self._misread and batch.text_target is not None:
+            read = misread(batch.text_target, self._misread, self._locations)
+            batch = replace(batch, text_target_read=read)
         outputs = self.model(batch, dynamic_masking=self._dynamic_masking)
         loss = training_loss(outputs, self._loss, counts)
         parts = loss.modalities.items()
@@ -118,6 +124,29 @@ class DenseObjective(nn.Module):
         return scores.loss * share, {
             name: torch.as_tensor(value).detach() * share for name, value in vars(scores).items()
         }
+
+
+def misread(target: Tensor, share: float, locations: range | None) -> Tensor:
+    """Target texts (B, L) of which a share of the words is replaced by others of the batch.
+
+    Locations, the end and padding stay. Equal targets are misread equally, so that a resumed run
+    goes on as it would have.
+    """
+    word = target > END_ID
+    if locations is not None:
+        word &= (target < locations.start) | (target >= locations.stop)
+    generator = torch.Generator().manual_seed(int((target * _mixing(target)).sum()))
+    words = target[word].cpu()
+    wrong = torch.rand(len(words), generator=generator) < share
+    others = words[torch.randperm(len(words), generator=generator)]
+    read = target.clone()
+    read[word] = torch.where(wrong, others, words).to(target.device)
+    return read
+
+
+def _mixing(target: Tensor) -> Tensor:
+    """Odd numbers that tell the order of tokens apart in a sum."""
+    return torch.arange(1, 2 * target.numel(), 2, device=target.device).view_as(target)
 
 
 def choose_trained(model: UnifiedIO, config: TrainingConfig) -> UnifiedIO:

@@ -214,10 +214,11 @@ def _picture(record: Mapping[str, Any]) -> PreparedPicture:
 
 
 class PreparedStream:
-    """Examples drawn for ever from prepared parts in memory: a task by its rate, then an example.
+    """Examples drawn for ever from prepared parts in memory: a task by its rate, then a picture.
 
-    One of `readers`: the draws of each are its own. Every draw is independent, so where the stream
-    stands is one number.
+    Of what is asked about that one is drawn, so that what can be said in more ways is not shown
+    more often. One of `readers`: the draws of each are its own. Every draw is independent, so
+    where the stream stands is one number.
     """
 
     def __init__(
@@ -231,10 +232,11 @@ class PreparedStream:
     ) -> None:
         self._pictures = [picture for path in parts for picture in load_prepared(path)]
         self._kept, self._seed, self._reader = kept, seed, reader
-        self._of_task: dict[str, list[tuple[int, int]]] = {}
+        of_task: dict[str, dict[int, list[int]]] = {}
         for number, picture in enumerate(self._pictures):
             for index, one in enumerate(picture.examples):
-                self._of_task.setdefault(one.task, []).append((number, index))
+                of_task.setdefault(one.task, {}).setdefault(number, []).append(index)
+        self._of_task = {task: list(there.items()) for task, there in of_task.items()}
         chosen = {task: rates.get(task, 1.0) for task in self._of_task}
         self._tasks = [task for task, rate in chosen.items() if rate > 0]
         if not self._tasks:
@@ -249,7 +251,8 @@ class PreparedStream:
         self._drawn += 1
         task = self._tasks[int(rng.choice(len(self._tasks), p=self._shares))]
         there = self._of_task[task]
-        number, index = there[int(rng.integers(len(there)))]
+        number, indices = there[int(rng.integers(len(there)))]
+        index = indices[int(rng.integers(len(indices)))]
         return self._pictures[number].example(index, self._kept, rng)
 
     def state_dict(self) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class DenseBatches:
             canvas=sizes.default_image_vit_size[0],
             patch=sizes.image_vit_patch_size,
             kept=config.patches or model.sequence_length.image_input_samples,
+            recolored=config.recolored,
         )
         self._scenes = self._stored(config)
         self._stream = None if self._scenes else sample_stream(config, reader, readers)

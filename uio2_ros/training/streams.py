@@ -24,6 +24,7 @@ from uio2_ros.training.examples import ExampleError, ExampleMaker
 from uio2_ros.training.mixture import Drawn, MixtureStream, MixtureTask
 from uio2_ros.training.prepared import ENDING, PreparedStream
 from uio2_ros.training.sources import (
+    AskedPictures,
     CaptionedPictures,
     CocoFolder,
     InstructionTexts,
@@ -164,6 +165,11 @@ def sample_stream(config: TrainingConfig, reader: int, readers: int) -> MixtureS
     return MixtureStream(mixture, seed=config.seed, reader=reader, readers=readers)
 
 
+def source_of(data: DataSettings) -> Source:
+    """The samples that an entry of a mixture is about. DataSetError where there are none."""
+    return SOURCES[data.kind](data, _spaces([data]))
+
+
 def _spaces(data: Sequence[DataSettings]) -> Mapping[str, ActionSpace]:
     """The action spaces of the configuration, and those that data bring in files."""
     spaces = load_action_spaces()
@@ -229,6 +235,7 @@ SOURCES: Mapping[str, Callable[[DataSettings, Mapping[str, ActionSpace]], Source
     "coco": lambda data, _: CocoFolder(
         Path(data.path).expanduser(), Path(data.path).expanduser() / "annotations.json"
     ),
+    "vqa": lambda data, _: AskedPictures(Path(data.path).expanduser()),
     "texts": lambda data, _: InstructionTexts(data.path),
 }
 """How a source is made, by the kind of data."""

@@ -24,13 +24,16 @@ class ExecutePlan(GoalBehaviour):
         *,
         answer_key: str = "answer",
         timeout_s: float = 0.0,
+        after_step: bool = False,
         server_wait_s: float = SERVER_WAIT_S,
     ) -> None:
-        """`timeout_s`: of the bridge for the whole plan; 0 is its default."""
+        """`timeout_s`: of the bridge for the whole plan; 0 is its default. `after_step`: a plan
+        under way ends its step first."""
         super().__init__(name, server_wait_s)
         self._robot = robot
         self._key = answer_key
         self._timeout_s = timeout_s
+        self._after_step = after_step
         self._blackboard = self.attach_blackboard_client(name)
         self._blackboard.register_key(answer_key, access=Access.READ)
 
@@ -50,7 +53,7 @@ class ExecutePlan(GoalBehaviour):
 
     def send(self) -> Execution:
         message = self._blackboard.get(self._key).message
-        return self._robot.execute(message.plan, self._timeout_s)
+        return self._robot.execute(message.plan, self._timeout_s, after_step=self._after_step)
 
     def progress(self, goal: Any) -> str:
         told = goal.feedback

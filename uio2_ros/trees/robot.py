@@ -44,9 +44,9 @@ class Robot:
         """Whether there is a bridge at this moment."""
         return self._bridge.is_ready()
 
-    def execute(self, plan: Plan, timeout_s: float) -> Execution:
+    def execute(self, plan: Plan, timeout_s: float, *, after_step: bool = False) -> Execution:
         """Sends a plan to the bridge without waiting."""
-        return self._bridge.execute(plan, timeout_s)
+        return self._bridge.execute(plan, timeout_s, after_step=after_step)
 
     def close(self) -> None:
         """Cancels what is on its way, and ends the node and its thread."""

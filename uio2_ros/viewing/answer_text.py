@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from uio2_ros.robot.answer import Answer, Detection, PointSet
+from uio2_ros.robot.answer import Answer, Cuboid, Detection, PointSet
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.plan import ActionKind, Step
 from uio2_ros.robot.poses import Pose2D
@@ -19,10 +19,11 @@ def findings(answer: Answer) -> list[str]:
     lines = []
     for found in answer.detections:
         corners = ", ".join(f"{number:.0f}" for number in _corners(found.box))
-        lines.append(f"box {found.label!r} ({found.score:.2f}): {corners}")
+        lines.append(f"box {_named(found)} ({found.score:.2f}): {corners}")
     for cuboid in answer.cuboids:
         where, size = _metres(cuboid.center), _metres(cuboid.size)
-        lines.append(f"cuboid {cuboid.label!r} ({cuboid.score:.2f}): at {where} m, {size} m large")
+        told = f"({cuboid.score:.2f}): at {where} m, {size} m large"
+        lines.append(f"cuboid {_named(cuboid)} {told}")
     for points in answer.keypoints:
         for point in points.points:
             where = f"{point.x:.0f}, {point.y:.0f}" if point.visible else "not visible"
@@ -75,8 +76,18 @@ def step_json(step: Step) -> dict[str, Any]:
     }
 
 
+def _named(found: Detection | Cuboid) -> str:
+    """The label, and which of them it is where that is known."""
+    return f"{found.label!r} #{found.track}" if found.track else repr(found.label)
+
+
 def _detection_json(found: Detection) -> dict[str, Any]:
-    return {"label": found.label, "score": found.score, "corners": _corners(found.box)}
+    return {
+        "label": found.label,
+        "score": found.score,
+        "corners": _corners(found.box),
+        "track": found.track,
+    }
 
 
 def _points_json(points: PointSet) -> dict[str, Any]:

@@ -48,9 +48,11 @@ def _resized(mask: Pixels, canvas: Pixels) -> Pixels:
 
 
 def draw_detections(canvas: Pixels, detections: Sequence[Detection], pen: Pen) -> None:
-    """Boxes with labels and scores."""
+    """Boxes with labels and scores; those that are followed with their ids and one colour each."""
     for number, found in enumerate(detections):
-        draw_box(canvas, found.box, _label(found.label, found.score), color_of(number), pen)
+        label = f"{found.label} #{found.track}" if found.track else found.label
+        color = color_of(int(found.track) if found.track.isdecimal() else number)
+        draw_box(canvas, found.box, _label(label, found.score), color, pen)
 
 
 def draw_box(canvas: Pixels, box: Box, label: str, color: Color, pen: Pen) -> None:

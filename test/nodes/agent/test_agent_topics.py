@@ -6,16 +6,18 @@ import time
 from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
-from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from nodes.agent_process import AgentProcess
 from nodes.robot import LATCHED, Robot, as_bytes, done, header, wait_until
+from patience import patient
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_srvs.srv import Trigger
+from uio2_ros.action import InstructAbout
 from uio2_ros.msg import HistoryState, InstructionResult, KeypointArray, Plan
 from uio2_ros.srv import ListTasks
 from vision_msgs.msg import Detection2DArray
@@ -47,6 +49,12 @@ def listening(agent: AgentProcess, robot_of_module: Robot) -> None:
 def clean_history(agent: AgentProcess, robot: Robot) -> None:
     del agent
     assert robot.call(Trigger, "/agent/clear_history", Trigger.Request()).success
+
+
+@pytest.fixture
+def audio_msgs() -> Any:
+    """The messages of audio_common_msgs, which not every ROS has installed."""
+    return pytest.importorskip("audio_common_msgs.msg")
 
 
 def status(message: DiagnosticArray, name: str) -> DiagnosticStatus | None:
@@ -125,6 +133,50 @@ def test_a_failed_answer_is_no_empty_detection(robot: Robot) -> None:
     shown = robot.show(encoding="rgb9")
     robot.ask("the cup", task="refexp")
     assert not robot.has_heard("/detections", lambda heard: heard.header == shown.header, 0.5)
+
+
+def about(robot: Robot, instruction: str, task: str, picture: bytes) -> InstructionResult:
+    """The result of an instruction about a picture that is sent along."""
+    assert robot.about.wait_for_server(patient(30))
+    goal = InstructAbout.Goal(instruction=instruction, task=task, timeout=patient(60))
+    goal.picture = CompressedImage(header=header(5, "elsewhere"), data=picture)
+    handle = done(robot.about.send_goal_async(goal))
+    assert handle.accepted
+    return done(handle.get_result_async()).result.result
+
+
+def test_an_answer_about_a_picture_that_was_sent_is_nothing_that_the_camera_sees(
+    robot: Robot,
+) -> None:
+    shown = robot.show()
+    _, jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))
+    result = about(robot, "the cup", "refexp", jpeg.tobytes())
+    assert (result.error_code, result.error_msg) == (ErrorCode.NONE, "")
+    assert result.header == header(5, "elsewhere")
+    box = result.detections.detections[0].bbox
+    assert box.center.position.x + box.size_x / 2 <= 160
+    planned = about(robot, "put the cup on the tray", "next_action", jpeg.tobytes())
+    assert planned.plan.header.stamp == header(5).stamp
+    assert robot.heard("/agent/result", lambda heard: heard == planned)
+    robot.ask("the cup", task="refexp")  # what comes after it on the topics is the camera's again
+    assert robot.heard("/detections").header == shown.header
+    assert not robot.has_heard("/agent/plan", lambda _: True, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("task", "picture", "code", "told"),
+    [
+        ("refexp", b"no picture", ErrorCode.INVALID_INPUT, "the picture that was sent along"),
+        ("audio_caption", b"", ErrorCode.INVALID_REQUEST, "not about a picture alone"),
+        ("cuboids", b"", ErrorCode.INVALID_INPUT, "the picture that was sent along"),
+    ],
+)
+def test_what_cannot_be_asked_about_a_picture_that_is_sent_is_refused(
+    robot: Robot, task: str, picture: bytes, code: ErrorCode, told: str
+) -> None:
+    result = about(robot, "cup", task, picture)
+    assert result.error_code == code
+    assert told in result.error_msg
 
 
 def test_history_state_is_latched_and_counts(robot: Robot) -> None:
@@ -228,14 +280,14 @@ def test_another_type_on_the_topic_is_named(robot: Robot) -> None:
         robot.heard("/diagnostics", is_named)
 
 
-def test_other_sound_messages_are_heard(robot: Robot) -> None:
+def test_other_sound_messages_are_heard(robot: Robot, audio_msgs: Any) -> None:
     if "audio" in robot._publishers:
         robot.unpublish("audio")
     robot.listen("/history_state", HistoryState)
-    publisher = robot.node.create_publisher(AudioDataStamped, "audio", 10)
+    publisher = robot.node.create_publisher(audio_msgs.AudioDataStamped, "audio", 10)
     try:
         wait_until(lambda: publisher.get_subscription_count() > 0, "the agent to adopt the type")
-        message = AudioDataStamped(header=header(robot.now_ns() - 10**9))
+        message = audio_msgs.AudioDataStamped(header=header(robot.now_ns() - 10**9))
         message.audio.data = as_bytes(np.zeros(16000, "<i2"))
         publisher.publish(message)
         robot.heard("/history_state", lambda state: 0.99 < state.audio_span < 1.01)
@@ -243,15 +295,17 @@ def test_other_sound_messages_are_heard(robot: Robot) -> None:
         robot.node.destroy_publisher(publisher)
 
 
-def test_audio_info_tells_what_other_sound_messages_are(robot: Robot) -> None:
+def test_audio_info_tells_what_other_sound_messages_are(robot: Robot, audio_msgs: Any) -> None:
     if "audio" in robot._publishers:
         robot.unpublish("audio")
     robot.listen("/history_state", HistoryState)
-    publisher = robot.node.create_publisher(AudioDataStamped, "audio", 10)
-    teller = robot.node.create_publisher(AudioInfo, "audio_info", LATCHED)
+    publisher = robot.node.create_publisher(audio_msgs.AudioDataStamped, "audio", 10)
+    teller = robot.node.create_publisher(audio_msgs.AudioInfo, "audio_info", LATCHED)
     try:
         teller.publish(
-            AudioInfo(channels=2, sample_rate=32000, sample_format="S16LE", coding_format="wave")
+            audio_msgs.AudioInfo(
+                channels=2, sample_rate=32000, sample_format="S16LE", coding_format="wave"
+            )
         )
         wait_until(lambda: publisher.get_subscription_count() > 0, "the agent to adopt the type")
         wait_until(lambda: teller.get_subscription_count() > 0, "the agent to be told")
@@ -262,7 +316,7 @@ def test_audio_info_tells_what_other_sound_messages_are(robot: Robot) -> None:
         def is_read_as_told() -> bool:
             """At the latest when the agent has taken over the QoS of who tells it."""
             robot.call(Trigger, "/agent/clear_history", Trigger.Request())
-            message = AudioDataStamped(header=header(robot.now_ns() - 2 * 10**9))
+            message = audio_msgs.AudioDataStamped(header=header(robot.now_ns() - 2 * 10**9))
             message.audio.data = as_bytes(np.zeros((64000, 2), "<i2"))
             publisher.publish(message)
             return robot.has_heard("/history_state", is_two_seconds_long, 1.0)

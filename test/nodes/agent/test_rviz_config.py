@@ -9,10 +9,11 @@ import pytest
 import yaml
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
-from visualization_msgs.msg import Marker
+from visualization_msgs.msg import Marker, MarkerArray
 
 from uio2_ros.messages.qos import LATCHED
 from uio2_ros.nodes.agent.markers import NAMESPACES
+from uio2_ros.nodes.agent.memory_markers import NAMESPACE
 from uio2_ros.nodes.agent.publishers import TOPICS
 
 pytestmark = pytest.mark.ros
@@ -39,7 +40,11 @@ OTHER_PLUGINS = {
 """Panels, tools and views of RViz."""
 SENSES = {"image": Image, "camera_info": CameraInfo}
 """Topics the agent hears, which RViz shows too."""
-PUBLISHED = {**TOPICS, "agent/state_marker": (Marker, LATCHED)}
+PUBLISHED = {
+    **TOPICS,
+    "agent/state_marker": (Marker, LATCHED),
+    "agent/memory_markers": (MarkerArray, LATCHED),
+}
 
 
 def manager() -> dict[str, Any]:
@@ -90,8 +95,8 @@ def test_everything_an_answer_holds_is_shown() -> None:
 
 
 def test_every_kind_of_marker_can_be_switched_off() -> None:
-    (display,) = (d for d in manager()["Displays"] if d["Class"].endswith("/MarkerArray"))
-    assert set(display["Namespaces"]) == set(NAMESPACES)
+    shown = {d["Name"]: set(d["Namespaces"]) for d in manager()["Displays"] if "Namespaces" in d}
+    assert shown == {"Answer markers": set(NAMESPACES), "Memory": {NAMESPACE}}
 
 
 def test_every_class_is_one_of_rviz() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import TwistStamped
+from nodes.locked_action_client import LockedActionClient
 from nodes.robot import Robot, done, wait_until
 from patience import patient
-from rclpy.action import ActionClient
 from std_srvs.srv import SetBool, Trigger
 from uio2_ros.action import ExecutePlan
 from uio2_ros.msg import ActionStep, Plan
@@ -25,7 +25,7 @@ class Sender(Robot):
 
     def __init__(self) -> None:
         super().__init__()
-        self.execute = ActionClient(self.node, ExecutePlan, "/bridge/execute")
+        self.execute = LockedActionClient(self.node, ExecutePlan, "/bridge/execute")
         self._listens: set[str] = set()
 
     def hear(self, topic: str, message_type: type) -> None:
@@ -147,11 +147,16 @@ class Sender(Robot):
     # Goals.
 
     def order_plan(
-        self, plan: Plan, on_feedback: Callable[[Any], None] | None = None, timeout: float = 0.0
+        self,
+        plan: Plan,
+        on_feedback: Callable[[Any], None] | None = None,
+        timeout: float = 0.0,
+        *,
+        after_step: bool = False,
     ) -> Any:
         """The handle of a goal of ~/execute."""
         assert self.execute.wait_for_server(patient(30.0))
-        goal = ExecutePlan.Goal(plan=plan, timeout=timeout)
+        goal = ExecutePlan.Goal(plan=plan, timeout=timeout, after_step=after_step)
         handle = done(self.execute.send_goal_async(goal, feedback_callback=on_feedback))
         assert handle.accepted
         return handle

@@ -83,6 +83,25 @@ def test_newer_goal_ends_the_older(sender: Sender) -> None:
     assert sender.finish(newer)[1].error_code == 0
 
 
+def test_newer_goal_takes_over_when_the_step_under_way_is_over(sender: Sender) -> None:
+    sender.hear_all(POSES, lambda: sender.send(sender.pick_place()))
+    older = sender.order_plan(sender.pick_place(3))
+    sender.heard("pick_pose")
+    feedback = FirstFeedback()
+    newer = sender.order_plan(sender.pick_place(), feedback, after_step=True)
+    sender.report()  # by then it waits
+    assert len(sender.messages("pick_pose")) == 1
+    sender.publish("step_done", Bool(data=True), 10)
+    status, result = sender.finish(older)
+    assert (status, result.steps_done) == (GoalStatus.STATUS_ABORTED, 1)
+    assert result.error_code == ExecutePlan.Result.PREEMPTED
+    wait_until(lambda: len(sender.messages("pick_pose")) == 2, "the newer plan")
+    feedback.wait()
+    assert {item.steps for item in feedback.all} == {1}
+    sender.publish("step_done", Bool(data=True), 10)
+    assert sender.finish(newer)[1].error_code == ExecutePlan.Result.NONE
+
+
 def test_goal_that_takes_too_long_is_ended(sender: Sender) -> None:
     result = sender.carry_out(sender.drive([[0.2, 0.0]] * 1000), timeout=0.3)
     assert result.error_code == ExecutePlan.Result.TIMEOUT

@@ -20,25 +20,33 @@ from uio2_ros.cli.bootstrap.stamp import (
 BUILD_INPUTS = ("package.xml", "CMakeLists.txt", "msg", "srv", "action", "compat")
 # Installed as links, so their contents may change without a build. The Python sources need none
 # at all: the run environment has the checkout before the installed package.
+DEFINITIONS = (".msg", ".srv", ".action")
 LINKED = ("scripts", "launch", "config", "behavior_trees")
 
 
 def interface_inputs(layout: Layout) -> dict[str, str]:
     """What the build depends on."""
     environment = read_stamp(layout.environment_stamp)
+    sources = _files(layout.root, BUILD_INPUTS)
+    definitions = (file.relative_to(layout.root) for file in sources if file.suffix in DEFINITIONS)
     return {
         "environment": f"{environment.get('root')} {environment.get('ros')}",
-        "sources": digest_of_files(layout.root, _files(layout.root, BUILD_INPUTS)),
+        "definitions": " ".join(sorted(map(str, definitions))),
+        "sources": digest_of_files(layout.root, sources),
         "linked": digest_of_names(layout.root, _files(layout.root, LINKED)),
     }
 
 
 def ensure_interfaces(layout: Layout, ros: Ros, progress: StepDisplay) -> None:
-    """Build what changed since the last build; a changed environment builds from scratch."""
+    """Build what changed since the last build.
+
+    From scratch in another environment, and where a definition is gone, whose code would stay.
+    """
     recorded, wanted = read_stamp(layout.interfaces_stamp), interface_inputs(layout)
     if recorded == wanted and layout.install.is_dir():
         return
-    if recorded and recorded.get("environment") != wanted["environment"]:
+    gone = set(recorded.get("definitions", "all").split()) - set(wanted["definitions"].split())
+    if recorded and (recorded.get("environment") != wanted["environment"] or gone):
         shutil.rmtree(layout.build, ignore_errors=True)
         shutil.rmtree(layout.install, ignore_errors=True)
     env = build_environment(os.environ, layout, ros)

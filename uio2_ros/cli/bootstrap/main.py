@@ -18,7 +18,7 @@ from uio2_ros.cli.bootstrap.python_environment import (
     USER_EXTRAS,
     ensure_environment,
 )
-from uio2_ros.cli.bootstrap.ros import Ros, find_ros
+from uio2_ros.cli.bootstrap.ros import WHEELS, Ros, find_ros
 from uio2_ros.cli.commands import COMMANDS
 
 USAGE = """\
@@ -70,6 +70,10 @@ def run_command(root: Path, command: str, arguments: Sequence[str], assume_yes: 
     """Set up as far as the command needs, then hand over to it."""
     if not COMMANDS[command].needs_setup:
         return _become(Path(sys.executable), command, arguments, _diagnosis_environment(root))
+    if command == "test" and arguments[:1] == ["--ros"]:
+        if len(arguments) == 1:
+            raise SetupError(f"test --ros: which? expected {' or '.join(WHEELS)}")
+        os.environ["UIO2_ROS"], *arguments = arguments[1:]
     ros = find_ros(os.environ)
     layout = Layout(root, ros.variant)
     set_up(layout, ros, TEST_EXTRAS if command == "test" else USER_EXTRAS, assume_yes)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from uio2_ros.cli.bootstrap.environment import build_environment
 from uio2_ros.cli.bootstrap.failure import SetupError
+from uio2_ros.cli.bootstrap.installer import Installer
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.prerequisites import (
     ask,
@@ -24,7 +25,7 @@ from uio2_ros.cli.bootstrap.ros import Ros, relocate_wheels
 from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
 
 TORCH_VERSION = "2.13.0"
-USER_EXTRAS = ("ros", "plot", "record", "trees", "sim", "data", "page", "remote")
+USER_EXTRAS = ("ros", "plot", "record", "trees", "sim", "data", "page", "remote", "watch")
 TEST_EXTRAS = (*USER_EXTRAS, "dev")
 
 
@@ -98,8 +99,9 @@ def ensure_environment(
     env = build_environment(os.environ, layout, ros)
     everything = sorted({*extras, *recorded.get("extras", "").split()})
     layout.environment_stamp.unlink(missing_ok=True)
-    _install_torch(layout, torch, env, progress, assume_yes)
-    _install_packages(layout, ros, everything, env, progress)
+    installer = Installer.of(layout, env, progress, sees_system=ros.is_sourced)
+    _install_torch(installer, torch, assume_yes)
+    _install_packages(installer, ros, everything)
     if not ros.is_sourced:
         relocate_wheels(layout.venv, *_include_folders(layout, env))
     imports = ["-c", "import torch, cv2, rclpy"]
@@ -129,19 +131,16 @@ def _make_venv(
     progress.run(title, [python, "-m", "venv", *see_system, layout.venv], os.environ)
 
 
-def _install_torch(
-    layout: Layout, torch: Torch, env: Mapping[str, str], progress: StepDisplay, assume_yes: bool
-) -> None:
+def _install_torch(installer: Installer, torch: Torch, assume_yes: bool) -> None:
     index = ["--extra-index-url", torch.index] if torch.index else []
     build = "torch (CPU build)" if torch.is_cpu_build else "torch"
     try:
-        progress.run(f"Installing {build}", _pip(layout, *index, torch.requirement), env)
+        installer.install(f"Installing {build}", *index, torch.requirement)
     except SetupError as failure:
         if not torch.is_cpu_build or "No matching distribution found for torch" not in str(failure):
             raise
-        _offer_cuda_build(progress, assume_yes)
-        plain = torch.requirement.removesuffix("+cpu")
-        progress.run("Installing torch with CUDA", _pip(layout, plain), env)
+        _offer_cuda_build(installer.progress, assume_yes)
+        installer.install("Installing torch with CUDA", torch.requirement.removesuffix("+cpu"))
 
 
 def _offer_cuda_build(progress: StepDisplay, assume_yes: bool) -> None:
@@ -155,10 +154,9 @@ def _offer_cuda_build(progress: StepDisplay, assume_yes: bool) -> None:
     )
 
 
-def _install_packages(
-    layout: Layout, ros: Ros, extras: Sequence[str], env: Mapping[str, str], progress: StepDisplay
-) -> None:
+def _install_packages(installer: Installer, ros: Ros, extras: Sequence[str]) -> None:
     """Everything but torch, with torch held where it is."""
+    layout, env = installer.layout, installer.env
     constraints = layout.colcon / "constraints.txt"
     constraints.write_text("\n".join(_held_versions(layout, ros, env)) + "\n", encoding="utf-8")
     requirements = layout.colcon / "requirements.txt"
@@ -169,7 +167,7 @@ def _install_packages(
     elif shutil.which("colcon", path=env["PATH"]) is None:
         arguments += ["colcon-common-extensions"]
     title = "Installing packages" if ros.is_sourced else "Installing packages and ROS 2"
-    progress.run(title, _pip(layout, *arguments), env)
+    installer.install(title, *arguments)
 
 
 def _held_versions(layout: Layout, ros: Ros, env: Mapping[str, str]) -> list[str]:
@@ -205,8 +203,3 @@ def _python_output(layout: Layout, env: Mapping[str, str], *arguments: str) -> s
             f"{' '.join(command)} failed:\n{done.stderr}\n  Remove .venv and run again"
         )
     return done.stdout
-
-
-def _pip(layout: Layout, *arguments: str | Path) -> list[str | Path]:
-    options = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
-    return [layout.python, "-m", "pip", "install", *options, *arguments]

@@ -110,6 +110,8 @@ def relocate_wheels(venv: Path, python_include: Path, numpy_include: Path) -> in
         for pattern, folder in replacements:
             after = pattern.sub(folder.replace("\\", r"\\"), after)
         if after != before:
-            file.write_text(after, encoding="utf-8")
+            own = file.with_suffix(".tmp")
+            own.write_text(after, encoding="utf-8")
+            own.replace(file)  # not into the file, which uv's cache may share
             changed += 1
     return changed

@@ -33,6 +33,8 @@ ROUNDING = 1e-6
 JOINT_PIECE = 0.02
 """Rad or m of a joint between two looks at where the links are."""
 MOST_PIECES = 2000
+SETTLING_S = 0.5
+"""After a motion: pictures show how the robot comes to rest, which is no change of the scene."""
 
 
 class MotionGate:
@@ -74,7 +76,7 @@ class MotionGate:
         self.robot.expect_within(asked.joints, asked.joint_positions)
         self.robot.expect_speeds(asked.joints, np.abs(asked.joint_speeds))
         self._expect_clear(asked, now_s)
-        if self._moved_s < stamp_s:  # what the robot does itself changes the picture, too
+        if stamp_s - self._moved_s > SETTLING_S:
             self.scene.expect_same(stamp_s, now_s)
         if self.dry_run:
             raise PlanError(
@@ -87,14 +89,14 @@ class MotionGate:
         self.engagement.begin(now_s)
 
     def passed(self, commands: Sequence[Command], now_s: float) -> Sequence[Command]:
-        """The commands of a period, as they are; PlanError if one of them must not be sent."""
+        """The commands of a period in which a plan is under way, as they are; PlanError if one of
+        them must not be sent. Without any the robot may still be at those before."""
         self.expect_open()
         for command in commands:
             self._looked_at = command
             self._expect_harmless(command, now_s)
         self._looked_at = None
-        if commands:
-            self._moved_s = now_s
+        self._moved_s = now_s
         return commands
 
     def held(self, commands: Sequence[Command]) -> Sequence[Command]:

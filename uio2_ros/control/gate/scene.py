@@ -10,6 +10,7 @@ import numpy.typing as npt
 from uio2_ros.robot.plan_errors import Cause, PlanError
 
 Pixels = npt.NDArray[np.uint8]
+Thumbnail = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 32, 24
 KEPT_PERIOD_S = 0.2
@@ -28,7 +29,7 @@ class SceneMemory:
         """threshold: the share of the picture that may change; 0: pictures are not compared."""
         self._threshold = threshold
         kept = int(max_age_s / KEPT_PERIOD_S) + 2
-        self._kept: deque[tuple[float, npt.NDArray[np.float64]]] = deque(maxlen=kept)
+        self._kept: deque[tuple[float, Thumbnail]] = deque(maxlen=kept)
 
     @property
     def is_used(self) -> bool:
@@ -43,8 +44,7 @@ class SceneMemory:
 
     def keep(self, stamp_s: float, pixels: Pixels) -> None:
         """(H, W, 3) the camera's picture of that time."""
-        small = _thumbnail(pixels)
-        self._kept.append((stamp_s, small - small.mean()))  # light goes up and down
+        self._kept.append((stamp_s, thumbnail(pixels)))
 
     def expect_same(self, stamp_s: float, now_s: float) -> None:
         """PlanError SCENE_CHANGED unless the newest picture looks like that of `stamp_s`."""
@@ -58,7 +58,7 @@ class SceneMemory:
                 f"image within {MATCH_S:g} s of the plan's, or of now; ask again, see that the "
                 "camera runs, or set gate.scene.threshold to 0",
             )
-        share = float((np.abs(self._kept[-1][1] - then[1]) > DIFFERENT).mean())
+        share = changed_share(then[1], self._kept[-1][1])
         if share > self._threshold:
             raise PlanError(
                 Cause.SCENE_CHANGED,
@@ -67,12 +67,18 @@ class SceneMemory:
             )
 
 
-def _thumbnail(pixels: Pixels) -> npt.NDArray[np.float64]:
-    """(HEIGHT, WIDTH) brightness from 0 to 1."""
+def changed_share(before: Thumbnail, now: Thumbnail) -> float:
+    """How much of the picture looks different, 0 to 1."""
+    return float((np.abs(now - before) > DIFFERENT).mean())
+
+
+def thumbnail(pixels: Pixels) -> Thumbnail:
+    """(HEIGHT, WIDTH) brightness of an RGB picture, less its mean: light goes up and down."""
     height, width = pixels.shape[:2]
     thinned = pixels[:: max(1, height // (4 * HEIGHT)), :: max(1, width // (4 * WIDTH))]
     grey = thinned.mean(axis=2) / 255
-    return np.asarray(_means(_means(grey, HEIGHT).T, WIDTH).T)
+    small = _means(_means(grey, HEIGHT).T, WIDTH).T
+    return np.asarray(small - small.mean())
 
 
 def _means(rows: npt.NDArray[np.float64], parts: int) -> npt.NDArray[np.float64]:

@@ -95,7 +95,7 @@ class HistoryCachingEncoder:
         there = {row: one for row, one in enumerate(inputs) if one is not None and one.mask.any()}
         if not there:
             return None
-        features = [self._features_of(modality, one) for one in there.values()]  # (P, D) each
+        features = self._features_of(modality, list(there.values()))  # (P, D) each
         longest = max(map(len, features))
         padded = features[0].new_zeros(len(inputs), longest, features[0].shape[-1])
         mask = torch.zeros(len(inputs), longest, dtype=torch.bool)
@@ -107,12 +107,23 @@ class HistoryCachingEncoder:
         device = self._network.device
         return PatchBatch(padded, mask.to(device), positions.to(device), encoded=True)
 
-    def _features_of(self, modality: str, one: PatchInput) -> Tensor:
-        """What the ViT makes of the patches (P, D) that are there."""
-        patches = self._alone(one)
-        return self._features.get_or(
-            (modality, _content(one)), lambda: self._network.encode_patches(modality, patches)[0]
-        )
+    def _features_of(self, modality: str, inputs: Sequence[PatchInput]) -> list[Tensor]:
+        """What the ViT makes of the patches (P, D) of each that are there; those that are new and
+        as many are one batch."""
+        names: list[Hashable] = [(modality, _content(one)) for one in inputs]
+        found = {name: self._features.get(name) for name in names}
+        new: dict[int, dict[Hashable, PatchInput]] = {}
+        for name, one in zip(names, inputs, strict=True):
+            if found[name] is None:
+                new.setdefault(int(one.mask.sum()), {})[name] = one
+        for alike in new.values():
+            patches = self._together(list(alike.values()))
+            for name, features in zip(
+                alike, self._network.encode_patches(modality, patches), strict=True
+            ):
+                found[name] = features
+                self._features.put(name, features)
+        return [features for name in names if (features := found[name]) is not None]
 
     def _resample(self, modality: str, frame: PatchInput) -> Tensor:
         """Latents (L, E) of one frame or segment alone, so that they depend on nothing else."""
@@ -120,10 +131,17 @@ class HistoryCachingEncoder:
 
     def _alone(self, one: PatchInput) -> PatchBatch:
         """The patches that are there, as a batch of one."""
-        chosen = (one.patches[one.mask], one.mask[one.mask], one.positions[one.mask])
+        return self._together([one])
+
+    def _together(self, inputs: Sequence[PatchInput]) -> PatchBatch:
+        """The patches that are there, as many of each, as a batch (B, P, D)."""
+        chosen = (
+            np.stack([getattr(one, part)[one.mask] for one in inputs])
+            for part in ("patches", "mask", "positions")
+        )
         device = self._network.device
-        patches, mask, positions = (torch.from_numpy(a)[None].to(device) for a in chosen)
-        return PatchBatch(patches, mask, positions.long(), encoded=one.encoded)
+        patches, mask, positions = (torch.from_numpy(part).to(device) for part in chosen)
+        return PatchBatch(patches, mask, positions.long(), encoded=inputs[0].encoded)
 
     def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
         """Frames of every example, right-padded; None when no example has one."""

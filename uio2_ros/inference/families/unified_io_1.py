@@ -37,7 +37,7 @@ class UnifiedIO1Family:
             quantize=options.quantize,
         )
 
-    def cast_vits(self, network: UnifiedIO1, dtype: torch.dtype) -> None:
+    def cast_encoders(self, network: UnifiedIO1, dtype: torch.dtype) -> None:
         """It has none."""
 
     def synthetic(self, config: ConfigSource, device: torch.device) -> UnifiedIO1:

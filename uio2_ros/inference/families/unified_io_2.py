@@ -47,8 +47,8 @@ class UnifiedIO2:
     def load(self, files: CheckpointFiles, options: LoadOptions) -> UnifiedIO:
         return UnifiedIO.from_files(files, **vars(options))
 
-    def cast_vits(self, network: UnifiedIO, dtype: torch.dtype) -> None:
-        network.to_dtype(network.dtype, dtype)
+    def cast_encoders(self, network: UnifiedIO, dtype: torch.dtype) -> None:
+        network.to_dtype(network.dtype, dtype, encoder_dtype=dtype)
 
     def synthetic(self, config: ConfigSource, device: torch.device) -> UnifiedIO:
         return UnifiedIO.synthetic(config).to(device)

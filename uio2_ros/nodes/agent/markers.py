@@ -82,7 +82,8 @@ def _boxes(
         outline.scale.x = LINE_WIDTH_M
         outline.points = [*corners, corners[0]]
         yield outline
-        yield _text(header, "detections", found.label, corners[0], GREEN)
+        label = f"{found.label} #{found.track}" if found.track else found.label
+        yield _text(header, "detections", label, corners[0], GREEN)
 
 
 def _on_rays(pixels: Sequence[tuple[float, float]], camera: CameraModel) -> Spots:

@@ -41,8 +41,8 @@ from uio2_ros.nodes.agent.instructions import Instructions, Ready
 from uio2_ros.nodes.agent.lifecycle import ChangeState, answer_change_state, state_label
 from uio2_ros.nodes.agent.observations import Observations
 from uio2_ros.nodes.agent.parameters import AgentSettings
-from uio2_ros.nodes.agent.process_memory import bound_arenas, settled
 from uio2_ros.nodes.agent.publishers import AnswerPublishers
+from uio2_ros.nodes.agent.recall import RecallServices
 from uio2_ros.nodes.agent.state_messages import (
     clock_status,
     history_state_message,
@@ -50,14 +50,18 @@ from uio2_ros.nodes.agent.state_messages import (
     odometry_status,
     picture_status,
     sound_status,
+    surroundings_statuses,
     task_message,
 )
+from uio2_ros.nodes.agent.surroundings import Surroundings
 from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
+from uio2_ros.nodes.agent.watches import Watches
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.processes.parent_watch import exit_when_parent_dies
+from uio2_ros.processes.process_memory import bound_arenas, settled
 from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.activity import Activity
@@ -122,6 +126,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         self.add_on_set_parameters_callback(self._judge_parameters)
         self._answerer: Answerer | None = None
         self._observations: Observations | None = None
+        self._surroundings: Surroundings | None = None
         self._answers = AnswerPublishers(self)
         self._active = False
         self._enabled = True
@@ -136,7 +141,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
         self._hears = False
         self._activity = ActivityReport(self, self._own_activity)
-        self._instructions = Instructions(self, self._ready, self._answers, self._activity.on_work)
+        self._instructions = Instructions(self, self._ready, self._answers, self._on_work)
+        self._watches = Watches(self, self._ready, self._newest_ns, self._instructions)
+        self._recalls = RecallServices(self, lambda: self._surroundings)
         answer_change_state(self, self._change_state)
         self._create_services()
         self._create_reports()
@@ -150,12 +157,12 @@ class AgentNode(LifecycleNodeMixin, Node):
         """Cancels what is under way and takes nothing more; returns at once. Spin the node while
         it is `replying`, so that callers hear of it."""
         self._stopping.set()
-        self._instructions.cancel_all(SHUTTING_DOWN)
+        self._cancel_all(SHUTTING_DOWN)
 
     @property
     def replying(self) -> bool:
         """Whether somebody waits for a reply. The thread that spins the node."""
-        return self._instructions.replying or self._changing > 0
+        return self._instructions.replying or self._watches.replying or self._changing > 0
 
     def stop(self) -> None:
         """Ends the inference process and every thread, within about a second."""
@@ -164,7 +171,9 @@ class AgentNode(LifecycleNodeMixin, Node):
         if answerer is not None:
             answerer.close()
         self._transitions.shutdown(wait=True, cancel_futures=True)
+        self._watches.close()
         self._instructions.close()
+        self._recalls.close()
 
     # Construction.
 
@@ -230,6 +239,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         """Begins to listen and to answer."""
         assert self._observations is not None
         self._observations.open()
+        if self._surroundings is not None:
+            self._surroundings.open()
         verdict = super().on_activate(state)
         self._active = verdict is TransitionCallbackReturn.SUCCESS
         if self._active:
@@ -274,6 +285,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             self, settings, answerer.memory, self._encode_kept_picture
         )
         self._observations.listening = self._enabled
+        self._surroundings = self._make_surroundings(settings)
         installed_cv_bridge()  # tried while the model loads
         describe_tasks()  # the table is read now, or the first request would wait for it
         status = self._wait_for_model(answerer, settings.load_timeout_s)
@@ -284,6 +296,16 @@ class AgentNode(LifecycleNodeMixin, Node):
                 f"{status.model.name} has SYNTHETIC WEIGHTS: nobody trained them, its answers mean "
                 "nothing; give model:=<hub id or directory> tokenizer:=<file> for a real one"
             )
+
+    def _make_surroundings(self, settings: AgentSettings) -> Surroundings | None:
+        """None where the agent neither takes depth nor remembers."""
+        if not (settings.depth.enabled or settings.memory.is_used):
+            return None
+        made = Surroundings(self, settings)
+        made.listening = self._enabled
+        if made.memory is not None and made.memory.problem:
+            self.get_logger().error(made.memory.problem)
+        return made
 
     def _wait_for_model(self, answerer: Answerer, timeout_s: float) -> ModelStatus:
         end_s = time.monotonic() + timeout_s
@@ -300,13 +322,18 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _deactivate(self) -> None:
         self._active = False
-        self._instructions.cancel_all("the agent was deactivated")
+        self._cancel_all("the agent was deactivated")
         if self._observations is not None:
             self._observations.close()
+        if self._surroundings is not None:
+            self._surroundings.close()
 
     def _unload(self) -> None:
         answerer, self._answerer = self._answerer, None
         observations, self._observations = self._observations, None
+        surroundings, self._surroundings = self._surroundings, None
+        if surroundings is not None:
+            surroundings.end()
         if observations is not None:
             observations.forget_clock()
         if answerer is not None:
@@ -315,6 +342,15 @@ class AgentNode(LifecycleNodeMixin, Node):
             gc.collect()  # subscriptions and their owner hold each other, and the shared memory
 
     # Any thread.
+
+    def _cancel_all(self, because: str) -> None:
+        self._watches.cancel_all(because)
+        self._instructions.cancel_all(because)
+
+    def _newest_ns(self) -> int | None:
+        """The stamp of the newest picture."""
+        observations = self._observations
+        return None if observations is None else observations.frames.newest_stamp_ns()
 
     def _on_model_status(self, status: ModelStatus) -> None:
         """On the supervisor's thread. That configuring failed is for the transition to say."""
@@ -345,6 +381,7 @@ class AgentNode(LifecycleNodeMixin, Node):
             timeout_s=self.get_parameter("timeout").value,
             picture_timeout_s=self.get_parameter("picture_timeout").value,
             draws=self.get_parameter("debug_image").value,
+            surroundings=self._surroundings,
         )
 
     def _why_not_ready(self, answerer: Answerer | None) -> str:
@@ -360,6 +397,11 @@ class AgentNode(LifecycleNodeMixin, Node):
         return f"the agent is {label}; {todo} (ros2 lifecycle, or autostart)"
 
     # Callbacks, on the thread that spins the node.
+
+    def _on_work(self) -> None:
+        """Instructions came or went."""
+        self._activity.on_work()
+        self._watches.on_work()
 
     def _judge_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
         """Refuses what is not possible, or has no effect before the agent is configured again."""
@@ -402,8 +444,10 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._enabled = request.data
         if self._observations is not None:
             self._observations.listening = request.data
+        if self._surroundings is not None:
+            self._surroundings.listening = request.data
         if not request.data:
-            self._instructions.cancel_all("the agent was disabled")
+            self._cancel_all("the agent was disabled")
         response.success = True
         response.message = "enabled" if request.data else "disabled: nothing is taken or answered"
         return response
@@ -428,6 +472,8 @@ class AgentNode(LifecycleNodeMixin, Node):
             self.get_logger().warning(TWIN)
         if self._observations is not None and self._active:
             self._observations.follow()
+            if self._surroundings is not None:
+                self._surroundings.follow()
         self._hears = self._active and self._hears_sound()
         self._activity.refresh()
 
@@ -470,6 +516,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         statuses = [model_status(f"{name}: model", label, problem, status, self._instructions)]
         if self._standing is not Standing.ALONE:
             statuses.append(status_message(f"{name}: name", TWIN, {}))
+        if (watches := self._watches.status(f"{name}: watches")) is not None:
+            statuses.append(watches)
         if self._observations is not None and self._active:
             statuses += [
                 picture_status(f"{name}: pictures", self._observations, now_ns),
@@ -477,6 +525,8 @@ class AgentNode(LifecycleNodeMixin, Node):
             ]
             if "odometry" in self._observations.subscriptions:
                 statuses.append(odometry_status(f"{name}: odometry", self._observations, now_ns))
+            if self._surroundings is not None:
+                statuses += surroundings_statuses(name, self._surroundings, now_ns)
             if self.get_clock().ros_time_is_active:
                 problem = self._observations.clock_problem()
                 statuses.append(clock_status(f"{name}: clock", problem, now_ns))

@@ -20,11 +20,12 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from uio2_ros.history import AudioHistory, FrameHistory, FrameSnapshot, Offer, PixelMemory
 from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.messages.camera_info import camera_of, shows_rectified
+from uio2_ros.messages.compressed import compressed_to_rgb
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.received_pictures import decode_picture
 from uio2_ros.messages.sound_reader import INFO_TYPE, SOUND_TYPES, SoundReader, info_topic_of
@@ -273,6 +274,27 @@ class Observations:
         )
         position = self.moves.position(now_ns, max_age_s) if moves else None
         return PinnedObservation(observation, snapshot, position)
+
+    def observe_sent(self, task: Task, picture: CompressedImage) -> PinnedObservation:
+        """A picture that came with the instruction, and nothing else: no history, no camera.
+
+        InstructionError INVALID_REQUEST for tasks that look at none or need sound, INVALID_INPUT.
+        """
+        if task.image is Use.NONE or task.audio is Use.REQUIRED:
+            raise InstructionError(
+                ErrorCode.INVALID_REQUEST,
+                f"task {task.name!r} is not about a picture alone; ask it of the camera and the "
+                "microphone, without one",
+            )
+        try:
+            pixels = compressed_to_rgb(picture, self._settings.most_pixels)
+        except InvalidInputError as problem:
+            raise InstructionError(
+                ErrorCode.INVALID_INPUT, f"the picture that was sent along: {problem}"
+            ) from problem
+        stamp_ns = nanoseconds_of(picture.header.stamp)
+        frame = Frame(pixels, stamp_ns, picture.header.frame_id)
+        return PinnedObservation(Observation(frame), FrameSnapshot(frame, (), lambda: None))
 
     def remember(self, seen: PinnedObservation, answer: Answer) -> None:
         """Remembers the move that was told, for the next one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
+from uio2_ros.memory.settings import DepthSettings, MemorySettings
 from uio2_ros.messages.audio import PcmFormat
 from uio2_ros.remote.settings import RemoteSettings
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
@@ -53,6 +54,8 @@ class AgentSettings:
         name="navigation.odometry",
     )
     moves: int = setting(16, "moves remembered", low=1, high=1000, name="navigation.moves")
+    depth: DepthSettings = group(DepthSettings, "depth")
+    memory: MemorySettings = group(MemorySettings, "memory")
     max_age_s: float = setting(
         2.0,
         "seconds a picture may be old where a request does not say",

@@ -16,6 +16,7 @@ from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.messages.asked import asked_message
 from uio2_ros.messages.camera_info import camera_info_message
+from uio2_ros.messages.located import located_detections
 from uio2_ros.messages.pictures import (
     depth_message,
     image_message,
@@ -23,7 +24,15 @@ from uio2_ros.messages.pictures import (
     label_info,
 )
 from uio2_ros.messages.qos import LATCHED
-from uio2_ros.msg import Asked, AudioChunk, InstructionResult, KeypointArray, Plan
+from uio2_ros.msg import (
+    Asked,
+    AudioChunk,
+    InstructionResult,
+    KeypointArray,
+    LocatedObjectArray,
+    Plan,
+)
+from uio2_ros.nodes.adopting_subscription import find_type
 from uio2_ros.nodes.agent.answer_frames import answer_frames
 from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array
@@ -54,6 +63,7 @@ TOPICS: dict[str, tuple[type[Any], QoSProfile | int]] = {
     **{FIELD_TOPICS[name]: (kind, DEPTH) for name, kind in FIELD_TYPES.items()},
     **{topic: (Image, DEPTH) for topic in PICTURE_TOPICS.values()},
     "depth/camera_info": (CameraInfo, DEPTH),
+    "located": (LocatedObjectArray, DEPTH),
     "mask": (Image, DEPTH),
     "mask_info": (LabelInfo, LATCHED),
     "generated_audio": (AudioChunk, DEPTH),
@@ -61,7 +71,9 @@ TOPICS: dict[str, tuple[type[Any], QoSProfile | int]] = {
     "debug_image": (Image, LATCHED),
     "/tf": (TFMessage, FRAMES_DEPTH),
 }
-"""Every topic of answers."""
+"""Every topic of answers, but for the one below."""
+ANNOTATIONS, ANNOTATIONS_TYPE = "image_annotations", "foxglove_msgs/msg/ImageAnnotations"
+"""Where that type is installed."""
 
 
 class AnswerPublishers:
@@ -72,11 +84,17 @@ class AnswerPublishers:
         plan_topic.
         """
         self._node = node
+        annotations = find_type(ANNOTATIONS_TYPE)
+        own = {} if annotations is None else {ANNOTATIONS: (annotations, LATCHED)}
         self._topics = {
             topic: node.create_lifecycle_publisher(kind, self._chosen(topic), qos)
-            for topic, (kind, qos) in TOPICS.items()
+            for topic, (kind, qos) in {**TOPICS, **own}.items()
         }
         self._spaces_of_folder = functools.lru_cache(maxsize=1)(self._read_spaces)
+
+    def publish_result(self, message: InstructionResult) -> None:
+        """The result alone: nothing of what the camera sees."""
+        self._say("~/result", message)
 
     def publish(
         self,
@@ -89,17 +107,23 @@ class AnswerPublishers:
 
         A failed answer is a result only; the topics keep silent rather than say "nothing there".
         """
-        self._say("~/result", message)
+        self.publish_result(message)
         if answer.error_code:
             return
         for field, topic in FIELD_TOPICS.items():
             if field in outputs:
                 self._say(topic, getattr(message, field))
+        if message.located.header != Header():
+            self._publish_located(message.located, outputs)
         self._publish_pictures(answer, message, camera)
         for sound in message.audio:
             self._say("generated_audio", sound)
         space = self._space(answer)
         self._say("markers", marker_array(answer, message.header, camera, space))
+        if ANNOTATIONS in self._topics:
+            from uio2_ros.nodes.agent.annotations import image_annotations
+
+            self._say(ANNOTATIONS, image_annotations(answer, message.header, camera))
         if self._parameter("publish_tf"):
             frames = answer_frames(answer, message.header, self._parameter("tf_prefix"))
             if frames:
@@ -111,6 +135,12 @@ class AnswerPublishers:
         """What was asked about what, for those who record it; nothing where nobody listens."""
         if self._topics["~/asked"].get_subscription_count():
             self._say("~/asked", asked_message(request, observation, message))
+
+    def _publish_located(self, located: LocatedObjectArray, outputs: tuple[str, ...]) -> None:
+        """Boxes in space are on detections_3d, too, where the task itself gives none there."""
+        self._say("located", located)
+        if "detections_3d" not in outputs:
+            self._say("detections_3d", located_detections(located))
 
     def _publish_pictures(
         self, answer: Answer, message: InstructionResult, camera: CameraModel | None

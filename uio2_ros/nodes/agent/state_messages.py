@@ -13,6 +13,7 @@ from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import HistoryState, TaskDescription
 from uio2_ros.nodes.agent.instructions import Instructions
 from uio2_ros.nodes.agent.observations import Observations
+from uio2_ros.nodes.agent.surroundings import Surroundings
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.robot.time import to_s
 from uio2_ros.serving import ModelState, ModelStatus
@@ -135,6 +136,31 @@ def odometry_status(name: str, observations: Observations, now_ns: int) -> Diagn
     }
     problem = "; ".join(subscription.problems) or observations.odometry_problem
     return status_message(name, problem or ("" if position else "no position yet"), readings)
+
+
+def surroundings_statuses(
+    name: str, surroundings: Surroundings, now_ns: int
+) -> list[DiagnosticStatus]:
+    """How depth comes, and what the memory holds; of each where there is one."""
+    statuses = []
+    subscription, memory = surroundings.subscription, surroundings.memory
+    if subscription is not None:
+        newest_ns = surroundings.depths.newest_stamp_ns()
+        readings = {
+            "topic": subscription.topic,
+            "qos": subscription.qos,
+            "received": str(surroundings.depths.heard),
+            "age (s)": _age(newest_ns, now_ns),
+            "newest offset (s)": f"{surroundings.offset_s:+.3f}",
+        }
+        problem = _problem(subscription.problems, newest_ns, "depth") or surroundings.depth_problem
+        statuses.append(status_message(f"{name}: depth", problem, readings))
+    if memory is not None:
+        settings = surroundings.settings.memory
+        readings = {"file": settings.file, "frame": settings.frame, "objects": str(len(memory))}
+        problem = memory.problem or surroundings.memory_problem
+        statuses.append(status_message(f"{name}: memory", problem, readings))
+    return statuses
 
 
 def clock_status(name: str, problem: str, now_ns: int) -> DiagnosticStatus:

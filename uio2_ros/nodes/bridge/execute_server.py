@@ -26,8 +26,15 @@ FEEDBACK_PERIOD_S = 0.2
 class PlanExecutor(Protocol):
     """Who carries plans out."""
 
-    def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
-        """Starts a plan; PlanError if it cannot be."""
+    def carry_out(
+        self,
+        plan: Plan,
+        timeout_s: float,
+        on_end: Callable[[Outcome], None],
+        *,
+        after_step: bool,
+    ) -> None:
+        """Starts a plan, now or after the step under way; PlanError if it cannot be."""
 
     def stop(self, cause: Cause, message: str) -> bool:
         """Stops what moves."""
@@ -71,7 +78,7 @@ class ExecuteServer:
         self._node.destroy_publisher(self._feedback)
 
     def feed_back(self, run: PlanRun, now_s: float) -> None:
-        """Tells the caller how far the plan is; call in each period of a run on demand.
+        """Tells the newest caller how far the plan is; call in each period of its run.
 
         Stops the plan when the caller is gone.
         """
@@ -111,8 +118,10 @@ class ExecuteServer:
     async def _carry_out(self, goal: ServerGoalHandle) -> ExecutePlan.Result:
         outcome: Future[Outcome] = Future()
         try:
-            timeout_s = float(goal.request.timeout)
-            self._executor.carry_out(goal.request.plan, timeout_s, outcome.set_result)
+            asked = goal.request
+            self._executor.carry_out(
+                asked.plan, float(asked.timeout), outcome.set_result, after_step=asked.after_step
+            )
         except PlanError as error:
             outcome.set_result(Outcome(error.cause, error.message, 0))
         self._current, self._fed_back_s = goal, -math.inf

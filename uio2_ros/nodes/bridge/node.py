@@ -169,7 +169,14 @@ class BridgeNode(Node):
 
     # Carrying out.
 
-    def carry_out(self, plan: Plan, timeout_s: float, on_end: Callable[[Outcome], None]) -> None:
+    def carry_out(
+        self,
+        plan: Plan,
+        timeout_s: float,
+        on_end: Callable[[Outcome], None],
+        *,
+        after_step: bool,
+    ) -> None:
         """A goal: starts the plan, or goes on with it where the topic brought it first."""
         now_s = self._now_s()
         run = self._follower.run
@@ -177,7 +184,14 @@ class BridgeNode(Node):
         if is_under_way and _is_timeout(timeout_s):
             self._follower.adopt(now_s, timeout_s=timeout_s, on_end=self._telling(on_end))
             return
-        self._start(plan, now_s, on_demand=True, timeout_s=timeout_s, on_end=on_end)
+        self._start(
+            plan,
+            now_s,
+            on_demand=True,
+            after_step=after_step,
+            timeout_s=timeout_s,
+            on_end=on_end,
+        )
 
     def stop(self, cause: Cause, message: str) -> bool:
         """Stops what moves now, and cancels all goals of controllers; False if nothing moved."""
@@ -229,6 +243,7 @@ class BridgeNode(Node):
         *,
         on_demand: bool,
         on_end: Callable[[Outcome], None],
+        after_step: bool = False,
         timeout_s: float = 0.0,
     ) -> None:
         """Starts a plan in place of the one under way; PlanError, and a halt, if it cannot be."""
@@ -239,6 +254,7 @@ class BridgeNode(Node):
                 stamp_s,
                 now_s,
                 on_demand=on_demand,
+                after_step=after_step,
                 timeout_s=timeout_s,
                 on_end=self._telling(on_end),
             )
@@ -319,7 +335,8 @@ class BridgeNode(Node):
         self._flush()
         self._state.tell(*self._activity())
         run = self._follower.run
-        if run is not None and run.on_demand and self._offered is not None:
+        waits = self._follower.next is not None  # then the newest caller's plan is not under way
+        if run is not None and run.on_demand and not waits and self._offered is not None:
             self._offered.goals.feed_back(run, now_s)
 
     def _on_plan(self, message: Plan) -> None:
@@ -505,6 +522,8 @@ class BridgeNode(Node):
                 for controller in self._router.controllers
             },
             "goals open": str(self._router.open_goals),
+            "dry run": str(self._gate.dry_run).lower(),
+            "emergency stop": self._estopped,
         }
         return status_message(f"{name}: plans", fault or problem, readings, severe=bool(fault))
 

@@ -164,10 +164,17 @@ def camera_transforms(world: World, stamp: Time) -> list[TransformStamped]:
 
 
 def moving_transforms(world: World, stamp: Time, *, objects: bool) -> list[TransformStamped]:
-    """The tool or the base, and on request the objects."""
+    """The base on the floor, a table's tool on the base, and on request the objects."""
     parent = Header(stamp=stamp, frame_id=scene_frame(world))
-    child = TOOL_FRAME if world.scene.place is Place.TABLE else BASE_FRAME
-    moving = [transform_message(robot_pose(world), parent, child)]
+    if world.scene.place is Place.TABLE:
+        still = physics.BodyPose(np.zeros(3), np.eye(3))
+        floor = Header(stamp=stamp, frame_id=ROOM_FRAME)
+        moving = [
+            transform_message(still, floor, BASE_FRAME),
+            transform_message(robot_pose(world), parent, TOOL_FRAME),
+        ]
+    else:
+        moving = [transform_message(robot_pose(world), parent, BASE_FRAME)]
     if objects:
         moving += [
             transform_message(world.pose(thing.name), parent, thing.name.replace(" ", "_"))

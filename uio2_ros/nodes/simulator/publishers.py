@@ -113,9 +113,8 @@ class Publishers:
     def _publish_view(self, simulator: SimulatorThread, camera: str) -> None:
         header, world = _header(simulator, camera), simulator.world
         if _is_heard(self._depth):
-            render = world.see(camera)
-            colour = render.colour
-            self._depth.publish(depth_message(render.depth, header))
+            colour, depth = world.colour_and_depth(camera)
+            self._depth.publish(depth_message(depth, header))
         elif _is_heard(self._image):
             colour = world.colour(camera)
         else:

@@ -1,7 +1,9 @@
-"""The ask box: a sentence, or a task with the fields that the table of tasks gives it."""
+"""The ask box: a sentence, or a task with the fields that the table of tasks gives it; once, or
+again and again."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,23 +13,30 @@ from uio2_ros.page.browser.style import QUIET, card
 from uio2_ros.page.task_fields import asked, box_of, spaces_of
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.standing_instruction import StandingInstruction, Until
 from uio2_ros.tasks.arguments import Argument
 from uio2_ros.tasks.routing import suggest
 from uio2_ros.tasks.task import Task
 
 BY_SENTENCE = "by the sentence"
 FREE_FORM = "free form"
+UNTIL = {one: one.name.lower() for one in Until}
+USUAL_RATE_HZ = 2.0
 PLACEHOLDER = 'what shall it do? such as "find the cup"'
 
 
 class AskForm:
-    """Makes instructions of what is typed, and hands them to `on_ask`."""
+    """Makes instructions of what is typed, and hands them to `on_ask`, or to `on_keep_looking`."""
 
     def __init__(
-        self, tasks: Callable[[], dict[str, Task]], on_ask: Callable[[Instruction], None]
+        self,
+        tasks: Callable[[], dict[str, Task]],
+        on_ask: Callable[[Instruction], None],
+        on_keep_looking: Callable[[StandingInstruction], None],
     ) -> None:
         self._tasks = tasks
         self._on_ask = on_ask
+        self._on_keep_looking = on_keep_looking
         self._fields: dict[str, tuple[Argument, Any]] = {}
         with card("Ask"):
             with ui.row().classes("w-full items-start no-wrap gap-3"):
@@ -43,6 +52,7 @@ class AskForm:
                     "h-14 px-8"
                 ).mark("ask")
             self._hint = ui.label().classes(QUIET)
+            self._keep_looking_row()
         self._on_task()
 
     def refresh(self) -> None:
@@ -66,6 +76,28 @@ class AskForm:
         for argument, field in self._fields.values():
             if argument.fills == "region":
                 field.set_value(", ".join(f"{number:.0f}" for number in corners))
+
+    def _keep_looking_row(self) -> None:
+        with ui.row().classes("w-full items-center gap-4"):
+            self._keeps_looking = ui.switch("keep looking").mark("keep-looking")
+            with ui.row().classes("items-center gap-3 grow") as more:
+                self._rate = ui.number("times a second; 0: every picture", value=USUAL_RATE_HZ)
+                self._rate.props("min=0").classes("w-52")
+                self._until = ui.select(UNTIL, value=Until.FOREVER, label="until")
+                self._until.classes("w-36").mark("until")
+                self._until_text = ui.input("what counts (empty: any)").classes("w-44")
+                self._for_s = ui.number("seconds at most").props("min=0 clearable")
+                self._for_s.classes("w-36")
+            more.bind_visibility_from(self._keeps_looking, "value")
+
+    def _standing(self, instruction: Instruction) -> StandingInstruction:
+        return StandingInstruction(
+            instruction,
+            rate_hz=float(self._rate.value or 0),
+            until=self._until.value,
+            until_text=self._until_text.value or "",
+            for_at_most_s=float(self._for_s.value or 0) or math.inf,
+        )
 
     def _choices(self) -> dict[str, str]:
         named = {name: name or FREE_FORM for name in self._tasks()}
@@ -105,7 +137,11 @@ class AskForm:
 
     def _submit(self) -> None:
         try:
-            self._on_ask(self._instruction())
+            instruction = self._instruction()
+            if self._keeps_looking.value:
+                self._on_keep_looking(self._standing(instruction))
+            else:
+                self._on_ask(instruction)
         except InstructionError as error:
             ui.notify(error.message, type="negative", multi_line=True)
 
@@ -114,8 +150,10 @@ class AskForm:
             if not (self._sentence.value or "").strip():
                 raise InstructionError(ErrorCode.INVALID_REQUEST, "type what it shall do")
             chosen = suggest(self._sentence.value)
-            self._hint.set_text(f"{chosen.task or FREE_FORM}: {chosen.reason}")
-            return Instruction(chosen.instruction, chosen.task)
+            is_thing = self._keeps_looking.value and self._until.value in (Until.SEEN, Until.GONE)
+            name = chosen.task or ("localize" if is_thing else "")
+            self._hint.set_text(f"{name or FREE_FORM}: {chosen.reason}")
+            return Instruction(chosen.instruction, name)
         task = self._tasks()[self._task.value]
         return asked(task, {name: _given(*field) for name, field in self._fields.items()})
 

@@ -7,6 +7,8 @@ from nicegui import ui
 from uio2_ros.page.browser.answer_card import AnswerCard
 from uio2_ros.page.browser.ask_form import AskForm
 from uio2_ros.page.browser.picture import LivePictureView
+from uio2_ros.page.browser.recall_card import RecallCard
+from uio2_ros.page.browser.safety_bar import SafetyBar
 from uio2_ros.page.browser.scene_view import SceneView
 from uio2_ros.page.browser.simulation_card import SimulationCard
 from uio2_ros.page.browser.status import StatusCard
@@ -17,10 +19,12 @@ from uio2_ros.page.browser.style import (
     card,
     dress,
 )
+from uio2_ros.page.browser.watch_card import WatchCard
 from uio2_ros.page.journal import JournalEntry
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.page.scene import Item, items_of_answer, items_of_simulation
 from uio2_ros.robot.instruction import Instruction
+from uio2_ros.robot.standing_instruction import StandingInstruction
 
 QUICK_S, SLOW_S = 0.1, 0.5
 """How often the answer under way, and everything else, is looked at."""
@@ -35,6 +39,7 @@ class Page:
         self._told = robot.notices
         dress()
         robot.watch()
+        self._safety = SafetyBar(robot)
         self._header()
         with ui.row().classes("w-full max-w-screen-2xl mx-auto p-4 gap-4 items-start"):
             with ui.column().classes("gap-4 flex-1 min-w-96"):
@@ -43,8 +48,10 @@ class Page:
                     lambda: self._form.wants_region,
                     lambda corners: self._form.take_region(corners),
                 )
-                self._form = AskForm(robot.tasks, self._ask)
+                self._form = AskForm(robot.tasks, self._ask, self._keep_looking)
                 self._answer = AnswerCard(robot)
+                self._watches = WatchCard(robot)
+                RecallCard(robot)
             with ui.column().classes("gap-4 flex-1 min-w-96"):
                 self._simulation = SimulationCard(robot.simulation, self._form.suggest)
                 with card("Scene"):
@@ -68,12 +75,17 @@ class Page:
                 .classes("uio2-state px-4 py-1 rounded-full text-white text-sm font-semibold")
                 .mark("state")
             )
+            self._safety.buttons()
             stop = ui.button("STOP", color="negative").classes("uio2-stop").props("unelevated")
             stop.on("click", js_handler=STOP_SCRIPT).tooltip("or the Escape key").mark("stop")
 
     def _ask(self, instruction: Instruction) -> None:
         self._picture.clear()
         self._answer.follow(self._robot.ask(instruction))
+
+    def _keep_looking(self, standing: StandingInstruction) -> None:
+        self._robot.keep_looking(standing)
+        self._watches.refresh()
 
     def _show(self, entry: JournalEntry) -> None:
         self._answer.show(entry.instruction, entry.answer)
@@ -87,7 +99,7 @@ class Page:
             self._seen = self._robot.journal.count
             newest = self._robot.journal.entries()[0]
             if not newest.answer.error_code:
-                if was_following:
+                if was_following or newest.is_standing:  # which has a card of its own
                     self._picture.show(newest)
                 else:
                     self._show(newest)
@@ -95,8 +107,10 @@ class Page:
 
     def _slowly(self) -> None:
         self._form.refresh()
+        self._safety.refresh()
         self._picture.refresh()
         self._simulation.refresh()
+        self._watches.refresh()
         self._status.refresh()
         self._scene.show(self._items())
         self._model.set_text(self._robot.reading("model"))

@@ -28,6 +28,7 @@ TITLE = "text-xs font-semibold uppercase tracking-wider text-slate-400"
 QUIET = "text-sm text-slate-500"
 STOP_SCRIPT = "() => fetch('/stop', {method: 'POST'})"
 """Straight to the server, past whatever else this page has to tell it."""
+ESTOP_SCRIPT = STOP_SCRIPT.replace("/stop", "/estop")
 CSS = """
 body { background: #f6f8fa; color: #0f172a; }
 .q-btn { text-transform: none; }

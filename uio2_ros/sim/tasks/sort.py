@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from uio2_ros.robot.plan import Step, TaskPlan
 from uio2_ros.sim.cameras import PictureSize
@@ -20,11 +22,19 @@ from uio2_ros.sim.world import World
 SORTED_SHAPES = (Shape.CUBE, Shape.CYLINDER)
 SLOTS_M = (-0.052, 0.052)  # along the tray
 
+FloatArray = npt.NDArray[np.float64]
+
 SORT = Wordings(
     train=(
         "sort the objects by colour into the trays",
         "put every object in the tray of its colour",
         "put the {p} things in the {x} and the {q} things in the {y}",
+        "clear up by colour: everything into its own tray",
+        "each thing goes into the tray that has its colour",
+        "sort everything into the trays of the same colour",
+        "the {p} objects belong in the {x}, the {q} ones in the {y}",
+        "{p} things go into the {x} and {q} things into the {y}",
+        "use the {x} for all that is {p} and the {y} for all that is {q}",
     ),
     held_out=(
         "tidy up: each object belongs in the tray of the same colour",
@@ -43,19 +53,33 @@ class SortGoal:
         return all(is_inside(world, name, tray) for name, tray in self.pairs)
 
     def plan(self, world: World) -> TaskPlan:
-        used: dict[str, int] = {}
+        """What is not in its tray yet, from left to right, each into the leftmost free place.
+
+        So a picture shows which comes next, and who learns from plans can tell.
+        """
+        sorted_in = [pair for pair in self.pairs if is_inside(world, *pair)]
+        to_sort = [pair for pair in self.pairs if pair not in sorted_in]
+        taken = [world.pose(name).position[:2] for name, _ in sorted_in]
         steps: list[Step] = []
-        for name, tray in self.pairs:
-            slot = used.get(tray, 0)
-            used[tray] = slot + 1
-            steps.append(_into_slot(world, name, tray, slot))
+        for name, tray in sorted(to_sort, key=lambda pair: -float(world.pose(pair[0]).position[1])):
+            slot = _free_slot(world, tray, taken)
+            taken.append(slot)
+            x, y = slot.tolist()
+            steps.append(carry(world, name, x, y, yaw=world.pose(tray).yaw))
         return table_plan(*steps)
 
 
-def _into_slot(world: World, name: str, tray: str, slot: int) -> Step:
-    pose = world.pose(tray)
-    x, y, _ = pose.apply(np.array([[SLOTS_M[slot], 0.0, 0.0]]))[0].tolist()
-    return carry(world, name, x, y, yaw=pose.yaw)
+def _free_slot(world: World, tray: str, taken: Sequence[FloatArray]) -> FloatArray:
+    """(2,) metres in the world: the leftmost place of a tray that nothing lies at, or else the
+    emptier one. taken: the (2,) places of what was sorted, in whatever tray."""
+    places = world.pose(tray).apply(np.array([[along, 0.0, 0.0] for along in SLOTS_M]))[:, :2]
+    places = places[np.argsort(-places[:, 1])]
+    gaps = [
+        min((float(np.linalg.norm(place - at)) for at in taken), default=1.0) for place in places
+    ]
+    free = [number for number, gap in enumerate(gaps) if gap > SLOTS_M[1]]
+    slot: FloatArray = places[free[0] if free else int(np.argmax(gaps))]
+    return slot
 
 
 def _draw(rng: np.random.Generator, split: Split, size: PictureSize) -> Draw:

@@ -22,7 +22,18 @@ from uio2_ros.sim.world import World
 FLAT = (Shape.CUBE, Shape.CYLINDER)
 
 TWO = Wordings(
-    train=("stack the {b} on the {a}", "put the {b} on top of the {a}", "build a tower: {a}, {b}"),
+    train=(
+        "stack the {b} on the {a}",
+        "put the {b} on top of the {a}",
+        "build a tower: {a}, {b}",
+        "set the {b} down on the {a}",
+        "stand the {b} on the {a}",
+        "pile the {b} onto the {a}",
+        "the {b} goes onto the {a}",
+        "the {a} goes under the {b}",
+        "make a tower with the {a} below the {b}",
+        "make a tower with the {b} above the {a}",
+    ),
     held_out=("balance the {b} on the {a}", "make a pile with the {a} under the {b}"),
 )
 THREE = Wordings(
@@ -30,6 +41,11 @@ THREE = Wordings(
         "stack the {b} on the {a} and the {c} on the {b}",
         "put the {b} on top of the {a}, then the {c} on top of that",
         "build a tower: {a}, {b}, {c}",
+        "build a tower from the bottom up: the {a}, the {b}, the {c}",
+        "the {a} at the bottom, the {b} in the middle and the {c} at the top",
+        "stand the {b} on the {a}, and then the {c} on the {b}",
+        "pile the {b} onto the {a} and the {c} onto the {b}",
+        "the {a} goes under the {b}, and the {b} under the {c}",
     ),
     held_out=(
         "balance the {b} on the {a} and the {c} on the {b}",

@@ -27,6 +27,11 @@ SWAP = Wordings(
         "swap the {x} and the {y}",
         "exchange the places of the {x} and the {y}",
         "put the {x} where the {y} is and the {y} where the {x} is",
+        "the {x} and the {y} change places",
+        "make the {x} and the {y} switch positions",
+        "the {x} goes where the {y} is, and the other way round",
+        "have the {x} and the {y} exchange positions",
+        "trade the places of the {x} and the {y}",
     ),
     held_out=("let the {x} and the {y} trade places", "switch the {x} with the {y}"),
 )

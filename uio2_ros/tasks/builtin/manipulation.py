@@ -144,10 +144,23 @@ NEXT_ACTION = Task(
     default_action_space="vima",
     phrases=(
         Phrase(
-            r"(?:pick|put|place|push|pull|stack|grab|grasp|take|bring|move|sweep|insert|drop|sort|"
-            r"rearrange|slide|lift)\b",
+            r"(?:pick|put|place|push|pull|shove|grab|grasp|take|bring|move|sweep|insert|drop|"
+            r"rearrange|slide|lift)\b|(?:set|stand)\s+the\b",
             "it asks to handle something",
             "pick up the red block",
+        ),
+        Phrase(
+            r".*[?:.;]\s+(?:put|place|push|move|bring)\s+(?:it|them|that)\b",
+            "it asks to handle what it speaks of",
+            "which one did you hear? put it in the tray",
+        ),
+        Phrase(
+            r"(?:the|an?)\b(?![^?]*\band\s+the\b)[^?]*"
+            r"\b(?:goes|belongs)\s+(?:in|into|on|onto|under)\b[^?]*$"
+            r"|(?:the|an?)\b[^?]*\bshould\s+be\s+(?:put|placed|pushed|moved)\b[^?]*$"
+            r"|i\s+(?:want|would like)\b[^?]*\bto\s+be\s+(?:in|on|under|next)\b[^?]*$",
+            "it says where something is to be",
+            "the mug goes in the tray",
         ),
     ),
 )
@@ -170,4 +183,26 @@ PLAN = Task(
     action_spaces=(SpaceKind.PICK_PLACE,),
     default_action_space="vima",
     settings=("max_steps",),
+    phrases=(
+        Phrase(
+            r"(?:stack|swap|exchange|trade|sort|pile|balance|tidy|clear\s+up|arrange)\b"
+            r"|switch\s+the\b[^?]*\bwith\s+the\b"
+            r"|(?:build|make)\s+an?\s+(?:tower|pile|stack)\b"
+            r"|(?:(?:let|have|make)\s+)?the\b[^?]*"
+            r"\b(?:trade|change|swap|switch|exchange)\s+(?:places|positions)\b[^?]*$",
+            "it asks for several things to be handled",
+            "stack the red cube on the blue cube",
+        ),
+        Phrase(
+            r"(?:put|place|set|stand|move|bring|push|pile|stack)\b[^?]*"
+            r"\b(?:every|everything|each|all|then|and)\s+(?!(?:to|it|stop|park|wait)\b)\w+[^?]*$"
+            r"|use\b[^?]*\bfor\s+(?:all|everything)\b[^?]*$"
+            r"|(?:each|every|everything|all|the|\w+\s+things)\b[^?]*"
+            r"\b(?:(?:goes|go|belongs?)\s+(?:in|into|to|under|where)|is\s+for\s+everything)\b"
+            r"[^?]*\b(?:and|has|,)[^?]*$"
+            r"|the\b[^?]*\bat\s+the\s+bottom\s*,[^?]*$",
+            "it asks for several things to be handled",
+            "put every object in the tray of its colour",
+        ),
+    ),
 )

@@ -79,8 +79,9 @@ TASK = Task(
     default_action_space="pointnav",
     phrases=(
         Phrase(
-            r"(?:go|drive|navigate|walk|turn|rotate|stop|come|head)\b"
-            r"|move\s+(?:forward|forwards|ahead|back|backward|backwards|left|right|to|towards)\b",
+            r"(?:go|drive|navigate|walk|turn|rotate|stop|come|head|approach)\b"
+            r"|move\s+(?:forward|forwards|ahead|back|backward|backwards|left|right|to|towards|over)\b"
+            r"|find\b[^?]*\band\s+(?:park|stop|wait)\b[^?]*$",
             "it asks the base to move",
             "move to the door",
         ),

@@ -31,6 +31,12 @@ class TargetTokens:
     mask: Tensor  # (B, T) bool, real targets: they alone count and are attended to
     hidden: Tensor | None = None  # (B, T) bool, tokens whose place is masked in the input
     right_padded: bool = False  # real targets are known to come before all others
+    misread: Tensor | None = None  # (B, T) int64, what the decoder reads in place of `tokens`
+
+    @property
+    def read(self) -> Tensor:
+        """(B, T) what the decoder reads of the tokens before the one it writes."""
+        return self.tokens if self.misread is None else self.misread
 
 
 class TargetEmbedder(nn.Module):
@@ -68,7 +74,9 @@ class TextTargetEmbedder(TargetEmbedder):
         if batch.text_target is None:
             return None
         mask = batch.text_target != START_ID
-        return TargetTokens(batch.text_target, mask, right_padded=True)
+        return TargetTokens(
+            batch.text_target, mask, right_padded=True, misread=batch.text_target_read
+        )
 
 
 class ImageTargetEmbedder(TargetEmbedder):

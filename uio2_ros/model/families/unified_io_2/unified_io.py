@@ -163,9 +163,10 @@ class UnifiedIO(UnifiedIOWeights):
         return self.input_embedders[modality]
 
     def encode(self, inputs: InputSequence) -> Encoded:
-        """Run the encoder."""
-        hidden = self.encoder(inputs.embed, inputs.rotary, _key_mask(inputs.mask))
-        return Encoded(hidden, inputs.mask, inputs.rotary)
+        """Run the encoder, in its own dtype; the output has that of the inputs."""
+        embed = inputs.embed.to(self.encoder.encoder_norm.scale.dtype)
+        hidden = self.encoder(embed, inputs.rotary, _key_mask(inputs.mask))
+        return Encoded(hidden.to(inputs.embed.dtype), inputs.mask, inputs.rotary)
 
     def checkpoint_activations(self, enabled: bool = True) -> UnifiedIO:
         """Train in less memory: encoder and decoder layers are computed again for gradients."""
@@ -326,7 +327,7 @@ class UnifiedIO(UnifiedIOWeights):
         self, targets: Mapping[str, TargetTokens], dynamic_masking: bool
     ) -> DecoderInputs:
         """All targets of every example, one after another."""
-        embedded = [self.embed_targets(shift_right(t.tokens), name) for name, t in targets.items()]
+        embedded = [self.embed_targets(shift_right(t.read), name) for name, t in targets.items()]
         parts = list(targets.values())
         segments = [torch.full_like(t.tokens[0], index) for index, t in enumerate(parts)]
         return DecoderInputs(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 VIT_PART, VQGAN_PART = ".vit.", ".vqgan."  # in names of parameters with a dtype of their own
+ENCODER_PART = "encoder."  # how such names begin
 
 ConfigSource = ModelConfig | str | Path | Mapping[str, Any]
 
@@ -118,10 +119,13 @@ class UnifiedIOWeights(PretrainedModel):
         dtype: torch.dtype,
         vit_dtype: torch.dtype = torch.float32,
         vqgan_dtype: torch.dtype = torch.float32,
+        encoder_dtype: torch.dtype | None = None,
     ) -> torch.dtype:
         """The dtype of the parameter `name` in a model cast to `dtype`."""
         if VIT_PART in name:
             return vit_dtype
+        if name.startswith(ENCODER_PART):
+            return encoder_dtype or dtype
         return vqgan_dtype if VQGAN_PART in name else dtype
 
     def to_dtype(
@@ -129,9 +133,13 @@ class UnifiedIOWeights(PretrainedModel):
         dtype: torch.dtype,
         vit_dtype: torch.dtype = torch.float32,
         vqgan_dtype: torch.dtype = torch.float32,
+        encoder_dtype: torch.dtype | None = None,
     ) -> Self:
-        """Cast the weights in place: the ViTs, the VQGANs and all else; see the base class."""
-        return self._cast(lambda name: self.dtype_of(name, dtype, vit_dtype, vqgan_dtype))
+        """Cast the weights in place: the ViTs, the VQGANs, the encoder (None: as all else) and all
+        else; see the base class."""
+        return self._cast(
+            lambda name: self.dtype_of(name, dtype, vit_dtype, vqgan_dtype, encoder_dtype)
+        )
 
     def set_modalities(
         self,

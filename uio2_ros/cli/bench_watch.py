@@ -1,0 +1,215 @@
+"""`./uio2 bench watch`: standing instructions for minutes, and what they cost those who ask once.
+
+The agent, its model and the simulator run in processes of their own, over real DDS. Every few
+seconds somebody asks once; before the standing instructions begin, so that both can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from uio2_ros.cli.bench_ros import growth_of
+from uio2_ros.cli.dds_domain import keep_to_one_domain
+from uio2_ros.cli.faults.stage import FaultStage, Program
+from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.client import AgentAnswer, PendingAnswer, WatchSettings
+
+WATCHED: dict[str, WatchSettings] = {
+    "": {"task": "detect"},
+    "is there a red cube?": {"task": "vqa", "options": ("yes", "no")},
+}
+ONCE: dict[str, Any] = {"instruction": "the red cube", "task": "refexp"}
+ALONE = 10
+"""Questions before the standing instructions begin."""
+ASK_EVERY_S = 10.0
+WARM_S = 20.0
+"""Until the rates and memory are those of every day."""
+MOST_SHORT_PERCENT = 5.0
+"""By which the rate reached may be below the one asked."""
+MOST_SLOWER = 1.5
+"""Times the median answer to who asks once may take of what it takes alone."""
+PICTURE_RATE_HZ = 10.0
+
+
+@dataclass
+class WatchLog:
+    """What came of one standing instruction."""
+
+    answers: int = 0
+    tracks: set[str] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, answer: AgentAnswer) -> None:
+        """On the client's thread."""
+        with self.lock:
+            self.answers += 1
+            self.tracks |= {found.track for found in answer.detections}
+
+
+@dataclass(frozen=True)
+class WatchSample:
+    """The processes at one moment; answers of each standing instruction since they began."""
+
+    time_s: float
+    agent_bytes: int
+    model_bytes: int
+    answers: tuple[int, ...]
+    load: float
+
+
+@dataclass(frozen=True)
+class WatchRun:
+    """What was measured."""
+
+    minutes: float
+    rate_hz: float
+    samples: tuple[WatchSample, ...]
+    alone_s: tuple[float, ...]
+    beside_s: tuple[float, ...]
+    failed: tuple[str, ...]
+    ids: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 if nothing exceeds its limit."""
+    options = _parse(argv)
+    keep_to_one_domain()
+    with (
+        tempfile.TemporaryDirectory(prefix="uio2-watch-") as folder,
+        FaultStage(Path(folder)) as stage,
+    ):
+        watched = _watch(stage, options)
+    results = judge(watched)
+    print(table(results))
+    if options.json:
+        options.json.write_text(json.dumps(_written(watched, results), indent=1) + "\n", "utf-8")
+    return int(not all(result.passes for result in results))
+
+
+def judge(watched: WatchRun) -> list[Measurement]:
+    """The measurements and their limits."""
+    first, last = watched.samples[0], watched.samples[-1]
+    seconds = last.time_s - first.time_s
+    loads = statistics.median(sample.load for sample in watched.samples)
+    results = []
+    for name, before, after in zip(WATCHED, first.answers, last.answers, strict=True):
+        reached = (after - before) / seconds
+        short = max(0.0, 100 * (1 - reached / watched.rate_hz))
+        note = f"{reached:.2f} of {watched.rate_hz:g} Hz; load average {loads:.1f}"
+        title = f"rate short of asked, {WATCHED[name]['task']}"
+        results.append(Measurement(title, short, MOST_SHORT_PERCENT, "%", note))
+    agent = growth_of([sample.agent_bytes for sample in watched.samples], watched.minutes)
+    model = growth_of([sample.model_bytes for sample in watched.samples], watched.minutes)
+    alone, beside = statistics.median(watched.alone_s), statistics.median(watched.beside_s)
+    note = f"{beside * 1e3:.0f} ms beside them, {alone * 1e3:.0f} ms alone"
+    asked = len(watched.beside_s) + len(watched.failed)
+    return [
+        *results,
+        agent,
+        Measurement("growth of the model's process", model.value, model.limit, "%", model.note),
+        Measurement("asked once, median", beside / alone, MOST_SLOWER, "times", note),
+        Measurement(
+            "asked once without an answer", len(watched.failed), 0, "questions", f"of {asked}"
+        ),
+    ]
+
+
+def _watch(stage: FaultStage, options: argparse.Namespace) -> WatchRun:
+    agent = stage.agent(model=options.model, diagnostics_period=1.0)
+    stage.node("uio2_ros.nodes.simulator.node", image_rate=PICTURE_RATE_HZ)
+    stage.until_answered(**ONCE)
+    alone_s, failed = list[float](), list[str]()
+    for _ in range(ALONE):
+        _ask(stage, alone_s, failed)
+    standing = [WatchLog() for _ in WATCHED]
+    pending = [
+        stage.client.watch_async(name, **_heard_by(one, settings, options.rate))
+        for (name, settings), one in zip(WATCHED.items(), standing, strict=True)
+    ]
+    _go_on(pending, WARM_S)
+    samples, beside_s = [_sample(agent, standing)], list[float]()
+    end_s = time.monotonic() + 60 * options.minutes
+    while time.monotonic() < end_s:
+        _go_on(pending, min(ASK_EVERY_S, max(0.0, end_s - time.monotonic())))
+        _ask(stage, beside_s, failed)
+        samples.append(_sample(agent, standing))
+    for one in pending:
+        one.cancel_and_wait(ASK_EVERY_S)
+    ids = len(standing[0].tracks - {""})
+    return WatchRun(
+        options.minutes,
+        options.rate,
+        tuple(samples),
+        tuple(alone_s),
+        tuple(beside_s),
+        tuple(failed),
+        ids,
+    )
+
+
+def _heard_by(log: WatchLog, settings: WatchSettings, rate_hz: float) -> WatchSettings:
+    return {**settings, "rate_hz": rate_hz, "on_answer": log.hear}
+
+
+def _ask(stage: FaultStage, took_s: list[float], failed: list[str]) -> None:
+    told = stage.ask(**ONCE)
+    if told.code == "NONE":
+        took_s.append(told.after_s)
+    else:
+        failed.append(f"{told.code}: {told.message}")
+
+
+def _go_on(pending: Sequence[PendingAnswer[AgentAnswer]], seconds: float) -> None:
+    """Lets time pass; raises what ended a standing instruction."""
+    time.sleep(seconds)
+    for one in pending:
+        if one.done():
+            one.result()
+
+
+def _sample(agent: Program, standing: Sequence[WatchLog]) -> WatchSample:
+    return WatchSample(
+        time.monotonic(),
+        psutil.Process(agent.pid).memory_info().rss,
+        psutil.Process(agent.model_pid).memory_info().rss,
+        tuple(one.answers for one in standing),
+        os.getloadavg()[0],
+    )
+
+
+def _written(watched: WatchRun, results: Sequence[Measurement]) -> dict[str, Any]:
+    """The JSON; of the samples one a minute."""
+    every = round(60 / ASK_EVERY_S)
+    return {
+        "minutes": watched.minutes,
+        "rate_hz": watched.rate_hz,
+        "ids": watched.ids,
+        "results": [{**asdict(one), "passes": one.passes} for one in results],
+        "samples": [asdict(sample) for sample in watched.samples[::every]],
+    }
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./uio2 bench watch", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--rate", type=float, default=2.0, help="Hz, of each of the two")
+    parser.add_argument("--model", default="uio2-nano", help="as of ./uio2 up")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

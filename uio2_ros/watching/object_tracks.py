@@ -1,0 +1,142 @@
+"""Ids that stay with objects from answer to answer: norfair's tracker over boxes and centres.
+
+Boxes are matched where a Kalman filter expects them, by DIoU (Zheng et al. 2020, Distance-IoU
+loss), which tells near from far where boxes no longer overlap: at 2 Hz small things move by more
+than their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import norfair
+import numpy as np
+import numpy.typing as npt
+from norfair.distances import Distance
+
+from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.box import Box
+
+Array = npt.NDArray[np.float64]
+
+KEPT = 10
+"""Answers for which an object that is not found is remembered, once it was found as often."""
+FARTHEST_DIOU = 1.9
+"""Of a box from where it is expected; beyond 1 they do not overlap. An arm carries a cube across
+half the picture between two answers, so what is called the same may come from far: the nearest."""
+FARTHEST_M = 0.3
+"""Of a 3D box from where it is expected."""
+PIXELS_OFF, PIXELS_FREE = 4.0, 1.0
+"""Variances of the filter: of what is measured, and of how motion changes from answer to answer."""
+OTHER_LABEL = 0.9
+"""Added to the DIoU distance, so that what is called otherwise must overlap to be the same."""
+OTHER_LABEL_M = 0.2
+"""The same of 3D boxes."""
+
+
+class ObjectTracks:
+    """Gives objects their ids. One thread at a time.
+
+    Ids are numbers, unique in this process. Every object has one from its first answer on. Models
+    waver between names, so an object may be called otherwise if it is where it was.
+    """
+
+    def __init__(self) -> None:
+        self._boxes = _tracker(_Unlikeness(diou_distances, OTHER_LABEL), FARTHEST_DIOU)
+        self._cuboids = _tracker(_Unlikeness(centre_distances, OTHER_LABEL_M), FARTHEST_M)
+
+    def followed(self, answer: Answer) -> Answer:
+        """The answer with the ids of its detections and 3D boxes; an answer without any counts,
+        too: it tells that the objects were not found."""
+        corners = [(found.label, _corners(found.box)) for found in answer.detections]
+        centres = [(found.label, np.array([found.center])) for found in answer.cuboids]
+        boxes, cuboids = _ids(self._boxes, corners), _ids(self._cuboids, centres)
+        return replace(
+            answer,
+            detections=tuple(
+                replace(found, track=track)
+                for found, track in zip(answer.detections, boxes, strict=True)
+            ),
+            cuboids=tuple(
+                replace(cuboid, track=track)
+                for cuboid, track in zip(answer.cuboids, cuboids, strict=True)
+            ),
+        )
+
+
+def diou_distances(candidates: Array, tracked: Array) -> Array:
+    """(N, M) 1 - DIoU of boxes (N, 4) and (M, 4), x1 y1 x2 y2: 0 for equal ones, below 2."""
+    one, other = candidates[:, None, :], tracked[None, :, :]
+    low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
+    common = np.clip(high - low, 0, None).prod(-1)
+    union = _areas(one) + _areas(other) - common
+    between = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
+    around_low = np.minimum(one[..., :2], other[..., :2])
+    around_high = np.maximum(one[..., 2:], other[..., 2:])
+    diagonal = np.square(around_high - around_low).sum(-1)
+    distances: Array = 1 - common / np.maximum(union, 1e-9)
+    distances += np.square(between).sum(-1) / np.maximum(diagonal, 1e-9)
+    return distances
+
+
+def centre_distances(candidates: Array, tracked: Array) -> Array:
+    """(N, M) metres between points (N, 3) and (M, 3)."""
+    distances: Array = np.linalg.norm(candidates[:, None, :] - tracked[None, :, :], axis=-1)
+    return distances
+
+
+def _areas(boxes: Array) -> Array:
+    areas: Array = np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(-1)
+    return areas
+
+
+class _Unlikeness(Distance):
+    """How far what is found is from what is known, and whether it is called the same."""
+
+    def __init__(self, distances: Callable[[Array, Array], Array], other_label: float) -> None:
+        self._distances = distances
+        self._other_label = other_label
+
+    def get_distances(self, objects: Sequence[Any], candidates: Sequence[Any] | None) -> Array:
+        """(candidates, objects)."""
+        if not objects or not candidates:
+            return np.empty((len(candidates or ()), len(objects)))
+        found = np.stack([one.points.ravel() for one in candidates])
+        known = np.stack([one.estimate.ravel() for one in objects])
+        names = np.array([one.data[1] for one in candidates])
+        known_names = np.array([one.last_detection.data[1] for one in objects])
+        differ = names[:, None] != known_names[None, :]
+        unlike: Array = self._distances(found, known) + self._other_label * differ
+        return unlike
+
+
+def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
+    tracker = norfair.Tracker(
+        "euclidean",
+        distance_threshold=farthest,
+        hit_counter_max=KEPT,
+        initialization_delay=0,
+        past_detections_length=0,
+        filter_factory=norfair.OptimizedKalmanFilterFactory(R=PIXELS_OFF, Q=PIXELS_FREE),
+    )
+    tracker.distance_function = unlikeness
+    return tracker
+
+
+def _corners(box: Box) -> Array:
+    return np.array([[box.x1, box.y1], [box.x2, box.y2]])
+
+
+def _ids(tracker: norfair.Tracker, found: Sequence[tuple[str, Array]]) -> list[str]:
+    """The ids of what was found, labels and places, in its order."""
+    detections = [
+        norfair.Detection(place, data=(number, label))
+        for number, (label, place) in enumerate(found)
+    ]
+    ids = [""] * len(detections)
+    for tracked in tracker.update(detections):
+        if tracked.last_detection.age == tracked.age:
+            ids[tracked.last_detection.data[0]] = str(tracked.global_id)
+    return ids
