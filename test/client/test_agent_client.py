@@ -126,6 +126,60 @@ def test_goal_that_the_agent_has_forgotten_is_no_empty_answer(client: AgentClien
         pending.result(patient(5))
 
 
+@pytest.mark.parametrize("lost", [("goal",), ("result",), ("goal", "result")])
+def test_answer_comes_though_replies_are_lost(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch, lost: tuple[str, ...]
+) -> None:
+    """As Fast DDS loses those of a server that has not yet discovered the client."""
+    monkeypatch.setattr("uio2_ros.client.action_goal.REPLY_S", 0.3)
+    to_lose = list(lost)
+    execute = client._client.execute
+
+    async def lossy(taken: dict[str, Any]) -> None:
+        for part in [part for part in to_lose if part in taken]:
+            to_lose.remove(part)
+            del taken[part]
+        await execute(taken)
+
+    monkeypatch.setattr(client._client, "execute", lossy)
+    assert client.ask_async("the cup", task="localize").result(patient(20)).detections
+    assert not to_lose
+
+
+def test_answers_come_though_a_callback_on_the_clients_thread_has_failed() -> None:
+    with AgentClient() as agent_client:
+        assert agent_client.wait_for_agent(patient(20))
+        failed = threading.Event()
+
+        def fail() -> None:
+            if not failed.is_set():
+                failed.set()
+                raise RuntimeError("of somebody's subscription")
+
+        agent_client.node.create_timer(0.01, fail)
+        assert failed.wait(patient(10))
+        assert agent_client.ask("the cup", task="localize", timeout_s=20).detections
+
+
+def test_cancelled_though_the_reply_to_the_goal_is_lost(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uio2_ros.client.action_goal.REPLY_S", 0.3)
+    execute = client._client.execute
+
+    async def lossy(taken: dict[str, Any]) -> None:
+        taken.pop("goal", None)
+        await execute(taken)
+
+    monkeypatch.setattr(client._client, "execute", lossy)
+    pending = client.ask_async(ENDLESS)
+    wait_until(lambda: pending.progress is not None, "feedback")
+    pending.cancel()
+    error = pending.exception(patient(20))
+    assert isinstance(error, AgentError)
+    assert error.code is ErrorCode.CANCELED
+
+
 def test_pending_answer_can_be_watched_and_cancelled(client: AgentClient) -> None:
     pending = client.ask_async(ENDLESS)
     with pytest.raises(AgentTimeoutError, match="within"):
@@ -173,8 +227,8 @@ def test_ctrl_c_while_rclpy_sends_the_goal_leaves_none_behind(
     """What rclpy notes after it has sent a goal is what the goal is cancelled by."""
     send = ActionClient.send_goal_async
 
-    def send_and_interrupt(*arguments: Any) -> Any:
-        sent = send(*arguments)
+    def send_and_interrupt(*arguments: Any, **options: Any) -> Any:
+        sent = send(*arguments, **options)
         os.kill(os.getpid(), signal.SIGINT)
         return sent
 
@@ -204,9 +258,9 @@ def test_rclpy_is_asked_on_the_thread_that_hears_its_replies(
     def watched(name: str) -> Any:
         ask = getattr(ActionClient, name)
 
-        def noting(*arguments: Any) -> Any:
+        def noting(*arguments: Any, **options: Any) -> Any:
             threads.add((name, threading.current_thread().name))
-            return ask(*arguments)
+            return ask(*arguments, **options)
 
         return noting
 

@@ -215,8 +215,13 @@ def test_an_assistant_lists_the_tools_and_moves_the_robot(
 
     async def use() -> None:
         async with client(f"{address}/mcp" if over == "http" else stdio(graph)) as robot:
+
+            async def call(tool: str, **given: Any) -> Any:
+                async with asyncio.timeout(patient(90)):  # a tool that hangs is named
+                    return await robot.call_tool(tool, given)
+
             end_s = time.monotonic() + patient(60)
-            while "gone" in str((await robot.call_tool("state", {})).content):  # not discovered
+            while "gone" in str((await call("state")).content):  # not discovered
                 assert time.monotonic() < end_s
                 await asyncio.sleep(0.2)
             tools = {tool.name for tool in (await robot.list_tools()).tools}
@@ -230,24 +235,24 @@ def test_an_assistant_lists_the_tools_and_moves_the_robot(
                 "watch",
                 "recall",
             }
-            refused = await robot.call_tool("localize", {"path": "/etc/passwd"})
+            refused = await call("localize", path="/etc/passwd")
             assert refused.is_error
             assert "INVALID_REQUEST" in refused.content[0].text
-            planned = await robot.call_tool("next_action", {"text": PUT})
+            planned = await call("next_action", text=PUT)
             assert not planned.is_error, planned.content
             assert planned.structured_content["plan"]
-            done = await robot.call_tool("execute", {})
+            done = await call("execute")
             assert not done.is_error, done.content
-            waited = await robot.call_tool("watch", {"text": "purple tray", "seconds": 60})
+            waited = await call("watch", text="purple tray", seconds=60)
             assert not waited.is_error, waited.content
             assert "purple tray" in waited.content[0].text
-            late = await robot.call_tool("watch", {"text": "purple tray", "seconds": -1})
+            late = await call("watch", text="purple tray", seconds=-1)
             assert "INVALID_REQUEST" in late.content[0].text
             end_s = time.monotonic() + patient(60)
-            while "purple tray" not in str((known := await robot.call_tool("recall", {})).content):
+            while "purple tray" not in str((known := await call("recall")).content):
                 assert time.monotonic() < end_s, known.content
                 await asyncio.sleep(0.2)
-            picture = (await robot.call_tool("snapshot", {})).content[0]
+            picture = (await call("snapshot")).content[0]
             assert base64.b64decode(picture.data).startswith(b"\xff\xd8")
 
     asyncio.run(use())

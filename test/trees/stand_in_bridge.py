@@ -26,7 +26,7 @@ class StandInBridge:
         self.behaviour = "succeed"
         self.plans: list[Any] = []
         self.outcomes: list[str] = []
-        self._server = ActionServer(
+        self._server: ActionServer | None = ActionServer(
             self.node,
             ExecutePlan,
             "~/execute",
@@ -43,11 +43,17 @@ class StandInBridge:
         self.plans.clear()
         self.outcomes.clear()
 
+    def go_away(self) -> None:
+        """Ends the action's server and says no word."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.destroy()
+
     def close(self) -> None:
         self._over = True
         self._thread.join()
         self._executor.shutdown()
-        self._server.destroy()
+        self.go_away()
         self.node.destroy_node()
         self._context.try_shutdown()
 
@@ -59,6 +65,8 @@ class StandInBridge:
         plan = goal.request.plan
         self.plans.append(plan)
         for step in range(1000 if self.behaviour == "endless" else len(plan.steps)):
+            if self._server is None:
+                return ExecutePlan.Result()
             goal.publish_feedback(ExecutePlan.Feedback(step=step, steps=len(plan.steps)))
             time.sleep(STEP_S)
             if goal.is_cancel_requested:

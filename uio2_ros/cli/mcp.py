@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.client.agent_client import DISCOVERY_S
+from uio2_ros.client.spinner import spin
 from uio2_ros.page.robot import FOLLOW_PERIOD_S, RobotLink
 from uio2_ros.page.settings import PageSettings
 
@@ -71,8 +72,7 @@ async def _serve(server: Server[Any]) -> None:
 def _spin(node: Node, over: threading.Event) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    while not over.is_set():
-        executor.spin_once(timeout_sec=SPIN_S)
+    spin(executor, node, over.is_set, SPIN_S)
     executor.shutdown(timeout_sec=0)
 
 

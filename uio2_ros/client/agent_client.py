@@ -116,6 +116,7 @@ class AgentClient(AgentMethods):
         self._is_closed = False
         self._recall_client: Any = None
         self._destroyed_first: list[Callable[[], None]] = []
+        self._also_watched: list[Callable[[], None]] = []
         self.spinner = Spinner(node_name)
         """The client's thread; for goals of other actions."""
         self.node: Any = self.spinner.node
@@ -415,6 +416,10 @@ class AgentClient(AgentMethods):
         """Has `close` destroy what somebody has added to the node, when no thread spins it."""
         self._destroyed_first.append(destroy)
 
+    def add_to_watch(self, look: Callable[[], None]) -> None:
+        """Has the client's thread call `look` every WATCH_PERIOD_S."""
+        self._also_watched.append(look)
+
     def close(self) -> None:
         """Cancels what is on its way, and ends the client's node and thread."""
         self._expect_other_thread()
@@ -483,6 +488,8 @@ class AgentClient(AgentMethods):
             waiting = list(self._open)
         for pending in waiting:
             pending.watch(self._client.server_is_ready)
+        for look in self._also_watched:
+            look()
 
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         """The response of one of the agent's services."""

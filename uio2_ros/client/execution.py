@@ -14,6 +14,7 @@ from uio2_ros.client.agent_client import AgentClient
 from uio2_ros.client.failures import ExecutionError
 from uio2_ros.client.interruptible_future import InterruptibleFuture
 from uio2_ros.msg import Plan
+from uio2_ros.robot.plan_errors import Cause
 
 STOP_WAIT_S = 5.0
 """How long a client that ends stays until the bridge has said that its plans are over."""
@@ -33,7 +34,7 @@ class Execution(InterruptibleFuture[int]):
             message,
             on_feedback=self._hear,
             on_result=self._ended,
-            on_failure=lambda why: self.set_exception(ExecutionError(0, f"the bridge: {why}")),
+            on_failure=lambda why: self._fail(Cause.UNKNOWN, f"the bridge: {why}"),
         )
 
     def send(self) -> None:
@@ -49,16 +50,27 @@ class Execution(InterruptibleFuture[int]):
 
     # On the thread of the client's node.
 
+    def watch(self, is_reachable: bool) -> None:
+        """Gives up if the bridge is gone; looks after lost replies."""
+        if is_reachable:
+            self._goal.look()
+        else:
+            self._fail(Cause.NO_CONTROLLER, "the bridge went away before the plan was over")
+
     def _hear(self, feedback: Any) -> None:
         self.feedback = feedback
 
     def _ended(self, response: Any) -> None:
         result = response.result
-        if response.status == GoalStatus.STATUS_SUCCEEDED:
-            self.set_result(int(result.steps_done))
-        else:
+        if response.status != GoalStatus.STATUS_SUCCEEDED:
             reason = result.error_msg or "the bridge knows nothing of this plan; was it restarted?"
-            self.set_exception(ExecutionError(int(result.error_code), reason))
+            self._fail(int(result.error_code), reason)
+        elif not self.done():
+            self.set_result(int(result.steps_done))
+
+    def _fail(self, code: int, reason: str) -> None:
+        if not self.done():
+            self.set_exception(ExecutionError(code, reason))
 
 
 class BridgeClient:
@@ -73,6 +85,7 @@ class BridgeClient:
         self.action = f"{agent.agent.rpartition('/')[0]}/{name}/execute"
         self._plans = ActionClient(agent.node, ExecutePlan, self.action)
         agent.add_to_close(self._plans.destroy)
+        agent.add_to_watch(self._watch)
         self._executions: set[Execution] = set()
 
     def is_ready(self) -> bool:
@@ -101,6 +114,12 @@ class BridgeClient:
         for execution in left:
             execution.cancel()
         return not futures.wait(left, STOP_WAIT_S).not_done
+
+    def _watch(self) -> None:
+        under_way = list(self._executions)
+        is_reachable = bool(under_way) and self.is_ready()
+        for execution in under_way:
+            execution.watch(is_reachable)
 
     def _forget(self, execution: Any) -> None:
         self._executions.discard(execution)

@@ -127,7 +127,7 @@ class PendingAnswer(InterruptibleFuture[T]):
         self._complete(lambda: self.set_exception(error))
 
     def watch(self, is_reachable: Callable[[], bool]) -> None:
-        """Gives up if the agent is gone or the time is over."""
+        """Gives up if the agent is gone or the time is over; looks after lost replies."""
         if not is_reachable():
             self.failed(AgentUnavailableError(f"{self._agent} went away before it answered"))
         elif self._end_s is not None and time.monotonic() > self._end_s:
@@ -138,6 +138,8 @@ class PendingAnswer(InterruptibleFuture[T]):
                     "nor said why; is it stopped or overloaded? Its log may tell"
                 )
             )
+        elif self.goal is not None:
+            self.goal.look()
 
     def _complete(self, complete: Callable[[], None]) -> None:
         with self._lock:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 
 import rclpy
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 LONGEST_WAIT_S = 1.0
@@ -75,8 +77,24 @@ class Spinner:
         self._context.try_shutdown()
 
     def _spin(self) -> None:
-        try:
-            while not self._is_over:
-                self._executor.spin_once(timeout_sec=LONGEST_WAIT_S)
-        except ExternalShutdownException:
-            return
+        spin(self._executor, self.node, lambda: self._is_over, LONGEST_WAIT_S)
+
+
+def spin(
+    executor: SingleThreadedExecutor, node: Node, is_over: Callable[[], bool], wait_s: float
+) -> None:
+    """Spins until `is_over`, which is asked every `wait_s`, or the context is shut down.
+
+    What a callback raises goes to the log: whoever waits for something else still gets it.
+    """
+    while not is_over() and executor.context.ok():
+        _spin_once(executor, node, wait_s)
+
+
+def _spin_once(executor: SingleThreadedExecutor, node: Node, wait_s: float) -> None:
+    try:
+        executor.spin_once(timeout_sec=wait_s)
+    except ExternalShutdownException:
+        return
+    except Exception:
+        node.get_logger().error(f"a callback failed:\n{traceback.format_exc()}")

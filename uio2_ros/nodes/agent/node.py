@@ -87,6 +87,8 @@ REPLY_S = 1.0
 DELIVERY_S = 0.15
 """How long it stays for the last replies to arrive, and to be fetched by who asked just now."""
 SHUTTING_DOWN = "the agent is shutting down"
+WHAT_TO_DO = {"unconfigured": "configure and activate it", "inactive": "activate it"}
+"""By state, for an agent that does not answer."""
 
 
 TransitionCallback = Callable[[Any, LifecycleState], TransitionCallbackReturn]
@@ -393,8 +395,11 @@ class AgentNode(LifecycleNodeMixin, Node):
             return f"the agent is {label}: {self._failure}"
         if label == "finalized":
             return "the agent was shut down; start it anew"
-        todo = "activate it" if label == "inactive" else "configure and activate it"
-        return f"the agent is {label}; {todo} (ros2 lifecycle, or autostart)"
+        if self._loading:
+            return f"the agent is {label}: its settings are read, its model is loading next"
+        if label not in WHAT_TO_DO:
+            return f"the agent is {label}; ask again in a moment"
+        return f"the agent is {label}; {WHAT_TO_DO[label]} (ros2 lifecycle, or autostart)"
 
     # Callbacks, on the thread that spins the node.
 
