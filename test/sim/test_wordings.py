@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from uio2_ros.sim import SIM_TASKS, Split, sample_episode
+from uio2_ros.sim.language import Wordings
+from uio2_ros.sim.questions import QUESTIONS
 from uio2_ros.tasks import suggest_task
 
 ALWAYS_MANY = {"swap", "sort"}
@@ -22,3 +24,10 @@ def test_without_a_task_named_an_instruction_leads_to_one_that_acts(
     assert {words: task for words, task in led.items() if task not in acting} == {}
     if task in ALWAYS_MANY:
         assert set(led.values()) == {"plan"}
+
+
+@pytest.mark.parametrize("wordings", QUESTIONS)
+def test_questions_lead_to_their_task_however_they_are_worded(wordings: Wordings) -> None:
+    asked = [one.format(a="a", x="mug", y="tray") for one in (*wordings.train, *wordings.held_out)]
+    assert {text: suggest_task(text) for text in asked if suggest_task(text) != "vqa"} == {}
+    assert len(set(asked)) == len(asked)

@@ -24,13 +24,13 @@ from uio2_ros.robot.box import Box
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
+from uio2_ros.sim.language import called
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.questions import absent_label, caption, false_premises, questions
 from uio2_ros.sim.relations import CONTAINERS
 from uio2_ros.sim.sampling import Cast, NoRoomError, table_scene
 from uio2_ros.sim.spec import ObjectSpec, Place, SceneSpec, Shape, Size
 from uio2_ros.sim.splits import generator
-from uio2_ros.sim.tasks.language import called
 from uio2_ros.sim.tasks.put import FITTING, INTO, ONTO
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
 
@@ -164,7 +164,7 @@ def _tasks(truth: SceneTruth, place: Place, split: Split, rng: Generator) -> Ite
         yield labelled("localize", Answer(), absent_label(truth, split, rng))
     for asked in questions(truth, split, rng, of_each_kind=QUESTIONS_OF_EACH_KIND):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
-    for asked in false_premises(truth, rng):
+    for asked in false_premises(truth, split, rng):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
     yield from _points(truth, rng)
 

@@ -129,7 +129,7 @@ def _absent(
     truth: SceneTruth, split: Split, rng: np.random.Generator
 ) -> Iterator[tuple[Instruction, Answer]]:
     """Questions that suppose what is not there, and a search for it."""
-    for asked in false_premises(truth, rng):
+    for asked in false_premises(truth, split, rng):
         yield Instruction(asked.text, "vqa"), Answer(text=asked.answer)
     yield Instruction(absent_label(truth, split, rng), "localize"), Answer()
 

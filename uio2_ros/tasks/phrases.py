@@ -33,7 +33,7 @@ def thing(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Phrase:
-    """An opening of sentences: a regular expression, letter case apart, after an optional "please".
+    """An opening of sentences: a regular expression, letter case apart.
 
     The opening that reads most of a sentence wins. `reason` tells people why, `example` is a
     sentence with this opening, and `instruction` picks the words that the task is given.
@@ -46,7 +46,7 @@ class Phrase:
     pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        pattern = re.compile(rf"(?:please\s+)?(?:{self.opening})", re.I)
+        pattern = re.compile(self.opening, re.I)
         object.__setattr__(self, "pattern", pattern)
 
     def match(self, sentence: str) -> re.Match[str] | None:

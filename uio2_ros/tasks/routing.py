@@ -2,14 +2,28 @@
 
 Every task says how sentences begin that ask for it (`Task.phrases`). Of all openings that fit, the
 one that reads most of the sentence wins: "find all objects in 3D" is no "find X". Everything else
-is free form.
+is free form. How the robot is addressed and courtesies are left out first: a model that acts was
+taught orders.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from uio2_ros.tasks.registry import TASKS
+
+ADDRESS = re.compile(r"(?:(?:hey|hi|hello|okay|ok|robot|please|kindly)\b[\s,!:.]*)+", re.I)
+"""Before what is meant, whatever that is."""
+REQUEST = re.compile(
+    r"(?:(?:can|could|would|will)\s+you|(?:i|we)(?:'d|\s+would)?\s+(?:want|like|need)\s+you\s+to"
+    r"|you\s+(?:should|must)|let(?:'s|\s+us))\b[\s,]*(?:please\b[\s,]*)?",
+    re.I,
+)
+"""Before an order; "can you see it?" is a question."""
+COURTESY = re.compile(r"[\s,]*(?:\bplease|\bfor\s+me|\bthanks|\bthank\s+you)(?=[\s.?!]*$)", re.I)
+"""Behind what is meant."""
+QUESTION = "vqa"
 
 
 @dataclass(frozen=True)
@@ -23,7 +37,21 @@ class Suggestion:
 
 def suggest(sentence: str) -> Suggestion:
     """The task a sentence most likely asks for, and the instruction for it."""
-    asked = sentence.strip()
+    whole = sentence.strip()
+    asked = COURTESY.sub("", _without_address(whole)).strip() or whole
+    if request := REQUEST.match(asked):
+        order = _suggest(asked[request.end() :].rstrip(" ?"))
+        if order.task not in ("", QUESTION):
+            return order
+    return _suggest(asked)
+
+
+def _without_address(sentence: str) -> str:
+    address = ADDRESS.match(sentence)
+    return sentence[address.end() :] if address else sentence
+
+
+def _suggest(asked: str) -> Suggestion:
     fitting = [
         (match.end(), task.name, phrase, match)
         for task in TASKS.values()

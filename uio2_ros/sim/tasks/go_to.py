@@ -10,11 +10,11 @@ import numpy as np
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.sim.base import DIMENSIONS, STOP
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.model import ROOM_SIZE_M
 from uio2_ros.sim.sampling import Cast, NoRoomError, room_scene
 from uio2_ros.sim.spec import ObjectPose, ObjectSpec, Place, Shape, Size
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
 

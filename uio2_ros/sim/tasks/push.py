@@ -8,13 +8,13 @@ import numpy as np
 
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.model import PADDLE_HALF_WIDTH_M
 from uio2_ros.sim.motions import push, table_plan
 from uio2_ros.sim.relations import is_at_rest, is_upright
 from uio2_ros.sim.sampling import Band, Cast, table_scene
 from uio2_ros.sim.spec import Colour, LineSpec, Place, Shape
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
@@ -31,6 +31,11 @@ PUSH = Wordings(
         "push the {x} to the {line} line",
         "slide the {x} onto the {line} line",
         "move the {x} away from you to the {line} line by pushing it",
+        "push the {x} onto the {line} line",
+        "push the {x} forward until it is on the {line} line",
+        "slide the {x} to the {line} line",
+        "the {x} should be pushed to the {line} line",
+        "give the {x} a push, to the {line} line",
     ),
     held_out=(
         "shove the {x} as far as the {line} line",

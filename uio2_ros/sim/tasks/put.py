@@ -8,12 +8,12 @@ import numpy as np
 
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import CONTAINERS, is_inside
 from uio2_ros.sim.sampling import Cast, table_scene
 from uio2_ros.sim.spec import Place, Shape, Size
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
 
@@ -32,6 +32,10 @@ INTO = Wordings(
         "place the {x} into the {y}",
         "pick up the {x} and drop it in the {y}",
         "the {x} goes in the {y}",
+        "drop the {x} into the {y}",
+        "bring the {x} to the {y} and put it in",
+        "take the {x} and put it in the {y}",
+        "I would like the {x} in the {y}",
     ),
     held_out=("move the {x} inside the {y}", "I want the {x} to be in the {y}"),
 )
@@ -41,6 +45,10 @@ ONTO = Wordings(
         "place the {x} onto the {y}",
         "pick up the {x} and set it on the {y}",
         "the {x} goes on the {y}",
+        "set the {x} on the {y}",
+        "bring the {x} to the {y} and put it on",
+        "take the {x} and put it on the {y}",
+        "I would like the {x} on the {y}",
     ),
     held_out=("move the {x} on top of the {y}", "I want the {x} to be on the {y}"),
 )

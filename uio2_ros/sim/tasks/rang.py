@@ -6,10 +6,10 @@ import numpy as np
 
 from uio2_ros.sim.cameras import PictureSize
 from uio2_ros.sim.events import Ring, Wait
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.sampling import Cast, table_scene
 from uio2_ros.sim.spec import ObjectSpec, Place, Shape, Size
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS, PutGoal
 from uio2_ros.sim.tasks.task import Draw, SimTask
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from uio2_ros.robot.plan import Step, TaskPlan
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_inside
 from uio2_ros.sim.sampling import Cast, table_scene
 from uio2_ros.sim.spec import Colour, ObjectSpec, Place, Shape, Size
 from uio2_ros.sim.splits import Split, is_held_out
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim.cameras import PictureSize
+from uio2_ros.sim.language import Wordings, called
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.relations import is_stacked
 from uio2_ros.sim.sampling import Cast, table_scene
 from uio2_ros.sim.spec import Place, Shape, Size
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks.language import Wordings, called
 from uio2_ros.sim.tasks.put import SMALL_THINGS
 from uio2_ros.sim.tasks.task import Draw, SimTask
 from uio2_ros.sim.world import World

@@ -43,7 +43,17 @@ IMAGE = Task(
     outputs=("text",),
     answer=_writing(lambda settings: settings.caption_tokens),
     settings=("caption_tokens",),
-    phrases=(Phrase(r"(?:describe|caption)\b", "it asks for a description", "describe the scene"),),
+    phrases=(
+        Phrase(
+            r"(?:describe|caption)\b"
+            r"|what\s+(?:do|can)\s+you\s+see(?=(?:\s+(?:here|there|now|in|on)\b.*)?[\s?.!]*$)"
+            r"|what(?:'s|\s+is)\s+(?:there\s+)?(?:here|there|in\s+front\s+of\s+you"
+            r"|(?:on|in)\s+(?:the|this|that)\s+(?:table|picture|image|room|scene))(?=[\s?.!]*$)"
+            r"|tell\s+me\s+what\s+(?:you\s+(?:can\s+)?see|there\s+is)\b",
+            "it asks for a description",
+            "what is on the table?",
+        ),
+    ),
 )
 IMAGE_TAG = Task(
     name="image_tag",

@@ -39,8 +39,9 @@ TASK = Task(
     settings=("max_boxes", "label_tokens", "force_everything", "overlap"),
     phrases=(
         Phrase(
-            rf"{LOOK}\s+(?:everything|(?:all|every)\s+(?:(?:of|the)\s+)*(?:objects?|things?))"
-            r"(?=(?:\s+(?:in|on|here|around|you|there|and)\b.*)?[\s.?!]*$)",
+            rf"(?:{LOOK}\s+(?:everything|(?:(?:all|every)\s+(?:(?:of|the)\s+)*|the\s+)"
+            r"(?:objects?|things?))|(?:what|which)\s+(?:objects|things)\s+(?:are|do|can)\b"
+            r"(?:\s+you\s+see)?)(?=(?:\s+(?:in|on|here|around|you|there|and)\b.*)?[\s.?!]*$)",
             "it asks for all objects",
             "list all objects",
         ),

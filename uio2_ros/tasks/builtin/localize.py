@@ -104,7 +104,7 @@ TASK = Task(
     phrases=(
         Phrase(
             r"(?:find|locate|detect|look\s+for|search\s+for|show\s+me|where(?:'s|\s+is|\s+are)"
-            r"|draw\s+(?:a\s+)?box(?:es)?\s+around)\b\s*(?=\w)",
+            r"|point\s+(?:at|to)|draw\s+(?:a\s+)?box(?:es)?\s+around)\b\s*(?=\w)",
             "it asks where something is",
             "find the cup",
             thing,

@@ -145,7 +145,8 @@ NEXT_ACTION = Task(
     phrases=(
         Phrase(
             r"(?:pick|put|place|push|pull|shove|grab|grasp|take|bring|move|sweep|insert|drop|"
-            r"rearrange|slide|lift)\b|(?:set|stand)\s+the\b",
+            r"rearrange|slide|lift|hand|fetch|throw|toss)\b|(?:set|stand|give\s+me|give\s+us)\s+the\b"
+            r"|give\s+the\b[^?]*\ba\s+(?:push|shove|nudge)\b",
             "it asks to handle something",
             "pick up the red block",
         ),
@@ -158,7 +159,8 @@ NEXT_ACTION = Task(
             r"(?:the|an?)\b(?![^?]*\band\s+the\b)[^?]*"
             r"\b(?:goes|belongs)\s+(?:in|into|on|onto|under)\b[^?]*$"
             r"|(?:the|an?)\b[^?]*\bshould\s+be\s+(?:put|placed|pushed|moved)\b[^?]*$"
-            r"|i\s+(?:want|would like)\b[^?]*\bto\s+be\s+(?:in|on|under|next)\b[^?]*$",
+            r"|i(?:'d|\s+would)?\s+(?:want|like|need)\s+(?:the|an?)\b[^?]*"
+            r"\b(?:in|into|inside|on|onto|under|next\s+to)\s+(?:the|an?)\b[^?]*$",
             "it says where something is to be",
             "the mug goes in the tray",
         ),
@@ -186,6 +188,7 @@ PLAN = Task(
     phrases=(
         Phrase(
             r"(?:stack|swap|exchange|trade|sort|pile|balance|tidy|clear\s+up|arrange)\b"
+            r"|(?:clean|clear)\s+(?:up|the\s+table)\b"
             r"|switch\s+the\b[^?]*\bwith\s+the\b"
             r"|(?:build|make)\s+an?\s+(?:tower|pile|stack)\b"
             r"|(?:(?:let|have|make)\s+)?the\b[^?]*"
