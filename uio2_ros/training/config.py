@@ -130,8 +130,9 @@ class TrainingConfig:
     """Input and target tokens of a row that several examples share."""
     patches: int = 0
     """Of a picture that are shown, drawn at random; 0: all."""
-    precision: Literal["float32", "autocast", "bfloat16"] = "float32"
-    """autocast: bfloat16 activations; bfloat16: weights too, beside float32 master weights."""
+    precision: Literal["auto", "float32", "autocast", "bfloat16"] = "float32"
+    """autocast: bfloat16 activations; bfloat16: weights too, beside float32 master weights; auto:
+    that where the device measures it faster, else float32."""
     recolored: float = 0.0
     """Of the dense objective: the share of pictures whose hues are turned, colours not taught."""
     train_vit: bool = False

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
+from uio2_ros.inference.devices import encoders_are_faster_in_bfloat16
 from uio2_ros.model.bundle import BUNDLE_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
 from uio2_ros.model.example import Batch
@@ -55,6 +56,7 @@ class _ranks:
 
 def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     torch.manual_seed(config.seed)
+    config = _with_precision(config)
     tokenizer = tokenizer_of(config)
     model = starting_model(config, Tokenizer(tokenizer)).to(_device())
     trainer = Trainer(_objective(model, config, Tokenizer(tokenizer)), config)
@@ -235,6 +237,14 @@ def _trained_in(config: TrainingConfig, start: Bundle | None) -> Literal["float3
         return start.trained_in
     from_nothing = config.model in shipped_configs()
     return "bfloat16" if from_nothing and config.precision == "bfloat16" else "float32"
+
+
+def _with_precision(config: TrainingConfig) -> TrainingConfig:
+    """ "auto" made definite, by measurement on this device."""
+    if config.precision != "auto":
+        return config
+    low = encoders_are_faster_in_bfloat16(_device())
+    return replace(config, precision="bfloat16" if low else "float32")
 
 
 def _device() -> torch.device:

@@ -49,7 +49,7 @@ TASK = Task(
     phrases=(
         Phrase(
             r"(?:what|which|who|whose|when|why|how|is|are|was|were|do|does|did|can|could|has|have)\b"
-            r"|count\b"
+            r"|(?=count\b)"
             r"|(?:tell\s+me|say|name)\s+(?:what|which|how|who|whether|if"
             r"|the\s+(?:colou?r|shape|number|name|kind))\b"
             r"|(?=.*\?\s*$)",
