@@ -39,7 +39,9 @@ def main(argv: Sequence[str]) -> int:
     model = UnifiedIO.from_pretrained(asked.model, dtype=None if fast_low else torch.float32)
     processor = OnePictureProcessor(model.config, Tokenizer(tokenizer))
     maker = ExampleMaker(processor, load_action_spaces())
-    choice = Choice(asked.examples, asked.patches, dict(asked.rate), asked.paraphrases)
+    choice = Choice(
+        asked.examples, asked.patches, dict(asked.rate), asked.paraphrases, asked.spoken
+    )
     asked.output.mkdir(parents=True, exist_ok=True)
     for shard in tqdm(data.shards, unit=" shards", disable=None):
         path = asked.output / f"{shard.stem}{ENDING}"
@@ -74,6 +76,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--patches", type=int, default=0, help="of each picture that the ViT looks at; 0: all"
     )
     parser.add_argument("--paraphrases", type=float, default=0.5, help="share of other wordings")
+    parser.add_argument(
+        "--spoken",
+        type=float,
+        default=0.0,
+        help="share said as people would: other words for things, other capitals and marks",
+    )
     parser.add_argument(
         "--recolored",
         type=float,

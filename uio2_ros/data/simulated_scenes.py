@@ -24,6 +24,7 @@ from uio2_ros.robot.box import Box
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
+from uio2_ros.sim.beyond import strange_questions, stranger
 from uio2_ros.sim.language import called
 from uio2_ros.sim.motions import carry, table_plan
 from uio2_ros.sim.questions import absent_label, caption, false_premises, questions
@@ -164,8 +165,9 @@ def _tasks(truth: SceneTruth, place: Place, split: Split, rng: Generator) -> Ite
         yield labelled("localize", Answer(), absent_label(truth, split, rng))
     for asked in questions(truth, split, rng, of_each_kind=QUESTIONS_OF_EACH_KIND):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
-    for asked in false_premises(truth, split, rng):
+    for asked in (*false_premises(truth, split, rng), *strange_questions(split, rng)):
         yield labelled("vqa", Answer(text=asked.answer), asked.text)
+    yield labelled("localize", Answer(), stranger(split, rng))
     yield from _points(truth, rng)
 
 

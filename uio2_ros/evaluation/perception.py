@@ -30,6 +30,7 @@ from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
 from uio2_ros.sim import Split, World, sample_episode
+from uio2_ros.sim.beyond import strange_questions, stranger
 from uio2_ros.sim.questions import absent_label, false_premises
 from uio2_ros.sim.truth import ObjectTruth, SceneTruth, observe
 
@@ -45,7 +46,7 @@ class Look:
     """One question about a scene: what is asked of which task of the agent, and the truth."""
 
     task: str
-    """As in the results: "points" asks refexp, "absent" localize and vqa."""
+    """As in the results: "points" asks refexp, "absent" and "beyond" localize and vqa."""
     scene: str
     instruction: Instruction
     observation: Observation
@@ -122,6 +123,11 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
             Look("absent", name, instruction, seen, answer)
             for instruction, answer in _absent(truth, episode.split, rng)
         ]
+    if "beyond" in settings.perception_tasks:
+        looks += [
+            Look("beyond", name, instruction, seen, answer)
+            for instruction, answer in _beyond(episode.split, rng)
+        ]
     return tuple(looks)
 
 
@@ -132,6 +138,13 @@ def _absent(
     for asked in false_premises(truth, split, rng):
         yield Instruction(asked.text, "vqa"), Answer(text=asked.answer)
     yield Instruction(absent_label(truth, split, rng), "localize"), Answer()
+
+
+def _beyond(split: Split, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:
+    """Questions that no table of toys answers, and a search for what it never holds."""
+    for asked in strange_questions(split, rng):
+        yield Instruction(asked.text, "vqa"), Answer(text=asked.answer)
+    yield Instruction(stranger(split, rng), "localize"), Answer()
 
 
 def _points(truth: SceneTruth, rng: np.random.Generator) -> Iterator[tuple[Instruction, Answer]]:
@@ -272,6 +285,7 @@ SCORERS: Mapping[str, Callable[[Answer, Answer], Scores]] = {
     "cuboids": _cuboids,
     "points": _point,
     "absent": _refused,
+    "beyond": _refused,
     "segment": _mask,
     "depth": _depth,
     "normals": _normals,
@@ -285,6 +299,7 @@ WORST: Mapping[str, Scores] = {
     "cuboids": {"recall": 0.0, "precision": 0.0},
     "points": {"found": 0.0},
     "absent": {"refused": 0.0},
+    "beyond": {"refused": 0.0},
     "segment": {"IoU": 0.0},
     "depth": {"covered": 0.0},
     "normals": {"covered": 0.0},

@@ -28,6 +28,7 @@ PERCEPTION_TASKS = (
     "cuboids",
     "points",
     "absent",
+    "beyond",
 )
 PICTURE_TASKS = ("segment", "depth", "normals")
 """Answered with 1024 tokens each, and so left out unless they are asked for."""

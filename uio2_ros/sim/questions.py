@@ -185,7 +185,7 @@ def _presences(
     """As many yes as no."""
     for seen in sorted(truth.objects, key=lambda one: one.label):
         for answer, label in (("yes", seen.label), ("no", absent_label(truth, split, rng))):
-            yield say(PRESENCE, answer, a=_article(label), x=label)
+            yield say(PRESENCE, answer, a=article(label), x=label)
 
 
 def _sides(truth: SceneTruth, say: Say) -> Iterator[Question]:
@@ -203,7 +203,7 @@ def caption(truth: SceneTruth, place: Place) -> str:
     ordered = sorted(truth.objects, key=_middle)
     if not ordered:
         return f"Nothing {where}."
-    names = [f"{_article(seen.label)} {seen.label}" for seen in ordered]
+    names = [f"{article(seen.label)} {seen.label}" for seen in ordered]
     listed = ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
     return f"{listed[0].upper()}{listed[1:]} {where}."
 
@@ -227,5 +227,6 @@ def _middle(seen: ObjectTruth) -> float:
     return seen.box.center[0]
 
 
-def _article(word: str) -> str:
+def article(word: str) -> str:
+    """ "a" or "an"."""
     return "an" if word[0] in "aeio" else "a"

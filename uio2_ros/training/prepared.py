@@ -26,6 +26,7 @@ from uio2_ros.processing import Processor
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.training.grounding import GroundedExample, spoken_of
+from uio2_ros.training.spoken import spoken
 
 ENDING = ".prepared.pt"
 
@@ -142,13 +143,14 @@ class Choice:
     """Which examples of a sample are prepared: at most so many, tasks by their rates.
 
     paraphrases: the share that is asked with a paraphrase of the trained prompt. patches: as of
-    `prepare_picture`.
+    `prepare_picture`. spoken: the share that is said as people would, see `spoken`.
     """
 
     most: int = 32
     patches: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
     paraphrases: float = 0.5
+    spoken: float = 0.0
 
     def of(self, sample: Sample, rng: np.random.Generator) -> list[int]:
         """Numbers of the sample's tasks, those that make pictures or sounds left out."""
@@ -169,6 +171,7 @@ def prepare_sample(
 ) -> PreparedPicture:
     """Examples of text of a sample; those that the model cannot answer are left out."""
     made: list[TrainingExample] = []
+    sample = spoken(sample, choice.spoken, rng)
     for number in choice.of(sample, rng):
         paraphrased = rng.uniform() < choice.paraphrases
         variant = int(rng.integers(1, 1000)) if paraphrased else 0
