@@ -106,6 +106,15 @@ def test_what_hangs_in_the_air_lies_behind_its_surface_by_half_its_width() -> No
     assert error_m(found, ball) < 0.03
 
 
+def test_of_what_the_edge_cuts_off_the_centre_is_less_certain() -> None:
+    whole = Lifter(CAMERA, depth_of(MUG)).detection(MUG.found())
+    box = MUG.seen()
+    half = Detection(Box(0.0, box.y1, box.x2, box.y2), "mug")
+    part = Lifter(CAMERA, depth_of(MUG)).detection(half)
+    assert (whole.is_cut, part.is_cut) == (False, True)
+    assert part.deviation_m > max(2 * whole.deviation_m, 0.4 * max(part.size))
+
+
 def test_a_wall_is_nothing_to_stand_on() -> None:
     level = Pose3D((0.0, 0.0, 0.5), from_roll_pitch_yaw(-math.pi / 2, 0.0, -math.pi / 2))
     wall = Block((3.0, 0.0, 0.5), (0.1, 9.0, 9.0))

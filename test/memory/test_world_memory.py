@@ -44,6 +44,8 @@ class Scene:
         score: float = 0.9,
         deviation_m: float = 0.02,
         eye: Pose3D = DOWN,
+        size: Vector3 = (0.08, 0.08, 0.08),
+        is_cut: bool = False,
     ) -> None:
         self.now_s += 1.0
         objects = [
@@ -53,8 +55,9 @@ class Scene:
                 Box(0, 0, 9, 9),
                 RangeSource.DEPTH,
                 eye.inverse().then(Pose3D(place)),
-                (0.08, 0.08, 0.08),
+                size,
                 deviation_m,
+                is_cut=is_cut,
             )
             for label, place in seen
         ]
@@ -91,6 +94,18 @@ def test_many_sightings_are_better_than_one() -> None:
     assert math.dist(place, HERE) < 0.006
     (found,) = scene.memory.recall("", to_ns(scene.now_s))
     assert found.deviation_m == pytest.approx(0.01)
+
+
+def test_a_part_at_the_edge_hardly_moves_and_never_shrinks_what_is_known() -> None:
+    scene = Scene()
+    scene.look(("mug", HERE))
+    part = (0.03, 0.03, 0.03)
+    for _ in range(3):
+        scene.look(("mug", NEAR), deviation_m=0.1, size=part, is_cut=True)
+    (found,) = scene.memory.recall("mug", to_ns(scene.now_s))
+    assert math.dist(found.pose.position, HERE) < 0.005
+    assert (found.size, found.sightings) == ((0.08, 0.08, 0.08), 4)
+    assert found.deviation_m <= 0.02
 
 
 def test_what_was_pushed_a_little_is_where_it_is_now() -> None:

@@ -66,6 +66,10 @@ DEVIATIONS = {
     RangeSource.MODEL: (0.03, 0.08),
 }
 """Standard deviations of centres: metres, and metres for each metre of depth."""
+EDGE_PIXELS = 1.5
+"""A box that comes as near to the picture's edge may go on behind it."""
+CUT_SHARE = 0.5
+"""How far the centre may be from that of a part, as a share of what the part measures at most."""
 MOST_ASPECT = 1.03
 """How far the shapes of two registered pictures may differ from rounding."""
 
@@ -146,14 +150,27 @@ class Lifter:
 
     def detection(self, found: Detection) -> LocatedObject:
         """A box in space, by depth, else by the plane."""
-        unplaced = LocatedObject(found.label, found.score, found.box)
-        patch = self._patch(found.box)
+        placed = self._placed(LocatedObject(found.label, found.score, found.box))
+        if not self._is_cut(found.box):
+            return placed
+        spread = CUT_SHARE * max(placed.size)
+        return replace(placed, is_cut=True, deviation_m=math.hypot(placed.deviation_m, spread))
+
+    def _placed(self, unplaced: LocatedObject) -> LocatedObject:
+        patch = self._patch(unplaced.box)
         if patch is not None:
             unplaced = replace(unplaced, valid=patch.share)
             placed = self._by_depth(unplaced, patch)
             if placed is not None:
                 return placed
         return self._by_plane(unplaced, self._plane) if self._plane is not None else unplaced
+
+    def _is_cut(self, box: Box) -> bool:
+        return (
+            min(box.x1, box.y1) < EDGE_PIXELS
+            or box.x2 > self._camera.width - EDGE_PIXELS
+            or box.y2 > self._camera.height - EDGE_PIXELS
+        )
 
     def cuboid(self, cuboid: Cuboid) -> LocatedObject:
         """A 3D box of the model moved along its line of sight to where depth says it is.

@@ -1,7 +1,7 @@
 """What was seen where: objects in a fixed frame, merged over looks, forgotten by rule.
 
 * Merged: what is seen where something of a like name is remembered is that thing; its place is a
-  Kalman filter's, unless it was moved.
+  Kalman filter's, unless it was moved; what the picture's edge cuts off tells little of it.
 * Moved: a name that is seen elsewhere while its place is in view without it keeps its number.
 * Forgotten: after `misses` looks in a row that searched for it and had its place in view without
   it: by the depth nothing nearer is in the way, and what stands there, if anything, is something
@@ -266,6 +266,7 @@ class WorldMemory:
         if again and row.source == one.source:
             return row  # the same picture asked about again tells nothing new
         position, deviation = _fused(known, one)
+        size = (row.length, row.width, row.height) if one.is_cut else one.size
         more = len(words_of(one.label)) > len(known.words)
         confidence = 1 - (1 - row.confidence) * (1 - one.score)
         return replace(
@@ -274,6 +275,9 @@ class WorldMemory:
             x=position[0],
             y=position[1],
             z=position[2],
+            length=size[0],
+            width=size[1],
+            height=size[2],
             deviation=deviation,
             confidence=min(MOST_CONFIDENCE, confidence),
             sightings=row.sightings + 1,
@@ -342,7 +346,8 @@ def _fused(known: _Object, one: LocatedObject) -> tuple[tuple[float, float, floa
         return one.pose.position, one.deviation_m
     gain = old / (old + new)
     x, y, z = (before + gain * (after - before)).tolist()
-    return (x, y, z), max(math.sqrt((1 - gain) * old), BEST_SHARE * one.deviation_m)
+    best = min(known.row.deviation, BEST_SHARE * one.deviation_m)
+    return (x, y, z), max(math.sqrt((1 - gain) * old), best)
 
 
 def _is_missing(known: _Object, survey: Survey, seen: Sequence[LocatedObject]) -> bool:

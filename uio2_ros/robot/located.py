@@ -25,7 +25,8 @@ class LocatedObject:
     """One object of an answer. pose is that of its centre; size in metres along the pose's axes.
 
     Without a source, pose and size mean nothing. deviation_m: the standard deviation to expect of
-    the centre. valid: share of the box's pixels whose depth is known.
+    the centre. valid: share of the box's pixels whose depth is known. is_cut: whether the picture's
+    edge cuts it off, so that centre and size are those of a part.
     """
 
     label: str
@@ -36,6 +37,7 @@ class LocatedObject:
     size: Vector3 = (0.0, 0.0, 0.0)
     deviation_m: float = 0.0
     valid: float = 0.0
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
