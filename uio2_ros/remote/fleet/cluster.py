@@ -37,9 +37,9 @@ def serve_on_ray(
 ) -> int:
     """Serves until SIGINT or SIGTERM; 0. `tls`: files of the certificate chain and its key."""
     over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+    _set_at_signals(over)
     connect(fleet)
+    _set_at_signals(over)  # Ray has put a handler of its own there, which prints a stack and exits
     try:
         deploy(spec, serving, fleet, gateway, address, tls)
         print(f"listening on {address}", flush=True)
@@ -48,6 +48,11 @@ def serve_on_ray(
     finally:
         ray.shutdown()
     return 0
+
+
+def _set_at_signals(over: threading.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
 
 
 def connect(fleet: FleetSettings) -> None:
