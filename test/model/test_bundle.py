@@ -12,6 +12,7 @@ import pytest
 
 from uio2_ros.model import Bundle, Camera, TrainedFor
 from uio2_ros.model import checkpoint as checkpoints
+from uio2_ros.model.bundle import untaught
 from uio2_ros.robot.errors import CheckpointError
 
 BUNDLE = Bundle(
@@ -79,3 +80,11 @@ def test_bundles_and_configurations_are_read_without_torch(tmp_path: Path) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_a_bundle_was_not_trained_for_is_told() -> None:
+    assert untaught("uio2-nano", "vqa") == ""
+    assert "uio2-nano was not trained for free form" in untaught("uio2-nano", "")
+    assert "depth" in untaught("uio2-nano", "depth")
+    assert untaught("synthetic:tiny", "depth") == ""
+    assert untaught("", "") == ""

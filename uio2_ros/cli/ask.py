@@ -31,6 +31,7 @@ from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
 from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.model.bundle import untaught
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.time import to_s
@@ -332,6 +333,8 @@ def _show(
         print(f"file      {path}")
     if result.synthetic_weights:
         print(f"warning   {SYNTHETIC_NOTICE}")
+    if warning := untaught(result.model, result.task):
+        print(f"warning   {warning}")
 
 
 def _show_timings(result: AgentAnswer) -> None:

@@ -99,3 +99,16 @@ def local_bundle(model: str) -> Bundle | None:
     folder = SHIPPED_BUNDLES / model if shipped else Path(model).expanduser()
     path = folder / BUNDLE_FILE
     return Bundle.read(path) if path.is_file() else None
+
+
+def untaught(model: str, task: str) -> str:
+    """Why an answer means nothing: the model was not trained for the task. "" where it was, or
+    where nobody says."""
+    bundle = local_bundle(model) if model else None
+    known = () if bundle is None else bundle.trained_for.tasks
+    if not known or task in known:
+        return ""
+    return (
+        f"{model} was not trained for {task or 'free form'}: its answer means nothing; it was for "
+        + ", ".join(known)
+    )

@@ -15,6 +15,7 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 
 from uio2_ros import __version__
+from uio2_ros.model.bundle import untaught
 from uio2_ros.page import errors
 from uio2_ros.page.robot import RobotLink
 from uio2_ros.page.snapshot import snapshot
@@ -150,6 +151,8 @@ async def _called(robot: RobotLink, name: str, given: Mapping[str, Any]) -> type
     finally:
         question.cancel()  # of a caller that is gone; one that is over is not changed by it
     words = "\n".join([answer.text, *findings(answer)]).strip() or "nothing found"
+    if warning := untaught(answer.model, task.name):
+        words += f"\nwarning: {warning}"
     structured = {"id": question.id, **answer_json(answer)}
     return types.CallToolResult(content=[_text(words)], structured_content=structured)
 

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from uio2_ros.client.failures import ExecutionError
 from uio2_ros.messages.answers import AgentAnswer
+from uio2_ros.model.bundle import untaught
 from uio2_ros.page.browser.style import QUIET, TIMING_COLOURS, card
 from uio2_ros.page.media import data_url, png_of, wav_of
 from uio2_ros.page.questions import AskedQuestion
@@ -85,8 +86,8 @@ class AnswerCard:
     def _end(self, answer: AgentAnswer) -> None:
         self._answer = answer
         self._text.set_text(answer.text or ("" if findings(answer) else "nothing found"))
-        if answer.synthetic_weights:
-            self._warning.set_text(MEANS_NOTHING)
+        warning = MEANS_NOTHING if answer.synthetic_weights else untaught(answer.model, answer.task)
+        self._warning.set_text(warning)
         self._show_findings(answer)
         self._show_media(answer)
         if answer.plan is not None and answer.plan.steps:
