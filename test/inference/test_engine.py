@@ -568,7 +568,7 @@ def test_released_sizes_want_the_tokenizer_of_the_released_models(tmp_path: Path
 def test_encoders_run_in_what_they_were_trained_in_where_that_is_faster(
     faster: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "encoders_are_faster_in_bfloat16", lambda _: faster)
+    monkeypatch.setattr(engine_module, "small_layers_are_faster_in_bfloat16", lambda _: faster)
     nano: Any = Engine.from_pretrained("uio2-nano", device="cpu").model
     vit = nano.input_embedders["image"].vit
     wanted = torch.bfloat16 if faster else torch.float32

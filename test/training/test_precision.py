@@ -22,6 +22,6 @@ from uio2_ros.training.config import DataSettings, TrainingConfig
 def test_bfloat16_is_chosen_where_it_is_faster(
     monkeypatch: pytest.MonkeyPatch, asked: str, is_faster: bool, chosen: str
 ) -> None:
-    monkeypatch.setattr(run, "encoders_are_faster_in_bfloat16", lambda _: is_faster)
+    monkeypatch.setattr(run, "small_layers_are_faster_in_bfloat16", lambda _: is_faster)
     config = TrainingConfig("uio2-nano", Path(), (DataSettings("scenes"),), precision=asked)
     assert run._with_precision(config).precision == chosen

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard
-from uio2_ros.inference.devices import encoders_are_faster_in_bfloat16
+from uio2_ros.inference.devices import small_layers_are_faster_in_bfloat16
 from uio2_ros.model import UnifiedIO
 from uio2_ros.model.checkpoint import locate
 from uio2_ros.processing import Tokenizer
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     tokenizer = asked.tokenizer or locate(asked.model).tokenizer
     if tokenizer is None:
         raise DataSetError(f"{asked.model} has no tokenizer; name its file with --tokenizer")
-    fast_low = encoders_are_faster_in_bfloat16(torch.device("cpu"))
+    fast_low = small_layers_are_faster_in_bfloat16(torch.device("cpu"))
     model = UnifiedIO.from_pretrained(asked.model, dtype=None if fast_low else torch.float32)
     processor = OnePictureProcessor(model.config, Tokenizer(tokenizer))
     maker = ExampleMaker(processor, load_action_spaces())

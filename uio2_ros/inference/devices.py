@@ -82,7 +82,7 @@ def _fastest(device: torch.device, weight_bytes: int) -> torch.dtype:
     return chosen
 
 
-def encoders_are_faster_in_bfloat16(device: torch.device) -> bool:
+def small_layers_are_faster_in_bfloat16(device: torch.device) -> bool:
     """On CUDA; on a CPU where a layer of a small ViT's size measures so."""
     if device.type == "cpu":
         return _speed(SMALL_ROWS, SMALL_WIDTH, SMALL_HIDDEN) >= FASTER

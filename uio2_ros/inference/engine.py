@@ -17,9 +17,9 @@ import torch
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.devices import (
     Device,
-    encoders_are_faster_in_bfloat16,
     resolve_device,
     resolve_dtype,
+    small_layers_are_faster_in_bfloat16,
 )
 from uio2_ros.inference.families import family, family_named_by, family_of
 from uio2_ros.inference.family import (
@@ -129,7 +129,7 @@ class Engine:
         exact_enough = resolve_dtype(dtype, place, files.weight_bytes)
         model = kind.load(files, replace(options, dtype=exact_enough))
         trained_low = files.bundle is not None and files.bundle.trained_in == "bfloat16"
-        if dtype == "auto" and trained_low and encoders_are_faster_in_bfloat16(place):
+        if dtype == "auto" and trained_low and small_layers_are_faster_in_bfloat16(place):
             kind.cast_encoders(model, torch.bfloat16)
         processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)

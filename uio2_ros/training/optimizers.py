@@ -22,10 +22,10 @@ FACTORED_FROM = 128
 """Adafactor keeps rows and columns only where the smaller of the two longest sides has so many."""
 
 
-def orthogonalized(matrices: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrices (N, R, C), roughly, by Newton-Schulz in bfloat16."""
+def orthogonalized(matrices: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """The nearest semi-orthogonal matrices (N, R, C), roughly, by Newton-Schulz in `dtype`."""
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.bfloat16()
+    x = matrices.to(dtype)
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     a, b, c = NEWTON_SCHULZ
@@ -37,10 +37,20 @@ def orthogonalized(matrices: Tensor) -> Tensor:
 
 
 class Muon(Optimizer):
-    """Momentum, orthogonalised (Jordan et al., 2024). For matrices inside a network only."""
+    """Momentum, orthogonalised (Jordan et al., 2024). For matrices inside a network only.
 
-    def __init__(self, params: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95) -> None:
+    bfloat16 is exact enough to orthogonalise in, and slow where a CPU has no instructions for it.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        dtype: torch.dtype = torch.bfloat16,
+    ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
+        self._dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -54,7 +64,8 @@ class Muon(Optimizer):
             for shape, matrices in alike.items():
                 moved = [self._momentum(p, group["momentum"]) for p in matrices]
                 scale = group["lr"] * math.sqrt(max(1.0, shape[0] / shape[1]))
-                for p, update in zip(matrices, orthogonalized(torch.stack(moved)), strict=True):
+                updates = orthogonalized(torch.stack(moved), self._dtype)
+                for p, update in zip(matrices, updates, strict=True):
                     p.add_(update.to(p.dtype), alpha=-scale)
 
     def _momentum(self, p: Tensor, beta: float) -> Tensor:
@@ -177,6 +188,7 @@ def muon_with_adamw(
     muon_lr: float = 0.02,
     adamw_lr: float = 3e-3,
     weight_decay: float = 0.0,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[Optimizer, Optimizer]:
     """Muon for matrices inside the network, AdamW for embeddings, heads, gains and biases."""
     matrices: list[Tensor] = []
@@ -185,4 +197,4 @@ def muon_with_adamw(
         inner = p.ndim == 2 and not any(part in name for part in OUTER)
         (matrices if inner else others).append(p)
     adamw = torch.optim.AdamW(others, lr=adamw_lr, betas=(0.9, 0.95), weight_decay=weight_decay)
-    return Muon(matrices, lr=muon_lr), adamw
+    return Muon(matrices, lr=muon_lr, dtype=dtype), adamw

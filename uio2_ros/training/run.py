@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from uio2_ros.inference.devices import encoders_are_faster_in_bfloat16
+from uio2_ros.inference.devices import small_layers_are_faster_in_bfloat16
 from uio2_ros.model.bundle import BUNDLE_FILE, TOKENIZER_FILE, Bundle, TrainedFor
 from uio2_ros.model.checkpoint import locate
 from uio2_ros.model.example import Batch
@@ -243,8 +243,11 @@ def _with_precision(config: TrainingConfig) -> TrainingConfig:
     """ "auto" made definite, by measurement on this device."""
     if config.precision != "auto":
         return config
-    low = encoders_are_faster_in_bfloat16(_device())
-    return replace(config, precision="bfloat16" if low else "float32")
+    device = _device()
+    low = [small_layers_are_faster_in_bfloat16(device)]
+    if dist.is_initialized() and device.type == "cpu":
+        dist.broadcast_object_list(low)  # measured, and all ranks have to compute alike
+    return replace(config, precision="bfloat16" if low[0] else "float32")
 
 
 def _device() -> torch.device:

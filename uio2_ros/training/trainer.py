@@ -91,7 +91,7 @@ class Trainer:
             objective.model.compile_layers()
         self._wrapped = self._distributed()
         self.weights = MasterWeights(self._module)
-        self.optimizers = make_optimizers(self.weights.named, config.optimizer)
+        self.optimizers = make_optimizers(self.weights.named, config.optimizer, self._low)
         self._base = [(group, group["lr"]) for one in self.optimizers for group in one.param_groups]
         self.mean = {n: p.detach().clone() for n, p in self.weights.named.items() if config.ema}
         self._readers: dict[int, dict[str, Any]] = {}
@@ -148,6 +148,12 @@ class Trainer:
         model.load_state_dict({**current, **trained})
         merge_lora(model)
         return model.eval()
+
+    @property
+    def _low(self) -> torch.dtype:
+        """float32 only for a CPU that is asked for nothing else: it may have no bfloat16."""
+        is_cpu = self.objective.model.device.type == "cpu"
+        return torch.float32 if is_cpu and self.config.precision == "float32" else torch.bfloat16
 
     def _distributed(self) -> Callable[..., Any]:
         if self._ranks == 1:
@@ -230,15 +236,19 @@ class Trainer:
 
 
 def make_optimizers(
-    named: Mapping[str, Tensor], settings: OptimizerSettings
+    named: Mapping[str, Tensor], settings: OptimizerSettings, low: torch.dtype
 ) -> tuple[Optimizer, ...]:
-    """The optimisers of a run; between them they have every parameter."""
+    """The optimisers of a run; between them they have every parameter.
+
+    low: in what an update may be computed that needs no exactness.
+    """
     if settings.name == "muon":
         return muon_with_adamw(
             named.items(),
             muon_lr=settings.muon_lr,
             adamw_lr=settings.lr,
             weight_decay=settings.weight_decay,
+            dtype=low,
         )
     if settings.name == "adafactor":
         return (Adafactor(named.values(), settings.lr, weight_decay=settings.weight_decay),)
