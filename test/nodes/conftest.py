@@ -20,7 +20,6 @@ if importlib.util.find_spec("rclpy") is None:
         "agent/test_answer_*.py",
         "agent/test_markers.py",
         "agent/test_rviz_config.py",
-        "agent/test_tolerant_executor.py",
     ]
 else:
     from nodes.agent_process import SCRIPTED_AGENT, AgentProcess, private_domain

@@ -25,7 +25,7 @@ from uio2_ros.action import InstructAbout
 from uio2_ros.msg import AudioChunk, HistoryState, InstructionResult
 from uio2_ros.srv import Instruct
 
-from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
+from uio2_ros.client.tolerant_executor import TolerantExecutor
 
 WAIT_S = 30.0
 TAKEN_S = 3.0

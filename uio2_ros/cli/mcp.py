@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.client.agent_client import DISCOVERY_S
 from uio2_ros.client.spinner import spin
+from uio2_ros.client.tolerant_executor import TolerantExecutor
 from uio2_ros.page.robot import FOLLOW_PERIOD_S, RobotLink
 from uio2_ros.page.settings import PageSettings
 
@@ -70,7 +70,7 @@ async def _serve(server: Server[Any]) -> None:
 
 
 def _spin(node: Node, over: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
+    executor = TolerantExecutor()
     executor.add_node(node)
     spin(executor, node, over.is_set, SPIN_S)
     executor.shutdown(timeout_sec=0)

@@ -13,6 +13,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from uio2_ros.client.tolerant_executor import TolerantExecutor
+
 LONGEST_WAIT_S = 1.0
 """The thread is woken when it is to end; this is for a wake-up that was lost."""
 
@@ -35,7 +37,7 @@ class Spinner:
             enable_rosout=False,
             start_parameter_services=False,
         )
-        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor = TolerantExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._calls: deque[Callable[[], None]] = deque()
         self._is_over = False

@@ -32,6 +32,7 @@ from rclpy.parameter import Parameter as RosParameter
 from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
+from uio2_ros.client.tolerant_executor import TolerantExecutor
 from uio2_ros.messages.cv_bridge import installed_cv_bridge
 from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import HistoryState
@@ -54,7 +55,6 @@ from uio2_ros.nodes.agent.state_messages import (
     task_message,
 )
 from uio2_ros.nodes.agent.surroundings import Surroundings
-from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
 from uio2_ros.nodes.agent.watches import Watches
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message

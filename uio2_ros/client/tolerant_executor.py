@@ -15,9 +15,10 @@ MOST_LOST = 100
 class TolerantExecutor(SingleThreadedExecutor):
     """Goes on where another thread destroys a subscription while this one is about to wait for it.
 
-    The agent's transitions do. rclpy expects it of subscriptions, not of their events (rclpy 9),
-    and raised InvalidHandle out of spin_once. By then the node has forgotten the subscription, so
-    that waiting anew is all it takes. What callbacks raise is raised.
+    The agent's transitions do, and programs with a client that listen for a while. rclpy expects
+    it of subscriptions, not of their events (rclpy 9), and raised InvalidHandle out of spin_once.
+    By then the node has forgotten the subscription, so that waiting anew is all it takes. What
+    callbacks raise is raised.
     """
 
     def wait_for_ready_callbacks(self, *arguments: Any, **options: Any) -> Any:

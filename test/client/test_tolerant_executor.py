@@ -15,7 +15,7 @@ from rclpy.subscription import Subscription
 from rclpy.waitable import NumberOfEntities, Waitable
 from std_msgs.msg import String
 
-from uio2_ros.nodes.agent.tolerant_executor import TolerantExecutor
+from uio2_ros.client.tolerant_executor import TolerantExecutor
 
 pytestmark = pytest.mark.ros
 
