@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from trees.stand_in_bridge import StandInBridge
 from uio2_ros.msg import ActionStep, Plan
 
 from uio2_ros.client import AgentClient, BridgeClient, ExecutionError
+from uio2_ros.client.action_goal import ActionGoal
 from uio2_ros.robot.plan_errors import Cause
 
 pytestmark = pytest.mark.ros
@@ -64,3 +66,20 @@ def test_a_bridge_that_goes_away_ends_the_wait_for_its_plans(
     with pytest.raises(ExecutionError, match="went away") as ended:
         execution.result(patient(20))
     assert ended.value.code == Cause.NO_CONTROLLER
+
+
+def test_a_goal_that_is_taken_after_its_client_gave_up_is_cancelled(plans: BridgeClient) -> None:
+    failed: list[str] = []
+    cancelled: list[bool] = []
+    goal = ActionGoal(
+        plans._agent.spinner,
+        plans._plans,
+        None,
+        on_feedback=lambda _: None,
+        on_result=lambda _: None,
+        on_failure=failed.append,
+    )
+    late = SimpleNamespace(accepted=True, cancel_goal_async=lambda: cancelled.append(True))
+    goal._fail("nothing is known of it")
+    goal._on_reply(late)  # type: ignore[arg-type]
+    assert (failed, cancelled) == (["nothing is known of it"], [True])

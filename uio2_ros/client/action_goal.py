@@ -111,6 +111,8 @@ class ActionGoal:
         self._is_replied = True
         if not handle.accepted:
             self._fail("the goal was not taken")
+        elif self._is_over:  # whoever sent it was told that it failed: nothing may move for it
+            handle.cancel_goal_async()
         elif self._handle is None:
             self._take(handle)
         else:  # it came late

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from uio2_ros.client.tolerant_executor import TolerantExecutor
 
 LONGEST_WAIT_S = 1.0
 """The thread is woken when it is to end; this is for a wake-up that was lost."""
+FAILED_PAUSE_S = 0.05
+"""After a callback that failed: what fails every time must not fill the log, nor a processor."""
 
 
 class Spinner:
@@ -100,3 +103,4 @@ def _spin_once(executor: SingleThreadedExecutor, node: Node, wait_s: float) -> N
         return
     except Exception:
         node.get_logger().error(f"a callback failed:\n{traceback.format_exc()}")
+        time.sleep(FAILED_PAUSE_S)
