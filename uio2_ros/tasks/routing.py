@@ -23,7 +23,6 @@ REQUEST = re.compile(
 """Before an order; "can you see it?" is a question."""
 COURTESY = re.compile(r"[\s,]*(?:\bplease|\bfor\s+me|\bthanks|\bthank\s+you)(?=[\s.?!]*$)", re.I)
 """Behind what is meant."""
-QUESTION = "vqa"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def suggest(sentence: str) -> Suggestion:
     asked = COURTESY.sub("", _without_address(whole)).strip() or whole
     if request := REQUEST.match(asked):
         order = _suggest(asked[request.end() :].rstrip(" ?"))
-        if order.task not in ("", QUESTION):
+        if order.task:
             return order
     return _suggest(asked)
 

@@ -52,10 +52,15 @@ TASK = Task(
             r"|(?=count\b)"
             r"|(?:tell\s+me|say|name)\s+(?:what|which|how|who|whether|if"
             r"|the\s+(?:colou?r|shape|number|name|kind))\b"
-            r"|(?:hello|hi|hey|help)(?=[\s.!?]*$)"
             r"|(?=.*\?\s*$)",
             "it is a question",
             "what colour is the cup?",
+        ),
+        Phrase(
+            r"(?:hello|hi|hey|help)(?=[\s.!?]*$)",
+            "who greets may ask what can be done",
+            "hello",
+            lambda _: "What can you do?",
         ),
     ),
 )
