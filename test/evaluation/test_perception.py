@@ -9,7 +9,6 @@ import pytest
 from evaluation.scripted import refused, settings
 
 from uio2_ros.evaluation.perception import (
-    LESS_IS_BETTER,
     SCORERS,
     WORST,
     Look,
@@ -19,6 +18,7 @@ from uio2_ros.evaluation.perception import (
     scene_names,
 )
 from uio2_ros.evaluation.run_settings import PERCEPTION_TASKS, PICTURE_TASKS
+from uio2_ros.evaluation.summary import LESS_IS_BETTER
 from uio2_ros.robot.answer import Answer, Detection
 from uio2_ros.robot.box import Box
 

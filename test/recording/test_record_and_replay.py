@@ -49,6 +49,21 @@ def recorded_so_far(path: Path) -> int:
         return 0  # not even its beginning
 
 
+def recorded_images(path: Path) -> list[Image]:
+    """The pictures that a recorder has flushed."""
+    if not recorded_so_far(path):
+        return []
+    recorded = [m.data for m in Recording(path).messages() if m.topic.name == "/image"]
+    return [deserialize_message(data, Image) for data in recorded]
+
+
+def contains(heard: list[Image], images: list[Image]) -> bool:
+    """Whether these came one after another: best effort loses some before writer and reader know
+    each other, and where nobody was quick enough."""
+    starts = range(len(heard) - len(images) + 1)
+    return any(heard[start : start + len(images)] == images for start in starts)
+
+
 def image(number: int) -> Image:
     pixels = picture(seed=number)
     height, width = pixels.shape[:2]
@@ -68,28 +83,31 @@ def test_topics_go_to_a_file_and_back_to_the_bit(robot: Robot, tmp_path: Path) -
     robot.node.create_publisher(Image, "/image", qos_profile_sensor_data)
     recorder = start("record", "-o", str(path), "/image", "name", "/silent")
     images = [image(number) for number in range(COUNT)]
-    for message in images:
-        robot.publish("/image", message)
-        time.sleep(0.05)  # best effort, and the recorder's distances in time
-    wait_until(lambda: recorded_so_far(path) == COUNT + 1, "the recorder's next flush")
+
+    def is_recorded() -> bool:
+        for message in images:
+            robot.publish("/image", message)
+            time.sleep(0.05)  # best effort, and the recorder's distances in time
+        return contains(recorded_images(path), images)
+
+    wait_until(is_recorded, "a recording of all pictures in their order")
     recorder.send_signal(signal.SIGINT)
     told, warned = recorder.communicate(timeout=20)
     assert recorder.returncode == 0, warned
-    assert f"{COUNT + 1} messages of 2 topics" in told
+    recorded = recorded_images(path)
+    assert f"{len(recorded) + 1} messages of 2 topics" in told
     assert "nobody published /silent" in warned
-    recorded = [m.data for m in Recording(path).messages() if m.topic.name == "/image"]
-    assert [deserialize_message(data, Image) for data in recorded] == images
     robot.unpublish("/image")
 
     with Robot() as audience:
         heard: list[Image] = []
         audience.node.create_subscription(Image, "/image", heard.append, qos_profile_sensor_data)
-        player = start("replay", str(path), "/image", "/name", "--rate", "5")
+        player = start("replay", str(path), "/image", "/name", "--rate", "5", "--loop")
+        wait_until(lambda: contains(heard, recorded), "a round of which no picture is lost")
+        player.send_signal(signal.SIGINT)
         told, warned = player.communicate(timeout=30)
-        assert player.returncode == 0, warned
-        assert told == f"{COUNT + 1} messages of 2 topics\n"
-        wait_until(lambda: len(heard) == COUNT, "the pictures", 5)
-        assert heard == images
+        assert player.returncode == 130, warned
+        assert told.endswith(" messages of 2 topics\n")
 
 
 def test_who_comes_late_still_gets_what_was_latched(robot: Robot, tmp_path: Path) -> None:

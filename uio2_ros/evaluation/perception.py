@@ -307,5 +307,3 @@ WORST: Mapping[str, Scores] = {
 """What an answer that failed scores: rates are 0, errors have no value."""
 BOXED = ("refexp", "localize", "detect")
 """Tasks whose answers are boxes with a probability each."""
-LESS_IS_BETTER = ("error", "angle")
-"""Words in the names of such scores."""

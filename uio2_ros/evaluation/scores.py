@@ -6,7 +6,7 @@ import math
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,10 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of `count` values with its 95 % confidence interval [low, high]; NaN of no values."""
+    """A mean of `count` values with its 95 % confidence interval [low, high]; NaN of no values.
+
+    Of a score that is called a median, `mean` is that.
+    """
 
     mean: float
     low: float
@@ -44,14 +47,23 @@ def rate(successes: int, trials: int) -> Estimate:
 
 def mean(values: Sequence[float], seed: int = 0) -> Estimate:
     """The mean of values, with a bootstrap interval drawn from a seed."""
+    return _middle(np.mean, values, seed)
+
+
+def median(values: Sequence[float], seed: int = 0) -> Estimate:
+    """The median of values, with a bootstrap interval drawn from a seed."""
+    return _middle(np.median, values, seed)
+
+
+def _middle(middle_of: Callable[..., Any], values: Sequence[float], seed: int) -> Estimate:
     if not len(values):
         return Estimate(math.nan, math.nan, math.nan, 0)
-    middle = float(np.mean(values))
+    middle = float(middle_of(values))
     if len(values) == 1 or np.ptp(values) == 0:
         return Estimate(middle, middle, middle, len(values))
     found = bootstrap(
         (np.asarray(values, np.float64),),
-        np.mean,
+        middle_of,
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         method="percentile",

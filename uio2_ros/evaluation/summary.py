@@ -10,11 +10,13 @@ from typing import Any
 from uio2_ros.evaluation.calibration import Confidence, calibration_error
 from uio2_ros.evaluation.records import EpisodeRecord, PerceptionRecord, Record, same
 from uio2_ros.evaluation.run_settings import PERCEPTION_TASKS, PICTURE_TASKS, POLICIES
-from uio2_ros.evaluation.scores import Estimate, mean, rate
+from uio2_ros.evaluation.scores import Estimate, mean, median, rate
 
 CALIBRATION = "calibration error"
 ALL = "all"
 """Stands for all tasks together."""
+LESS_IS_BETTER = ("error", "angle")
+"""Words in the names of such scores. Of these the median is given, too: a few misses hide the rest."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def understandings(records: Sequence[PerceptionRecord]) -> list[Understanding]:
         for score in dict.fromkeys(name for record in mine for name in record.scores):
             values = [record.scores[score] for record in mine if score in record.scores]
             found.append(Understanding(task, score, _estimate(values), errors))
+            if any(word in score for word in LESS_IS_BETTER):
+                found.append(Understanding(task, f"median {score}", median(values), errors))
         shown = confidences(mine)
         if shown:
             found.append(Understanding(task, CALIBRATION, calibration_error(shown), errors))
