@@ -1,4 +1,4 @@
-"""`./uio2 test` runs all checks and lets pytest have the last line."""
+"""`./uio2 test` runs all checks, and then every test once."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def test_everything_is_checked_and_the_tests_come_last(
 ) -> None:
     executed, _ = runs
     assert command.main([]) == 0
-    assert executed == ["ruff check", "ruff format", "mypy", "pytest"]
+    assert executed == ["ruff check", "ruff format", "mypy", "pytest -m", "pytest -m"]
+    marks = [words[words.index("-m") + 1] for words in command.TESTS]
+    assert marks == ["not ros", "ros"]  # together all of them
 
 
 def test_arguments_go_to_pytest_and_skip_the_checks(runs: tuple[list[str], set[str]]) -> None:
@@ -45,7 +47,7 @@ def test_a_failed_check_fails_the_command_but_not_the_tests(
     executed, failing = runs
     failing.add("mypy")
     assert command.main([]) == 1
-    assert executed[-1] == "pytest"
+    assert executed[-2:] == ["pytest -m", "pytest -m"]
 
 
 def test_failed_tests_fail_the_command(runs: tuple[list[str], set[str]]) -> None:

@@ -81,6 +81,22 @@ def test_every_object_has_a_patch_and_its_box_follows_the_view(samples: list[Sam
             assert left - 1 <= columns.min() <= columns.max() <= right + 1
 
 
+def test_a_thing_pushed_out_of_the_action_space_has_no_place_there(samples: list[Sample]) -> None:
+    sample, plan = next(
+        (one, task) for one in samples for task in one.tasks if task.instruction.task == "plan"
+    )
+    assert plan.answer.plan is not None
+    (first, *rest) = plan.answer.plan.steps
+    assert first.start is not None
+    beyond = replace(first, start=replace(first.start, x=SPACE.dimensions[0].low - 1e-3))
+    moved = replace(plan.answer, plan=replace(plan.answer.plan, steps=(beyond, *rest)))
+    seen = tuple(one for one in sample.tasks if one.answer.plan is None)
+    for answer, count in ((plan.answer, 1), (moved, 0)):
+        labelled = replace(sample, tasks=(*seen, replace(plan, answer=answer)))
+        known = ~np.isnan(scene_of(labelled, SPACE).objects[:, 6])
+        assert np.count_nonzero(known) == count
+
+
 def test_a_plan_marks_what_it_moves(samples: list[Sample], model: UnifiedIO) -> None:
     sample, plan = next(
         (one, task) for one in samples for task in one.tasks if task.instruction.task == "plan"

@@ -15,10 +15,15 @@ CHECKS = (
     ("ruff format", ("ruff", "format", "--check", "--quiet", *RUFF_TARGETS)),
     ("mypy", ("mypy",)),
 )
+TESTS = (
+    ("pytest", "-m", "not ros", "-n", "auto", "--dist", "loadfile"),
+    ("pytest", "-m", "ros"),  # nodes keep time, so one test after another
+)
 USAGE = """\
 usage: ./uio2 test [--ros kilted|jazzy] [PYTEST ARGUMENT ...]
 
-Without arguments: ruff, mypy and all tests. With arguments: pytest with these, nothing else, as in
+Without arguments: ruff, mypy and all tests: those that need no ROS in a process for each processor,
+then, one after another, those of real nodes. With arguments: pytest with these, nothing else, as in
 ./uio2 test test/nodes -k camera. With --ros on the wheels of that distribution, made on first use.
 """
 
@@ -28,11 +33,13 @@ def main(argv: Sequence[str]) -> int:
     if "--help" in argv or "-h" in argv:
         print(USAGE, end="")
         return 0
-    failed = [] if argv else [name for name, command in CHECKS if not _passes(name, command)]
-    tests = _run(("pytest", *argv))
+    if argv:
+        return _run(("pytest", *argv))
+    failed = [name for name, command in CHECKS if not _passes(name, command)]
+    codes = [_run(tests) for tests in TESTS]
     if failed:
         print(f"uio2 test: failed before the tests: {', '.join(failed)}", file=sys.stderr)
-    return tests or int(bool(failed))
+    return max(*codes, int(bool(failed)))
 
 
 def _passes(name: str, command: Sequence[str]) -> bool:

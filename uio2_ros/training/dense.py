@@ -45,7 +45,7 @@ class LabelledScene:
 
     labels: 0 or 1 + the number of the object. objects: colour, shape, box x1 y1 x2 y2 in pixels,
     place x y as fractions of the action space; NaN where there is no object, or its place is not
-    known.
+    known or outside of that space.
     """
 
     pixels: npt.NDArray[np.uint8]  # (H, W, 3)
@@ -78,7 +78,8 @@ def scene_of(sample: Sample, space: ActionSpace) -> LabelledScene:
         if named:
             x, y, _ = space.dimensions
             start = plan.steps[0].start
-            objects[numbers[named[0]], 6:] = x.fraction(start.x), y.fraction(start.y)
+            if x.low <= start.x <= x.high and y.low <= start.y <= y.high:
+                objects[numbers[named[0]], 6:] = x.fraction(start.x), y.fraction(start.y)
     return LabelledScene(image.pixels, labels, objects)
 
 
