@@ -23,17 +23,21 @@ def test_every_form_of_a_size_is_measured_and_written_down(tmp_path, capsys):
     runs = {run["form"]: run for run in written["runs"]}
     assert list(runs) == list(bench_model.FORMS)
     for run in runs.values():
-        assert set(run["stages"]) == {"encode", "prefill", "token", "instruction"}
+        assert list(run["stages"]) == [
+            *("history", "encode", "prefill", "token", "instruction", "on arrival")
+        ]
         assert run["stages"]["token"]["floor"] > 0
-        assert run["stages"]["instruction"]["p50"] > run["stages"]["encode"]["p50"] > 0
+        assert run["stages"]["on arrival"]["p50"] > run["stages"]["encode"]["p50"] > 0
+        assert run["stages"]["instruction"]["p50"] > run["stages"]["on arrival"]["p50"]
     assert runs["float32"]["logit_error"] is None
     assert 0 < runs["bfloat16"]["logit_error"] < 0.1
     assert 0 < runs["int8"]["logit_error"] < 0.2
+    assert runs["all-bfloat16"]["logit_error"] != runs["bfloat16"]["logit_error"]
 
     assert bench.main(["model", "--compare", str(path), str(path)]) == 0
     compared = capsys.readouterr().out.splitlines()
     assert all(line.endswith("    1.00") for line in compared[1:])
-    assert len(compared) == 1 + 4 * len(bench_model.FORMS)
+    assert len(compared) == 1 + 6 * len(bench_model.FORMS)
 
 
 @pytest.mark.usefixtures("small_ceilings")

@@ -3,9 +3,11 @@
 The instruction is that of issue and README: a prompt of 17 tokens, a picture of 640 x 480, 4 older
 frames, 5 segments of sound and an answer of 32 tokens, on the weights that are named or synthetic
 ones of a size. Ceilings are measured in the same run: the fastest matrix product in each dtype, and
-the speed at which memory is read. `encode` is held against the products of its linear layers,
-`token` against reading the weights of the decoder once. Forms other than float32 say how far their
-logits are from float32's on the same tokens, and where the first other token would be chosen.
+the speed at which memory is read. `history` are the older frames, which a robot encodes when they
+arrive; `on arrival` is an instruction without them. `history` and `encode` are held against the
+products of their linear layers, `token` against reading the weights of the decoder once. Forms
+other than float32 say how far their logits are from float32's on the same tokens, and where the
+first other token would be chosen.
 """
 
 from __future__ import annotations
@@ -16,25 +18,34 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.inference import Engine
-from uio2_ros.inference.families import sizes
+from uio2_ros.inference.devices import ALL_BFLOAT16
+from uio2_ros.inference.families import family, sizes
 from uio2_ros.model.quantization import QuantizedLinear
 from uio2_ros.processing import Example
 
 PROMPT = "What should the robot do next to put the red cup on the tray?"
 PICTURE = (480, 640)  # height, width
 SEGMENT_S, AUDIO_RATE = 4.08, 16000
-FORMS = ("float32", "bfloat16", "int8")
+FORMS: Mapping[str, tuple[str, str | None]] = {
+    "float32": ("float32", None),
+    "bfloat16": ("bfloat16", None),
+    "all-bfloat16": (ALL_BFLOAT16, None),
+    "int8": ("bfloat16", "int8"),
+    "all-int8": (ALL_BFLOAT16, "int8"),
+}
+"""dtype and quantize of each; `all`: the ViTs are bfloat16, too."""
 WIDTH = 4096  # of the square products and of the rows that are read: far beyond the caches
 READ_BYTES = 512 * 2**20
 
@@ -141,8 +152,7 @@ def _integer_products(clock: Clock) -> float:
 
 def load(model: str, form: str, device: str) -> Engine:
     """The engine of a checkpoint or bundle in a form, or of a size with synthetic weights."""
-    dtype = "float32" if form == "float32" else "bfloat16"
-    quantize = "int8" if form == "int8" else None
+    dtype, quantize = FORMS[form]
     if model in sizes():
         return _synthetic(model, dtype, quantize, device)
     return Engine.from_pretrained(model, device=device, dtype=dtype, quantize=quantize)
@@ -154,23 +164,35 @@ def _synthetic(model: str, dtype: str, quantize: str | None, device: str) -> Eng
     if quantize is not None:
         network.quantize(quantize)
     if dtype != "float32":
-        network.to_dtype(getattr(torch, dtype))
+        network.to_dtype(torch.bfloat16)
+    if dtype == ALL_BFLOAT16:
+        family(network.family).cast_encoders(network, torch.bfloat16)
     network.to(device)
     return engine
 
 
-def instruction(engine: Engine, frames: int, segments: int, modality: str) -> Example:
-    """The example, of what its model reads."""
+@dataclass(frozen=True)
+class TimedQuestion:
+    """An example, and the pixels (H, W, 3) of its older frames by their keys."""
+
+    example: Example
+    frames: Mapping[int, npt.NDArray[np.uint8]]
+
+
+def instruction(engine: Engine, frames: int, segments: int, modality: str) -> TimedQuestion:
+    """What is asked, of what its model reads."""
     reads = getattr(engine.processor, "reads", ("text",))
     pixels = np.random.default_rng(0).integers(0, 256, (frames + 1, *PICTURE, 3), np.uint8)
     sound = np.sin(np.arange(int(segments * SEGMENT_S * AUDIO_RATE)) / 20).astype(np.float32) / 10
-    return engine.processor(
+    older = dict(enumerate(pixels[1:])) if "image_history" in reads else {}
+    example = engine.processor(
         PROMPT,
         image=pixels[0] if "image" in reads else None,
-        image_history=list(pixels[1:]) if "image_history" in reads else (),
+        image_history=list(older.values()),
         audio=sound if segments and "audio" in reads else None,
         target=modality,
     )
+    return TimedQuestion(replace(example, history_keys=tuple(older)), older)
 
 
 # ---- measurement ----
@@ -180,6 +202,7 @@ def instruction(engine: Engine, frames: int, segments: int, modality: str) -> Ex
 class TimedAnswer:
     """A generation with what it took: tokens (n,) chosen greedily, and the logits of each."""
 
+    history: float
     encode: float
     prefill: float
     steps: list[float]
@@ -187,22 +210,28 @@ class TimedAnswer:
     logits: Tensor  # (n, V)
 
     @property
-    def whole(self) -> float:
+    def on_arrival(self) -> float:
+        """Where the older frames were encoded when they came."""
         return self.encode + self.prefill + sum(self.steps)
+
+    @property
+    def whole(self) -> float:
+        return self.history + self.on_arrival
 
 
 @torch.inference_mode()
 def answer(
     engine: Engine,
-    example: Example,
+    asked: TimedQuestion,
     count: int,
     clock: Clock,
     given: Sequence[int] | None = None,
 ) -> TimedAnswer:
     """Write `count` tokens, or read those `given` in their place; nothing is kept from before."""
-    network, modality = engine.model, example.target
+    network, modality = engine.model, asked.example.target
     engine.forget()
-    encode, encoded = clock.seconds(lambda: engine.encode(example))
+    history, _ = clock.seconds(lambda: _encode_history(engine, asked))
+    encode, encoded = clock.seconds(lambda: engine.encode(asked.example))
     prefill, state = clock.seconds(lambda: network.prefill(encoded, count, 1, modality))
     token = network.start_id(modality)
     steps: list[float] = []
@@ -216,39 +245,56 @@ def answer(
         token = token if given is None else given[number]
         steps.append(spent)
         logits.append(scores[0].float().cpu())
-    return TimedAnswer(encode, prefill, steps, tokens, torch.stack(logits))
+    return TimedAnswer(history, encode, prefill, steps, tokens, torch.stack(logits))
+
+
+def _encode_history(engine: Engine, asked: TimedQuestion) -> None:
+    for key, pixels in asked.frames.items():
+        engine.precompute_frame(key, pixels)
 
 
 def measure(
-    engine: Engine, example: Example, count: int, clock: Clock, repeats: int
+    engine: Engine, asked: TimedQuestion, count: int, clock: Clock, repeats: int
 ) -> list[TimedAnswer]:
     """Repeats of the instruction; one before them, which warms up, is left out."""
-    return [answer(engine, example, count, clock) for _ in range(repeats + 1)][1:]
+    return [answer(engine, asked, count, clock) for _ in range(repeats + 1)][1:]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the device has to do: operations of linear layers, and bytes of weights of a token."""
+
+    history: float
+    encode: float
+    step_bytes: int
 
 
 def stages_of(
-    answers: Sequence[TimedAnswer],
-    operations: float,
-    step_bytes: int,
-    form: str,
-    ceiling: Ceiling,
+    answers: Sequence[TimedAnswer], work: Work, form: str, ceiling: Ceiling
 ) -> dict[str, StageTimes]:
     """What each stage took, and would take at its ceiling."""
     steps = [seconds for one in answers for seconds in one.steps]
-    return {
-        "encode": _stage([one.encode for one in answers], operations / ceiling.flops[form]),
+    dtype, quantize = FORMS[form]
+    flops = ceiling.flops[quantize or dtype.removeprefix("all-")]
+    found = {
+        "history": _stage([one.history for one in answers], work.history / flops),
+        "encode": _stage([one.encode for one in answers], work.encode / flops),
         "prefill": _stage([one.prefill for one in answers]),
-        "token": _stage(steps, step_bytes / ceiling.bytes_per_s),
+        "token": _stage(steps, work.step_bytes / ceiling.bytes_per_s),
         "instruction": _stage([one.whole for one in answers]),
+        "on arrival": _stage([one.on_arrival for one in answers]),
     }
+    if not work.history:
+        del found["history"], found["on arrival"]
+    return found
 
 
 def _stage(seconds: Sequence[float], floor: float | None = None) -> StageTimes:
     return StageTimes(float(np.quantile(seconds, 0.5)), float(np.quantile(seconds, 0.95)), floor)
 
 
-def _operations(engine: Engine, example: Example) -> float:
-    """Of the linear layers in the encoder's pass, which make nine tenths of it."""
+def _work(engine: Engine, asked: TimedQuestion) -> Work:
+    """Operations are those of linear layers, which make nine tenths of the encoders' passes."""
     made: list[float] = []
 
     def count(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -258,10 +304,12 @@ def _operations(engine: Engine, example: Example) -> float:
     layers = [one for one in network.modules() if isinstance(one, (nn.Linear, QuantizedLinear))]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     engine.forget()
-    engine.encode(example)
+    _encode_history(engine, asked)
+    history = sum(made)
+    engine.encode(asked.example)
     for hook in hooks:
         hook.remove()
-    return sum(made)
+    return Work(history, sum(made) - history, _step_bytes(engine, asked.example.target))
 
 
 def _step_bytes(engine: Engine, modality: str) -> int:
@@ -276,10 +324,10 @@ def _step_bytes(engine: Engine, modality: str) -> int:
 
 
 def _compared(
-    engine: Engine, example: Example, clock: Clock, exact: TimedAnswer
+    engine: Engine, asked: TimedQuestion, clock: Clock, exact: TimedAnswer
 ) -> tuple[float, int | None]:
     """Logit error and the first divergence, reading float32's tokens."""
-    rough = answer(engine, example, len(exact.tokens), clock, given=exact.tokens)
+    rough = answer(engine, asked, len(exact.tokens), clock, given=exact.tokens)
     difference = (rough.logits - exact.logits).square().mean().sqrt()
     pairs = enumerate(zip(rough.tokens, exact.tokens, strict=True))
     first = next((place for place, (got, want) in pairs if got != want), None)
@@ -295,18 +343,16 @@ def bench(asked: argparse.Namespace) -> Report:
         _commit(), torch.__version__, _device_name(device), torch.get_num_threads(), ceiling
     )
     exact = None
-    for form in sorted(asked.forms, key=FORMS.index):
+    for form in sorted(asked.forms, key=list(FORMS).index):
         engine = load(asked.model, form, asked.device)
-        example = instruction(engine, asked.history, asked.segments, asked.modality)
+        question = instruction(engine, asked.history, asked.segments, asked.modality)
         count = min(asked.tokens, engine.target_length(asked.modality))
-        answers = measure(engine, example, count, clock, asked.repeats)
-        operations = _operations(engine, example)
-        read = _step_bytes(engine, asked.modality)
-        stages = stages_of(answers, operations, read, form, ceiling)
+        answers = measure(engine, question, count, clock, asked.repeats)
+        stages = stages_of(answers, _work(engine, question), form, ceiling)
         error: float | None = None
         other: int | None = None
         if exact is not None:
-            error, other = _compared(engine, example, clock, exact)
+            error, other = _compared(engine, question, clock, exact)
         rate = 1 / stages["token"].p50
         report.runs.append(Run(asked.model, form, asked.modality, stages, rate, error, other))
         exact = answers[0] if form == "float32" else exact

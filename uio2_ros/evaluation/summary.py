@@ -16,7 +16,7 @@ CALIBRATION = "calibration error"
 ALL = "all"
 """Stands for all tasks together."""
 LESS_IS_BETTER = ("error", "angle")
-"""Words in the names of such scores. Of these the median is given, too: a few misses hide the rest."""
+"""Words in the names of such scores. Their median is given, too: a few misses hide the rest."""
 
 
 @dataclass(frozen=True)

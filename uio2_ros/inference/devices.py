@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 Device = torch.device | str
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+ALL_BFLOAT16 = "all-bfloat16"
+"""bfloat16, and so are the ViTs, which the released models have in float32."""
 SMALL_BYTES = 400_000_000
 """Weights below which a CPU spends its time on starting operations, whatever the dtype."""
 FASTER = 1.25  # how many times as fast a dtype must be, so that it is not by chance
@@ -60,8 +62,11 @@ def resolve_dtype(
         return dtype
     if dtype == "auto":
         return _fastest(device, weight_bytes)
+    if dtype == ALL_BFLOAT16:
+        return torch.bfloat16
     if dtype not in DTYPES:
-        raise ValueError(f"dtype must be auto, {', '.join(DTYPES)} or a torch dtype, got {dtype!r}")
+        names = ", ".join(("auto", *DTYPES, ALL_BFLOAT16))
+        raise ValueError(f"dtype must be {names} or a torch dtype, got {dtype!r}")
     return DTYPES[dtype]
 
 

@@ -16,6 +16,7 @@ import torch
 
 from uio2_ros.inference.beam_search import search_beams
 from uio2_ros.inference.devices import (
+    ALL_BFLOAT16,
     Device,
     resolve_device,
     resolve_dtype,
@@ -109,7 +110,8 @@ class Engine:
         device: "auto" is CUDA where there is one, else the CPU.
         dtype: "auto" is bfloat16 on CUDA, and on a CPU for large models where it measures faster;
             ViTs and VQGANs stay float32, but for ViTs and the encoder of a bundle that says it was
-            trained in bfloat16, where "auto" measures that to be faster.
+            trained in bfloat16, where "auto" measures that to be faster. "all-bfloat16" has ViTs
+            in bfloat16, too.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
         input_modalities, target_modalities: load only what these need.
         quantize: "int8" holds the transformer's linear layers as int8, see `UnifiedIO.quantize`.
@@ -129,7 +131,8 @@ class Engine:
         exact_enough = resolve_dtype(dtype, place, files.weight_bytes)
         model = kind.load(files, replace(options, dtype=exact_enough))
         trained_low = files.bundle is not None and files.bundle.trained_in == "bfloat16"
-        if dtype == "auto" and trained_low and small_layers_are_faster_in_bfloat16(place):
+        cast = dtype == "auto" and trained_low and small_layers_are_faster_in_bfloat16(place)
+        if cast or dtype == ALL_BFLOAT16:
             kind.cast_encoders(model, torch.bfloat16)
         processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
         return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)

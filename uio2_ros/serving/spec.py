@@ -36,7 +36,9 @@ class ModelSpec:
         "auto", f"where the model runs: {DEVICE_FORM}", pattern=DEVICE_PATTERN, form=DEVICE_FORM
     )
     dtype: str = setting(
-        "auto", "number format of the weights", choices=("auto", "float32", "bfloat16", "float16")
+        "auto",
+        "number format of the weights; all-bfloat16: of the ViTs, too",
+        choices=("auto", "float32", "bfloat16", "all-bfloat16", "float16"),
     )
     quantize: str = setting(
         "", "weights of linear layers as integers, such as int8; empty: as they are"
