@@ -63,6 +63,14 @@ def test_what_is_called_otherwise_is_the_same_where_it_was_and_nowhere_else() ->
     assert ids(tracks.followed(boxes((150, 100), label="jug"))) != known
 
 
+def test_a_name_that_wavers_is_the_same_object_while_it_is_carried_away() -> None:
+    tracks = ObjectTracks()
+    known = ids(tracks.followed(boxes((100, 100), label="white cube")))
+    assert ids(tracks.followed(boxes((160, 100), label="white bottle"))) == known
+    assert ids(tracks.followed(boxes((460, 100), label="white cube"))) == known  # its older name
+    assert ids(tracks.followed(boxes((520, 100), label="red mug"))) != known
+
+
 def test_what_comes_beside_it_or_is_of_another_watch_is_another_object() -> None:
     tracks = ObjectTracks()
     known = ids(tracks.followed(boxes((100, 100))))

@@ -7,7 +7,7 @@ than their size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,10 @@ FARTHEST_M = 0.3
 PIXELS_OFF, PIXELS_FREE = 4.0, 1.0
 """Variances of the filter: of what is measured, and of how motion changes from answer to answer."""
 OTHER_LABEL = 0.9
-"""Added to the DIoU distance, so that what is called otherwise must overlap to be the same."""
+"""Added to the DIoU distance, so that what is called otherwise must overlap to be the same; half of
+it where half of the words are others, as of a red ball that was a red mug."""
+NAMES = 10
+"""Of the last names that an object had, the most alike one counts."""
 OTHER_LABEL_M = 0.2
 """The same of 3D boxes."""
 
@@ -105,11 +108,24 @@ class _Unlikeness(Distance):
             return np.empty((len(candidates or ()), len(objects)))
         found = np.stack([one.points.ravel() for one in candidates])
         known = np.stack([one.estimate.ravel() for one in objects])
-        names = np.array([one.data[1] for one in candidates])
-        known_names = np.array([one.last_detection.data[1] for one in objects])
-        differ = names[:, None] != known_names[None, :]
-        unlike: Array = self._distances(found, known) + self._other_label * differ
+        known_names = [_names(one) for one in objects]
+        differ = [[_difference(one.data[1], names) for names in known_names] for one in candidates]
+        unlike: Array = self._distances(found, known) + self._other_label * np.array(differ)
         return unlike
+
+
+def _names(tracked: Any) -> set[str]:
+    """What an object was called lately."""
+    return {one.data[1] for one in (*tracked.past_detections, tracked.last_detection)}
+
+
+def _difference(name: str, known: Iterable[str]) -> float:
+    """The share of words, 0 to 1, in which a name differs from the known one that is most alike."""
+    words = set(name.split())
+    return min(
+        1 - len(words & theirs) / max(1, len(words), len(theirs))
+        for theirs in (set(one.split()) for one in known)
+    )
 
 
 def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
@@ -118,7 +134,7 @@ def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
         distance_threshold=farthest,
         hit_counter_max=KEPT,
         initialization_delay=0,
-        past_detections_length=0,
+        past_detections_length=NAMES,
         filter_factory=norfair.OptimizedKalmanFilterFactory(R=PIXELS_OFF, Q=PIXELS_FREE),
     )
     tracker.distance_function = unlikeness
