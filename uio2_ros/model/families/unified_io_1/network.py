@@ -20,6 +20,7 @@ from uio2_ros.model.families.unified_io_1.position_bias import RelativeBias
 from uio2_ros.model.families.unified_io_1.weights import UnifiedIO1Weights
 from uio2_ros.model.families.unified_io_2.image_vqgan import ImageVQGAN
 from uio2_ros.model.families.unified_io_2.layers import KeysValues, RMSNorm, split_heads
+from uio2_ros.model.products import Linear, product
 
 MASKED = -1e10  # added to logits of what is not attended to, as in training
 START = 0  # the text starts with it
@@ -33,10 +34,10 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, head_dim: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query = nn.Linear(width, heads * head_dim, bias=False)
-        self.key = nn.Linear(width, heads * head_dim, bias=False)
-        self.value = nn.Linear(width, heads * head_dim, bias=False)
-        self.out = nn.Linear(heads * head_dim, width, bias=False)
+        self.query = Linear(width, heads * head_dim)
+        self.key = Linear(width, heads * head_dim)
+        self.value = Linear(width, heads * head_dim)
+        self.out = Linear(heads * head_dim, width)
 
     def keys_values(self, x: Tensor) -> KeysValues:
         """(B, S, E) -> keys and values, both (B, H, S, D)."""
@@ -58,9 +59,9 @@ class GatedMLP(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.wi_0 = nn.Linear(width, hidden, bias=False)
-        self.wi_1 = nn.Linear(width, hidden, bias=False)
-        self.wo = nn.Linear(hidden, width, bias=False)
+        self.wi_0 = Linear(width, hidden)
+        self.wi_1 = Linear(width, hidden)
+        self.wo = Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.wo(F.gelu(self.wi_0(x), approximate="tanh") * self.wi_1(x))  # type: ignore[no-any-return]
@@ -73,8 +74,8 @@ class AbsoluteBias(nn.Module):
         super().__init__()
         self.heads = heads
         self.scale = (width / heads) ** -0.5  # of the width, not of the head
-        self.query = nn.Linear(width, heads * head_dim, bias=False)
-        self.key = nn.Linear(width, heads * head_dim, bias=False)
+        self.query = Linear(width, heads * head_dim)
+        self.key = Linear(width, heads * head_dim)
 
     def forward(self, positions: Tensor) -> Tensor:
         """(S, E) -> (H, S, S)."""
@@ -419,7 +420,7 @@ class UnifiedIO1(UnifiedIO1Weights):
             is_start = tokens == model.image_vocab_size
             tokens = torch.where(is_start, model.vocab_size - 1, tokens + model.vocab_size)
         x = self.decoder(state, self.token_embedder(tokens), image, visible)
-        logits: Tensor = (x @ self.output_table(modality).T).float() / model.emb_dim**0.5
+        logits: Tensor = product(x, self.output_table(modality)).float() / model.emb_dim**0.5
         return logits
 
     def _check(self, modality: str) -> None:

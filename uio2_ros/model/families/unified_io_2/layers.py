@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from uio2_ros.model.families.unified_io_2.rotary import rotate
+from uio2_ros.model.products import Linear
 
 MAX_LOG_SCALE = math.log(100.0)
 
@@ -52,10 +53,10 @@ class GatedMLP(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.wi_0 = nn.Linear(dim, hidden, bias=False)
-        self.wi_1 = nn.Linear(dim, hidden, bias=False)
+        self.wi_0 = Linear(dim, hidden)
+        self.wi_1 = Linear(dim, hidden)
         self.wi: nn.Module | None = None
-        self.wo = nn.Linear(hidden, dim, bias=False)
+        self.wo = Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.wi is not None:
@@ -82,10 +83,10 @@ class Attention(nn.Module):
         super().__init__()
         self.key_value: nn.Module | None = None
         self.heads = heads
-        self.query = nn.Linear(dim, dim, bias=False)
-        self.key = nn.Linear(dim, dim, bias=False)
-        self.value = nn.Linear(dim, dim, bias=False)
-        self.out = nn.Linear(dim, dim, bias=False)
+        self.query = Linear(dim, dim)
+        self.key = Linear(dim, dim)
+        self.value = Linear(dim, dim)
+        self.out = Linear(dim, dim)
         self.query_norm = RMSNorm(dim // heads) if qk_norm else None
         self.key_norm = RMSNorm(dim // heads) if qk_norm else None
         log_scale = torch.full((heads,), math.log(10.0))

@@ -14,7 +14,6 @@ from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from uio2_ros.model.example import Batch, PatchBatch
 from uio2_ros.model.families.unified_io_2.config import TARGET_MODALITIES, ModelConfig
@@ -52,6 +51,7 @@ from uio2_ros.model.families.unified_io_2.transformer import (
 from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT
 from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
+from uio2_ros.model.products import product
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class UnifiedIO(UnifiedIOWeights):
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
         table = self.output_table(modality)
-        return F.linear(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
+        return product(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
 
     def target_embedder(self, modality: str) -> TargetEmbedder:
         """What turns a modality's tokens into decoder inputs; ValueError for one not written."""
