@@ -9,6 +9,7 @@ from collections.abc import Sequence
 SUITES = {
     "ros": "uio2_ros.cli.bench_ros",
     "model": "uio2_ros.cli.bench_model",
+    "answers": "uio2_ros.cli.bench_answers",
     "training": "uio2_ros.cli.bench_training",
     "load": "uio2_ros.cli.bench_load",
     "decoding": "uio2_ros.cli.bench_decoding",
@@ -30,6 +31,7 @@ usage: ./uio2 bench {{{",".join(SUITES)}}} [OPTION ...]
 
   ros       the agent over real DDS: callbacks, lost pictures, service overhead, memory
   model     one instruction on any model: each stage against the ceilings of the device
+  answers   whole answers of a small model: a new picture, the same again, many at once
   training  steps of the optimiser against the products the device can do
   load      a checkpoint: loading time against reading the file, memory against its weights
   decoding  every grammar's cost per token against one step of the decoder
