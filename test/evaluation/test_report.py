@@ -155,6 +155,7 @@ def test_errors_of_what_was_not_found_have_no_part_in_the_mean() -> None:
     assert found["vqa", "accuracy"].value.mean == 0.5
     assert found["vqa", "accuracy"].errors == 1
     assert found["cuboids", "centre error (m)"].value.count == 1
+    assert found["cuboids", "median centre error (m)"].value.count == 1
 
 
 def test_an_empty_run_has_a_report(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from uio2_ros.evaluation.scores import (
     keypoint_errors,
     mask_overlap,
     mean,
+    median,
     pairs,
     rate,
     same_answer,
@@ -148,6 +149,13 @@ def test_a_mean_has_an_interval_that_is_the_same_each_time() -> None:
     assert found == mean(values.tolist())
     assert found.low < found.mean < found.high
     assert found.high - found.low == pytest.approx(4 / math.sqrt(200), rel=0.15)
+
+
+def test_one_miss_moves_the_mean_and_not_the_median() -> None:
+    values = [1.0] * 20 + [2.0] * 20 + [500.0]
+    found = median(values)
+    assert found == median(values)
+    assert found.low <= found.mean == 2.0 <= found.high < 10 < mean(values).mean
 
 
 def test_nothing_has_no_mean() -> None:

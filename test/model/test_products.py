@@ -19,7 +19,9 @@ def weight(monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
     return torch.randn(LARGE // WIDTH, WIDTH, generator=made).bfloat16()
 
 
-@pytest.mark.parametrize("shape", [(1, WIDTH), (1, 1, WIDTH), (2, 3, WIDTH), (FEW_ROWS, WIDTH)])
+@pytest.mark.parametrize(
+    "shape", [(0, WIDTH), (1, WIDTH), (1, 1, WIDTH), (2, 3, WIDTH), (FEW_ROWS, WIDTH)]
+)
 def test_the_weight_comes_first_and_the_product_is_the_same(
     weight: torch.Tensor, shape: tuple[int, ...]
 ) -> None:

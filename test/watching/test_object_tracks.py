@@ -11,7 +11,7 @@ pytest.importorskip("norfair")
 
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
 from uio2_ros.robot.box import Box
-from uio2_ros.watching.object_tracks import KEPT, ObjectTracks, diou_distances
+from uio2_ros.watching.object_tracks import KEPT, NAMES, ObjectTracks, diou_distances
 
 
 def boxes(*centres: tuple[float, float], label: str = "mug", size: float = 40.0) -> Answer:
@@ -69,6 +69,23 @@ def test_a_name_that_wavers_is_the_same_object_while_it_is_carried_away() -> Non
     assert ids(tracks.followed(boxes((160, 100), label="white bottle"))) == known
     assert ids(tracks.followed(boxes((460, 100), label="white cube"))) == known  # its older name
     assert ids(tracks.followed(boxes((520, 100), label="red mug"))) != known
+
+
+def test_names_that_an_object_had_long_ago_are_forgotten_and_late_ones_are_not() -> None:
+    tracks = ObjectTracks()
+    for _ in range(3):
+        known = ids(tracks.followed(boxes((100, 100), label="white cube")))
+    for _ in range(4 * NAMES):
+        assert ids(tracks.followed(boxes((100, 100), label="pink ball"))) == known
+    assert ids(tracks.followed(boxes((100, 100), label="red mug"))) == known
+    assert ids(tracks.followed(boxes((300, 100), label="pink ball"))) == known
+    assert ids(tracks.followed(boxes((500, 100), label="white cube"))) != known
+
+
+def test_boxes_without_labels_are_called_the_same() -> None:
+    tracks = ObjectTracks()
+    known = ids(tracks.followed(boxes((100, 100), label="")))
+    assert ids(tracks.followed(boxes((200, 100), label=""))) == known
 
 
 def test_what_comes_beside_it_or_is_of_another_watch_is_another_object() -> None:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from uio2_ros.cli.measurement import Measurement, table
 from uio2_ros.decoding import (
@@ -41,6 +40,7 @@ from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.rotary import table_1d
 from uio2_ros.model.families.unified_io_2.transformer import Decoder, DecoderState, empty_cache
+from uio2_ros.model.products import product
 from uio2_ros.processing import Tokenizer
 
 SHARE = 0.02
@@ -125,7 +125,7 @@ class RandomDecoder(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """As `UnifiedIO.logits`: hidden (B, E) -> (B, V) float32."""
-        return F.linear(hidden, self.embedding.weight).float().div_(math.sqrt(hidden.shape[-1]))
+        return product(hidden, self.embedding.weight).float().div_(math.sqrt(hidden.shape[-1]))
 
 
 @torch.inference_mode()

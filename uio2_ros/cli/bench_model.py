@@ -409,8 +409,9 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         other = old.get((run["form"], run["modality"]))
         if other is None:
             continue
-        for name, stage in run["stages"].items():
-            ratio = other["stages"][name]["p50"] / stage["p50"]
+        shared = [name for name in run["stages"] if name in other["stages"]]
+        for name in shared:
+            ratio = other["stages"][name]["p50"] / run["stages"][name]["p50"]
             lines.append(f"{run['form'] + ' ' + name:24}{ratio:8.2f}")
     return "\n".join(lines)
 

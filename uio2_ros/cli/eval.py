@@ -190,7 +190,7 @@ def _tables(folder: RunFolder, settings: RunSettings, facts: Any) -> str:
         for one in successes(folder.episodes)
     ]
     lines += [
-        f"{one.task:10} {one.score:22} {number(one.value):30} {one.value.count:5} answers"
+        f"{one.task:10} {one.score:28} {number(one.value):30} {one.value.count:5} answers"
         for one in understandings(folder.perceptions)
     ]
     if facts.other is not None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+PROCESSORS = len(os.sched_getaffinity(0))
 ROOT = Path(__file__).resolve().parents[2]
 RUFF_TARGETS = (".", "uio2")  # the executable has no .py ending, so ruff must be told of it
 CHECKS = (
@@ -15,10 +16,10 @@ CHECKS = (
     ("ruff format", ("ruff", "format", "--check", "--quiet", *RUFF_TARGETS)),
     ("mypy", ("mypy",)),
 )
-TESTS = (
-    ("pytest", "-m", "not ros", "-n", "auto", "--dist", "loadfile"),
-    ("pytest", "-m", "ros"),  # nodes keep time, so one test after another
-)
+TESTS = {
+    "tests without ROS": ("pytest", "-m", "not ros", "-n", str(PROCESSORS), "--dist", "loadfile"),
+    "tests of nodes": ("pytest", "-m", "ros"),  # they keep time, so one after another
+}
 USAGE = """\
 usage: ./uio2 test [--ros kilted|jazzy] [PYTEST ARGUMENT ...]
 
@@ -35,11 +36,10 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if argv:
         return _run(("pytest", *argv))
-    failed = [name for name, command in CHECKS if not _passes(name, command)]
-    codes = [_run(tests) for tests in TESTS]
+    failed = [name for name, command in (*CHECKS, *TESTS.items()) if not _passes(name, command)]
     if failed:
-        print(f"uio2 test: failed before the tests: {', '.join(failed)}", file=sys.stderr)
-    return max(*codes, int(bool(failed)))
+        print(f"uio2 test: failed: {', '.join(failed)}", file=sys.stderr)
+    return int(bool(failed))
 
 
 def _passes(name: str, command: Sequence[str]) -> bool:

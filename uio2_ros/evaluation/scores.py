@@ -47,23 +47,23 @@ def rate(successes: int, trials: int) -> Estimate:
 
 def mean(values: Sequence[float], seed: int = 0) -> Estimate:
     """The mean of values, with a bootstrap interval drawn from a seed."""
-    return _middle(np.mean, values, seed)
+    return _bootstrapped(np.mean, values, seed)
 
 
 def median(values: Sequence[float], seed: int = 0) -> Estimate:
     """The median of values, with a bootstrap interval drawn from a seed."""
-    return _middle(np.median, values, seed)
+    return _bootstrapped(np.median, values, seed)
 
 
-def _middle(middle_of: Callable[..., Any], values: Sequence[float], seed: int) -> Estimate:
+def _bootstrapped(statistic: Callable[..., Any], values: Sequence[float], seed: int) -> Estimate:
     if not len(values):
         return Estimate(math.nan, math.nan, math.nan, 0)
-    middle = float(middle_of(values))
+    middle = float(statistic(values))
     if len(values) == 1 or np.ptp(values) == 0:
         return Estimate(middle, middle, middle, len(values))
     found = bootstrap(
         (np.asarray(values, np.float64),),
-        middle_of,
+        statistic,
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         method="percentile",

@@ -23,7 +23,7 @@ SMALL_BYTES = 400_000_000
 """Weights below which a CPU spends its time on starting operations, whatever the dtype."""
 FASTER = 1.25  # how many times as fast a dtype must be, so that it is not by chance
 WIDTH, HIDDEN = 1024, 16384  # of the layer that is measured: 64 MB in float32, beyond caches
-PREFILL_ROWS, ROUNDS = 128, 6
+PREFILL_ROWS, ROUNDS = 256, 6
 SMALL_ROWS, SMALL_WIDTH, SMALL_HIDDEN = 400, 192, 768  # of a picture in a ViT of uio2-nano's size
 
 

@@ -1,7 +1,7 @@
 """Products of a few rows with large weights, whose time is that of reading the weights. torch only.
 
 oneDNN reads a bfloat16 weight once in either order of the factors, but a third to a half faster
-where the weight comes first (benchmarks/NOTES.md). What is computed is the same.
+where the weight comes first (benchmarks/NOTES.md). What is computed is the same but for rounding.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def product(x: Tensor, weight: Tensor) -> Tensor:
         return F.linear(x, weight)
     rows = x.reshape(-1, x.shape[-1])
     if len(rows) == 1:
-        return torch.mv(weight, rows[0]).view(*x.shape[:-1], -1)
-    return torch.mm(weight, rows.t()).t().contiguous().view(*x.shape[:-1], -1)
+        return torch.mv(weight, rows[0]).view(*x.shape[:-1], len(weight))
+    return torch.mm(weight, rows.t()).t().contiguous().view(*x.shape[:-1], len(weight))
 
 
 class Linear(nn.Linear):
@@ -51,4 +51,5 @@ def _weight_first(x: Tensor, weight: Tensor) -> bool:
 
 @cache
 def _multiplies_bfloat16() -> bool:
-    return torch.cpu._is_avx512_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch 2.6 and newer
+    return supported is not None and bool(supported())

@@ -49,24 +49,17 @@ class QuantizedLinear(nn.Module):
 
     def _multiply_integers(self, x: Tensor) -> Tensor:
         if self._packed is None:
-            self._packed = torch.ops.onednn.qlinear_prepack(self.weight, None)
             self._zeros = torch.zeros(len(self.scale), dtype=torch.int32)
+            self._packed = torch.ops.onednn.qlinear_prepack(self.weight, None)
             self.weight = self.weight.new_empty(0)
         dtype = x.dtype if x.dtype in (torch.float32, torch.bfloat16) else torch.float32
-        largest = x.abs().amax(-1, keepdim=True)
-        if largest.numel() == 1:  # a token: its scale goes into the product
-            step = max(largest.item(), SMALLEST) / LARGEST
-            return self._product((x.float() * (1 / step)).round_(), step, dtype).to(x.dtype)
-        steps = largest.float().clamp_(min=SMALLEST).div_(LARGEST)
-        return self._product((x / steps).round_(), 1.0, dtype).mul_(steps).to(x.dtype)
-
-    def _product(self, integers: Tensor, step: float, dtype: torch.dtype) -> Tensor:
-        """Of whole numbers (..., I) that each stand for so many `step`."""
-        product: Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(integers.to(torch.int8), step, 0, self._packed, self.scale, self._zeros),
+        step = x.abs().amax(-1, keepdim=True).float().clamp_(min=SMALLEST).div_(LARGEST)
+        integers = (x / step).round_().to(torch.int8)  # (..., I)
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *(integers, 1.0, 0, self._packed, self.scale, self._zeros),
             *(None, 1.0, 0, dtype, "none", [], ""),
         )
-        return product
+        return y.mul_(step).to(x.dtype)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Moves to other devices as the plain integers."""

@@ -37,7 +37,7 @@ class ModelSpec:
     )
     dtype: str = setting(
         "auto",
-        "number format of the weights; all-bfloat16: of the ViTs, too",
+        "number format of the weights (all-bfloat16: of the ViTs, too)",
         choices=("auto", "float32", "bfloat16", "all-bfloat16", "float16"),
     )
     quantize: str = setting(

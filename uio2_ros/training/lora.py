@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.model.products import Linear
+
 
 class LoraLinear(nn.Module):
     """A frozen linear layer without bias plus alpha / rank * up(down(x)); begins as the layer."""
@@ -26,7 +28,8 @@ class LoraLinear(nn.Module):
     def merged(self) -> nn.Linear:
         """The layer with its update in its weight."""
         rows, columns = self.weight.shape
-        linear = nn.Linear(columns, rows, bias=False, device="meta")
+        with torch.device("meta"):
+            linear = Linear(columns, rows)
         with torch.no_grad():
             linear.weight = nn.Parameter(self.weight + self.scale * self.up @ self.down)
         return linear

@@ -7,9 +7,11 @@ than their size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import norfair
 import numpy as np
@@ -31,10 +33,11 @@ FARTHEST_M = 0.3
 PIXELS_OFF, PIXELS_FREE = 4.0, 1.0
 """Variances of the filter: of what is measured, and of how motion changes from answer to answer."""
 OTHER_LABEL = 0.9
-"""Added to the DIoU distance, so that what is called otherwise must overlap to be the same; half of
-it where half of the words are others, as of a red ball that was a red mug."""
+"""Added to the DIoU distance, so that what is called wholly otherwise must overlap to be the
+same; half of it where half of the words are others, as of a red ball that was a red mug."""
 NAMES = 10
 """Of the last names that an object had, the most alike one counts."""
+ARTICLES = frozenset({"a", "an", "the"})
 OTHER_LABEL_M = 0.2
 """The same of 3D boxes."""
 
@@ -43,7 +46,8 @@ class ObjectTracks:
     """Gives objects their ids. One thread at a time.
 
     Ids are numbers, unique in this process. Every object has one from its first answer on. Models
-    waver between names, so an object may be called otherwise if it is where it was.
+    waver between names, so an object may be called otherwise if it is where it was, and by a name
+    that shares words with one of its last ones if it is not far from there.
     """
 
     def __init__(self) -> None:
@@ -101,6 +105,11 @@ class _Unlikeness(Distance):
     def __init__(self, distances: Callable[[Array, Array], Array], other_label: float) -> None:
         self._distances = distances
         self._other_label = other_label
+        self._names: WeakKeyDictionary[Any, deque[str]] = WeakKeyDictionary()
+
+    def remember(self, tracked: Any, name: str) -> None:
+        """What an object was called now."""
+        self._names.setdefault(tracked, deque(maxlen=NAMES)).append(name)
 
     def get_distances(self, objects: Sequence[Any], candidates: Sequence[Any] | None) -> Array:
         """(candidates, objects)."""
@@ -108,24 +117,24 @@ class _Unlikeness(Distance):
             return np.empty((len(candidates or ()), len(objects)))
         found = np.stack([one.points.ravel() for one in candidates])
         known = np.stack([one.estimate.ravel() for one in objects])
-        known_names = [_names(one) for one in objects]
+        known_names = [self._names[one] for one in objects]
         differ = [[_difference(one.data[1], names) for names in known_names] for one in candidates]
         unlike: Array = self._distances(found, known) + self._other_label * np.array(differ)
         return unlike
 
 
-def _names(tracked: Any) -> set[str]:
-    """What an object was called lately."""
-    return {one.data[1] for one in (*tracked.past_detections, tracked.last_detection)}
-
-
-def _difference(name: str, known: Iterable[str]) -> float:
+def _difference(name: str, known: Collection[str]) -> float:
     """The share of words, 0 to 1, in which a name differs from the known one that is most alike."""
-    words = set(name.split())
+    if name in known:
+        return 0.0
+    words = _words(name)
     return min(
-        1 - len(words & theirs) / max(1, len(words), len(theirs))
-        for theirs in (set(one.split()) for one in known)
+        1 - len(words & theirs) / max(1, len(words), len(theirs)) for theirs in map(_words, known)
     )
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(name.lower().split()) - ARTICLES
 
 
 def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
@@ -134,7 +143,7 @@ def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
         distance_threshold=farthest,
         hit_counter_max=KEPT,
         initialization_delay=0,
-        past_detections_length=NAMES,
+        past_detections_length=0,
         filter_factory=norfair.OptimizedKalmanFilterFactory(R=PIXELS_OFF, Q=PIXELS_FREE),
     )
     tracker.distance_function = unlikeness
@@ -151,8 +160,12 @@ def _ids(tracker: norfair.Tracker, found: Sequence[tuple[str, Array]]) -> list[s
         norfair.Detection(place, data=(number, label))
         for number, (label, place) in enumerate(found)
     ]
+    unlikeness = tracker.distance_function
+    assert isinstance(unlikeness, _Unlikeness)
     ids = [""] * len(detections)
     for tracked in tracker.update(detections):
         if tracked.last_detection.age == tracked.age:
-            ids[tracked.last_detection.data[0]] = str(tracked.global_id)
+            number, label = tracked.last_detection.data
+            ids[number] = str(tracked.global_id)
+            unlikeness.remember(tracked, label)
     return ids
