@@ -51,6 +51,14 @@ def test_too_few_boxes_are_refused_and_boxes_that_are_all_right_are_not() -> Non
     assert 0 <= fitted([Confidence(0.0, False)] * 50).probability(0.0) < 0.1
 
 
+def test_a_better_score_is_never_shown_as_less_likely_right() -> None:
+    scores = np.linspace(0.02, 0.3, 100).tolist()
+    for right in ([True] * 100, [score < 0.2 for score in scores]):
+        scale = fitted([Confidence(*each) for each in zip(scores, right, strict=True)])
+        assert scale.slope >= 0
+        assert scale.probability(0.3) >= scale.probability(0.02) > 0.5
+
+
 def test_command_writes_what_a_run_showed_into_the_bundle(tmp_path: Path) -> None:
     bundle = Bundle("unified_io_2", "a model", "Apache-2.0", TrainedFor(("refexp",)))
     bundle.save(tmp_path / BUNDLE_FILE)

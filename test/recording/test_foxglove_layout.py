@@ -62,6 +62,12 @@ def test_every_panel_is_shown_once_and_is_one_of_foxgloves() -> None:
     assert {panel.partition("!")[0] for panel in LAYOUT["configById"]} == PANELS
 
 
+def test_panels_have_the_same_title_in_both_programs() -> None:
+    """Lichtblick, a fork of Foxglove Studio, knows titles by a key of its own."""
+    for panel in LAYOUT["configById"].values():
+        assert panel["foxglovePanelTitle"] == panel["lichtblickPanelTitle"] != ""
+
+
 def test_every_topic_is_one_that_is_published() -> None:
     named = {text for text in strings(LAYOUT["configById"]) if text.startswith("/")}
     topics = {match[1] if (match := MESSAGE_PATH.match(text)) else text for text in named}
@@ -96,3 +102,14 @@ def test_the_indicator_knows_every_state() -> None:
     rules = LAYOUT["configById"]["Indicator!uio2state"]["rules"]
     told = {int(rule["rawValue"]): rule["label"] for rule in rules}
     assert told == {state.value: state.name.lower() for state in Activity}
+
+
+@pytest.mark.parametrize(
+    ("message", "field"), [("AgentState", "state"), ("InstructionResult", "error_code")]
+)
+def test_numbers_are_shown_with_their_names(message: str, field: str) -> None:
+    """Foxglove takes constants for the names of the field that comes right after them."""
+    text = (CONFIG.parent / "msg" / f"{message}.msg").read_text("utf-8")
+    told = [line.split()[1] for line in text.splitlines() if line and not line.startswith("#")]
+    last = max(index for index, name in enumerate(told) if "=" in name)
+    assert told[last + 1] == field

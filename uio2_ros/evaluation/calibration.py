@@ -54,7 +54,9 @@ def calibration_error(found: Sequence[Confidence], seed: int = 0) -> Estimate:
 
 
 def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
-    """Platt's scaling of the logarithm of a score. ValueError for too few."""
+    """Platt's scaling of the logarithm of a score, which never turns it around, also where all were
+    right and nothing can be learnt of its slope. ValueError for too few.
+    """
     if len(found) < LEAST_TO_FIT:
         raise ValueError(f"{len(found)} are too few to calibrate with; {LEAST_TO_FIT} are needed")
     shown, right = _arrays(found)
@@ -65,7 +67,8 @@ def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
         losses = np.logaddexp(0, logits) - right * logits
         return float(losses.mean() + _PRIOR * np.square(parameters).mean())
 
-    slope, offset = minimize(loss, np.array([1.0, 0.0])).x.tolist()
+    found_at = minimize(loss, np.array([1.0, 0.0]), bounds=[(0, None), (None, None)])
+    slope, offset = found_at.x.tolist()
     return ScoreCalibration(slope, offset)
 
 

@@ -39,6 +39,7 @@ def test_first_plans_are_shown_and_nothing_moves_until_dry_run_is_off(sender: Se
     assert "the plan would move the base 0.06 m" in result.error_msg
     shown = sender.heard("/bridge/markers", lambda array: len(array.markers) > 1)
     assert {marker.ns for marker in shown.markers} >= {"would_move", "refused"}
+    assert all(marker.header.frame_id for marker in shown.markers)  # "" is a frame to Foxglove
     assert sender.messages("cmd_vel") == []
     assert "dry_run is on" in sender.status().message or "DRY_RUN" in sender.status().message
     dry_run(sender, False)

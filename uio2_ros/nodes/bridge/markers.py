@@ -22,7 +22,9 @@ TEXT_HEIGHT_M = 0.04
 
 def gate_markers(workspace: Workspace, error: PlanError | None, frame_id: str) -> MarkerArray:
     """The zones and, if there is one, the newest refusal; frame_id: of what has no place."""
-    markers = [Marker(action=Marker.DELETEALL)]
+    clear = _marker(frame_id, "")  # Foxglove makes a frame of an empty name
+    clear.action = Marker.DELETEALL
+    markers = [clear]
     markers += [_zone(zone, kept_out=True) for zone in workspace.keep_out]
     markers += [_zone(workspace.box, kept_out=False)] if workspace.box else []
     markers += [] if error is None else list(_refusal(error, frame_id))
