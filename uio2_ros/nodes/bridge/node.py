@@ -137,6 +137,7 @@ class BridgeNode(Node):
         self._standing = Standing.ALONE
         self._offered: BridgeServices | None = self._offer_services()
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._watch_clock(self._now_s())  # a plan may come before the first tick
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
         self.get_logger().info(
