@@ -35,11 +35,11 @@ PIXELS_OFF, PIXELS_FREE = 4.0, 1.0
 OTHER_LABEL = 0.9
 """Added to the DIoU distance, so that what is called wholly otherwise must overlap to be the
 same; half of it where half of the words are others, as of a red ball that was a red mug."""
+OTHER_LABEL_M = 0.2
+"""The same of 3D boxes."""
 NAMES = 10
 """Of the last names that an object had, the most alike one counts."""
 ARTICLES = frozenset({"a", "an", "the"})
-OTHER_LABEL_M = 0.2
-"""The same of 3D boxes."""
 
 
 class ObjectTracks:
