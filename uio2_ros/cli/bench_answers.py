@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from uio2_ros.cli.options import at_least_one
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
@@ -181,18 +182,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--tasks", nargs="+", choices=tuple(QUESTIONS), default=["next_action", "refexp"]
     )
     parser.add_argument(
-        "--count", type=_count, default=16, help="pictures alone, and as many at once"
+        "--count", type=at_least_one, default=16, help="pictures alone, and as many at once"
     )
-    parser.add_argument("--threads", type=_count, default=2, help="of torch")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="of torch")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.options import at_least_one
 from uio2_ros.decoding import (
     COCO_17,
     CuboidCodec,
@@ -232,21 +233,16 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--model", default="large", help="model size (default: large)")
     parser.add_argument(
         "--layers",
-        type=_count,
+        type=at_least_one,
         help="measure that many decoder layers and add the others in proportion (default: all)",
     )
-    parser.add_argument("--rows", type=_count, default=1, help="texts at once (default: 1)")
-    parser.add_argument("--steps", type=_count, default=15, help="decoder steps (default: 15)")
-    parser.add_argument("--threads", type=_count, help="of torch (default: its own choice)")
+    parser.add_argument("--rows", type=at_least_one, default=1, help="texts at once (default: 1)")
+    parser.add_argument(
+        "--steps", type=at_least_one, default=15, help="decoder steps (default: 15)"
+    )
+    parser.add_argument("--threads", type=at_least_one, help="of torch (default: its own choice)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     return parser.parse_args(list(argv))
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 def main(argv: Sequence[str]) -> int:

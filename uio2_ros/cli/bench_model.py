@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.cli.options import at_least_one
 from uio2_ros.inference import Engine
 from uio2_ros.inference.devices import ALL_BFLOAT16
 from uio2_ros.inference.families import family, sizes
@@ -423,11 +424,15 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--modality", choices=("text", "image", "audio"), default="text")
-    parser.add_argument("--tokens", type=_count, default=32, help="of the answer (default: 32)")
+    parser.add_argument(
+        "--tokens", type=at_least_one, default=32, help="of the answer (default: 32)"
+    )
     parser.add_argument("--history", type=int, default=4, help="older frames (default: 4)")
     parser.add_argument("--segments", type=int, default=5, help="of sound (default: 5)")
-    parser.add_argument("--repeats", type=_count, default=3, help="after a first (default: 3)")
-    parser.add_argument("--threads", type=_count, help="of torch (default: its own choice)")
+    parser.add_argument(
+        "--repeats", type=at_least_one, default=3, help="after a first (default: 3)"
+    )
+    parser.add_argument("--threads", type=at_least_one, help="of torch (default: its own choice)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument(
         "--processor-time",
@@ -439,13 +444,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing: compare two runs"
     )
     return parser.parse_args(list(argv))
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
 
 
 def main(argv: Sequence[str]) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from uio2_ros.cli.options import at_least_one
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DataSet
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
@@ -134,10 +135,10 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--source", choices=("sim",), default="sim")
     parser.add_argument("--split", choices=[split.value for split in Split], default="train")
     amount = parser.add_mutually_exclusive_group()
-    amount.add_argument("--episodes", type=_count, default=100, help="about 40 samples each")
-    amount.add_argument("--samples", type=_count, help="at least so many")
+    amount.add_argument("--episodes", type=at_least_one, default=100, help="about 40 samples each")
+    amount.add_argument("--samples", type=at_least_one, help="at least so many")
     amount.add_argument(
-        "--scenes", type=_count, help="tables that are only looked at, in place of episodes"
+        "--scenes", type=at_least_one, help="tables that are only looked at, in place of episodes"
     )
     parser.add_argument("--seed", type=int, default=0, help="the first seed of each task")
     parser.add_argument(
@@ -153,19 +154,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="SHARE",
         help="of the starts of --scenes that are looked at after some steps were done, 0 to 1",
     )
-    parser.add_argument("--workers", type=_count, default=1, help="processes (default: 1)")
-    parser.add_argument("--size", type=_count, nargs="+", default=[256], help="width and height")
+    parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--size", type=at_least_one, nargs="+", default=[256], help="width and height"
+    )
     parser.add_argument("--period", type=float, default=0.5, help="seconds between pictures")
     parser.add_argument(
         "--samples-per-pixel", type=int, default=0, help="4: smooth edges, at half the speed"
     )
-    parser.add_argument("--episodes-per-shard", type=_count, default=16)
+    parser.add_argument("--episodes-per-shard", type=at_least_one, default=16)
     parser.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
     return parser.parse_args(list(argv))
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
