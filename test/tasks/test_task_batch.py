@@ -1,11 +1,17 @@
 """Several instructions at once on an engine that writes what it is told to."""
 
+import gc
+import weakref
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from uio2_ros.decoding import COCO_17, free_text
 from uio2_ros.robot.errors import ErrorCode
+from uio2_ros.serving.faults import InstructionCanceled
+from uio2_ros.serving.runner import explained
 from uio2_ros.tasks import (
     TASKS,
     Answer,
@@ -281,3 +287,23 @@ def test_a_picture_waits_for_no_text_that_came_after_it(runner, engine, observat
     while batch.busy:
         ended += [running.task.name for running in batch.step()]
     assert ended == ["caption", "generate_image", "caption"]
+
+
+def test_what_was_cancelled_holds_no_picture_until_the_collector_comes(runner, engine, observation):
+    def cancel(*_):
+        raise InstructionCanceled
+
+    engine.script = ["a description that nobody waits for"]
+    seen = replace(observation, image=replace(observation.image, key=None))
+    batch, picture, ended = runner.open_batch(), weakref.ref(seen.image), []
+    batch.begin(1, Instruction("", "caption"), seen, cancel)
+    del seen
+    gc.disable()
+    try:
+        while not ended:
+            ended = batch.step()
+        fault = explained(ended.pop()[1])
+        assert picture() is None
+    finally:
+        gc.enable()
+    assert fault.code is ErrorCode.CANCELED

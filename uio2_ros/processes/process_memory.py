@@ -30,6 +30,18 @@ def give_back() -> None:
         libc.malloc_trim(0)
 
 
+def release_frames(error: BaseException) -> None:
+    """Forgets where an error came from, and those it came from: frames, and what they hold.
+
+    Whatever keeps an error that passed through its own methods is in a cycle with it, by way of the
+    traceback's frames and of their callers: megabytes, until the collector comes.
+    """
+    chain: BaseException | None = error
+    while chain is not None:
+        chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
+
+
 @contextmanager
 def settled() -> Iterator[None]:
     """Takes what exists now, modules above all, out of the collector's sight while inside.

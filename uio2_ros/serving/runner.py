@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from uio2_ros.processes.process_memory import release_frames
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
@@ -102,10 +103,14 @@ def _engine(spec: ModelSpec) -> Engine:
 
 
 def explained(error: Exception) -> Fault:
-    """The fault that an exception of a run stands for; what nobody expects is logged."""
+    """The fault that an exception of a run stands for; what nobody expects is logged.
+
+    The exception has no traceback afterwards: its frames hold the instruction's pictures.
+    """
     fault = fault_of(error)
     if fault.code in (ErrorCode.INFERENCE_FAILED, ErrorCode.OUT_OF_MEMORY):
         logger.error("an instruction failed", exc_info=error)
+    release_frames(error)
     return fault
 
 
