@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uio2_ros.control import Cause, FreshFrames, PlanError, Pose3D
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.poses import (
     Pose2D,
     from_roll_pitch_yaw,
@@ -18,6 +19,7 @@ from uio2_ros.robot.poses import (
     unit_quaternion,
     yaw_of,
 )
+from uio2_ros.robot.time import to_ns
 
 angles = st.floats(-math.pi, math.pi)
 lengths = st.floats(-10, 10)
@@ -43,9 +45,9 @@ def test_way_there_and_back_is_none(pose: Pose3D) -> None:
 @given(poses, poses, poses)
 def test_transforms_are_found_along_any_branches(up: Pose3D, left: Pose3D, right: Pose3D) -> None:
     tree = FreshFrames(max_age_s=1.0)
-    tree.hear("map", "base_link", up, None)
-    tree.hear("base_link", "arm", left, None)
-    tree.hear("base_link", "/camera", right, None)
+    tree.hear(Link("map", "base_link", up))
+    tree.hear(Link("base_link", "arm", left))
+    tree.hear(Link("base_link", "/camera", right))
     assert_same(tree.pose_of("camera", "map", 0.0), up.then(right))
     assert_same(tree.pose_of("camera", "/arm", 0.0), left.inverse().then(right))
     assert_same(tree.pose_of("map", "arm", 0.0), up.then(left).inverse())
@@ -57,16 +59,16 @@ def test_frame_in_itself_needs_no_transform() -> None:
 
 def test_unknown_frame_is_named_with_those_that_are_known() -> None:
     tree = FreshFrames(1.0)
-    tree.hear("base_link", "arm", Pose3D(), None)
-    with pytest.raises(PlanError, match=r"from 'table' to 'base_link'.*known: arm") as refused:
+    tree.hear(Link("base_link", "arm", Pose3D()))
+    with pytest.raises(PlanError, match=r"from 'table' to 'base_link'.*known are arm") as refused:
         tree.pose_of("table", "base_link", 0.0)
     assert refused.value.cause is Cause.TF_ERROR
 
 
 def test_old_transform_is_refused_where_it_is_needed_only() -> None:
     tree = FreshFrames(max_age_s=1.0)
-    tree.hear("odom", "base_link", Pose3D(), 10.0)
-    tree.hear("base_link", "arm", Pose3D((1, 0, 0)), None)
+    tree.hear(Link("odom", "base_link", Pose3D(), to_ns(10.0)))
+    tree.hear(Link("base_link", "arm", Pose3D((1, 0, 0))))
     tree.pose_of("arm", "odom", 11.0)
     with pytest.raises(PlanError, match=r"from 'base_link' to 'odom' is 1.5 s old"):
         tree.pose_of("arm", "odom", 11.5)
@@ -75,7 +77,7 @@ def test_old_transform_is_refused_where_it_is_needed_only() -> None:
 
 def test_transform_of_a_time_to_come_is_refused() -> None:
     tree = FreshFrames(max_age_s=1.0)
-    tree.hear("odom", "base_link", Pose3D(), 100.0)
+    tree.hear(Link("odom", "base_link", Pose3D(), to_ns(100.0)))
     tree.pose_of("base_link", "odom", 99.6)  # clocks of two machines
     with pytest.raises(PlanError, match=r"is of 50.0 s from now; did the clock jump back") as error:
         tree.pose_of("base_link", "odom", 50.0)
@@ -84,8 +86,8 @@ def test_transform_of_a_time_to_come_is_refused() -> None:
 
 def test_loop_of_frames_ends() -> None:
     tree = FreshFrames(1.0)
-    tree.hear("a", "b", Pose3D(), None)
-    tree.hear("b", "a", Pose3D(), None)
+    tree.hear(Link("a", "b", Pose3D()))
+    tree.hear(Link("b", "a", Pose3D()))
     with pytest.raises(PlanError):
         tree.pose_of("a", "c", 0.0)
 

@@ -11,6 +11,7 @@ from control.conftest import Rig, pick_place
 
 from uio2_ros.control import Cause, HandOverSettings, PlanError, Pose3D
 from uio2_ros.control.commands import Halt, PoseCommand, PoseRole
+from uio2_ros.robot.frames import Link
 
 
 def test_step_is_a_pick_pose_and_a_place_pose_with_the_tool_down(rig: Rig) -> None:
@@ -29,7 +30,7 @@ def test_step_is_a_pick_pose_and_a_place_pose_with_the_tool_down(rig: Rig) -> No
 
 
 def test_poses_are_told_in_the_frame_of_the_bridge(rig: Rig) -> None:
-    rig.frames.hear("base_link", "table", Pose3D((0, 0, 0.7)), None)
+    rig.frames.hear(Link("base_link", "table", Pose3D((0, 0, 0.7))))
     rig.start(pick_place(frame_id="table"))
     pick, _ = rig.tick()
     assert isinstance(pick, PoseCommand)

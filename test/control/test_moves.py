@@ -23,7 +23,9 @@ from uio2_ros.control.commands import (
 from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.moves import TimedMoves, destination, displacement
 from uio2_ros.robot.action_space import load_action_spaces
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.poses import planar_quaternion
+from uio2_ros.robot.time import to_ns
 
 POINTNAV = load_action_spaces()["pointnav"]
 PERIOD_S = 0.05
@@ -91,7 +93,7 @@ def test_progress_names_the_step(rig: Rig) -> None:
 
 
 def test_twists_are_turned_into_the_frame_of_the_base(rig: Rig) -> None:
-    rig.frames.hear("base_link", "front", Pose3D((1, 2, 3), planar_quaternion(math.pi)), None)
+    rig.frames.hear(Link("base_link", "front", Pose3D((1, 2, 3), planar_quaternion(math.pi))))
     rig.start(moves("forward", "left", frame_id="front"))
     forward, turned = travelled(rig.ticks(4.0))
     assert forward == pytest.approx(-0.25)
@@ -114,7 +116,9 @@ def test_destination_is_a_goal_for_nav2(make_rig: Callable[..., Rig]) -> None:
 
 def test_goal_is_told_in_the_frame_that_was_chosen(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(navigation=Navigation.NAVIGATE_TO_POSE, goal_frame_id="map")
-    rig.frames.hear("map", "base_link", Pose3D((1, 2, 0), planar_quaternion(math.pi / 2)), 100.0)
+    rig.frames.hear(
+        Link("map", "base_link", Pose3D((1, 2, 0), planar_quaternion(math.pi / 2)), to_ns(100.0))
+    )
     rig.start(moves("forward"))
     (goal,) = rig.tick()
     assert isinstance(goal, NavigationGoal)

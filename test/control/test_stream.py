@@ -31,6 +31,7 @@ from uio2_ros.control.commands import (
     TwistRole,
 )
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.poses import planar_quaternion
 
 FORWARD = [[0.3, 0.0]] * 10
@@ -138,7 +139,7 @@ def test_small_motions_of_the_tip_are_its_velocity(
     rig: Rig, spaces: dict[str, ActionSpace]
 ) -> None:
     turned = Pose3D((5, 5, 5), planar_quaternion(np.pi / 2))
-    rig.frames.hear("base_link", "table", turned, None)
+    rig.frames.hear(Link("base_link", "table", turned))
     row = [0.02, 0.0, 0.0, 0.0, 0.0, 0.1, 1.0]
     rig.start(chunk_plan(spaces["ee_delta"], [row] * 4, frame_id="table"))
     twists = [command for command in rig.ticks(0.8) if isinstance(command, TwistCommand)]

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from uio2_ros.memory.transform_history import TransformError, TransformHistory
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.poses import Pose3D, planar_quaternion
 from uio2_ros.robot.time import to_ns
 
@@ -16,10 +17,10 @@ from uio2_ros.robot.time import to_ns
 def moving() -> TransformHistory:
     """A base that drives 1 m and turns by a right angle in a second, with a camera on it."""
     history = TransformHistory()
-    history.hear("base", "camera", Pose3D((0.5, 0.0, 1.0)))
-    history.hear("odom", "base", Pose3D(), to_ns(10.0))
+    history.hear(Link("base", "camera", Pose3D((0.5, 0.0, 1.0))))
+    history.hear(Link("odom", "base", Pose3D(), to_ns(10.0)))
     turned = planar_quaternion(math.pi / 2)
-    history.hear("odom", "base", Pose3D((1.0, 0.0, 0.0), turned), to_ns(11.0))
+    history.hear(Link("odom", "base", Pose3D((1.0, 0.0, 0.0), turned), to_ns(11.0)))
     return history
 
 
@@ -59,7 +60,7 @@ def test_a_transform_that_comes_soon_is_waited_for() -> None:
 
     def come() -> None:
         time.sleep(0.02)
-        history.hear("odom", "base", Pose3D((3.0, 0.0, 0.0)), to_ns(12.0))
+        history.hear(Link("odom", "base", Pose3D((3.0, 0.0, 0.0)), to_ns(12.0)))
 
     thread = threading.Thread(target=come)
     thread.start()
@@ -69,7 +70,7 @@ def test_a_transform_that_comes_soon_is_waited_for() -> None:
 
 def test_a_clock_that_jumps_back_begins_anew() -> None:
     history = moving()
-    history.hear("odom", "base", Pose3D((7.0, 0.0, 0.0)), to_ns(1.0))
+    history.hear(Link("odom", "base", Pose3D((7.0, 0.0, 0.0)), to_ns(1.0)))
     assert history.pose_of("base", "odom", to_ns(1.0)).position[0] == 7.0
     with pytest.raises(TransformError):
         history.pose_of("base", "odom", to_ns(10.5))
@@ -78,7 +79,7 @@ def test_a_clock_that_jumps_back_begins_anew() -> None:
 def test_stamps_out_of_order_find_their_place_and_old_ones_go() -> None:
     history = TransformHistory(kept_s=2.0)
     for at_s in (1.0, 3.0, 2.5, 4.0):
-        history.hear("odom", "base", Pose3D((at_s, 0.0, 0.0)), to_ns(at_s))
+        history.hear(Link("odom", "base", Pose3D((at_s, 0.0, 0.0)), to_ns(at_s)))
     assert history.pose_of("base", "odom", to_ns(2.75)).position[0] == pytest.approx(2.75)
     with pytest.raises(TransformError, match="before the oldest"):
         history.pose_of("base", "odom", to_ns(1.5))

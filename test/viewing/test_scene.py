@@ -10,7 +10,7 @@ import pytest
 
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
-from uio2_ros.robot.frames import FrameTree
+from uio2_ros.robot.frames import FrameTree, Link
 from uio2_ros.robot.poses import Pose3D
 from uio2_ros.viewing.marker_board import MarkerAction, MarkerBoard, MarkerKind, marker_shapes
 from uio2_ros.viewing.scene import Eye, Scene, depth_cloud, scenes_of
@@ -63,7 +63,7 @@ def tree_of(*links: tuple[str, str, tuple[float, float, float]]) -> FrameTree:
     """Of parents, children and where they lie, not turned."""
     tree = FrameTree()
     for parent, child, place in links:
-        tree.hear(parent, child, Pose3D(place))
+        tree.hear(Link(parent, child, Pose3D(place)))
     return tree
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from uio2_ros.robot.frames import FrameTree, Link, bare
+from uio2_ros.robot.frames import FrameTree, Link, no_way
 from uio2_ros.robot.plan_errors import Cause, PlanError
 from uio2_ros.robot.poses import Pose3D
-from uio2_ros.robot.time import is_fresh
+from uio2_ros.robot.time import is_fresh, to_s
 
 
 class FreshFrames(FrameTree):
@@ -19,20 +19,19 @@ class FreshFrames(FrameTree):
         """The pose of the frame `source` in `target`; PlanError TF_ERROR if unknown or stale."""
         way = self.way(source, target)
         if way is None:
-            known = f"known: {', '.join(self.children)}" if self.children else "none is known"
             raise PlanError(
                 Cause.TF_ERROR,
-                f"no transform from {bare(source)!r} to {bare(target)!r} on /tf or /tf_static"
-                f" ({known}); publish it, or set the bridge's parameter frame",
+                f"{no_way(source, target, self.children)}; publish it, or set the bridge's "
+                "parameter frame",
             )
         for link in way.links:
             self._expect_fresh(link, now_s)
         return way.pose
 
     def _expect_fresh(self, link: Link, now_s: float) -> None:
-        if link.stamp_s is None or is_fresh(link.stamp_s, now_s, self._max_age_s):
+        if link.stamp_ns is None or is_fresh(to_s(link.stamp_ns), now_s, self._max_age_s):
             return
-        age_s = now_s - link.stamp_s
+        age_s = now_s - to_s(link.stamp_ns)
         fault = (
             f"{age_s:.1f} s old, at most {self._max_age_s:g} s are allowed (tf_max_age); does its "
             "publisher run?"

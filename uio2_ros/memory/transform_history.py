@@ -11,10 +11,11 @@ from __future__ import annotations
 import bisect
 import threading
 import time
+from dataclasses import replace
 
 from transforms3d.quaternions import qinverse, qmult, qpow
 
-from uio2_ros.robot.frames import LONGEST_CHAIN, Link, bare
+from uio2_ros.robot.frames import Link, Way, no_way, way_between
 from uio2_ros.robot.poses import Pose3D, unit_quaternion
 from uio2_ros.robot.time import to_ns, to_s
 
@@ -38,17 +39,16 @@ class TransformHistory:
         self._kept_ns = to_ns(kept_s)
         self._changed = threading.Condition()  # guards the two below
         self._static: dict[str, Link] = {}
-        self._moving: dict[str, list[tuple[int, str, Pose3D]]] = {}
-        """By child: (stamp, parent, pose), the oldest first."""
+        self._moving: dict[str, list[Link]] = {}
+        """By child, the oldest first."""
 
-    def hear(self, parent: str, child: str, pose: Pose3D, stamp_ns: int | None = None) -> None:
-        """The child's pose in its parent; without a stamp for ever."""
-        name = bare(child)
+    def hear(self, link: Link) -> None:
+        """One without a stamp holds for ever."""
         with self._changed:
-            if stamp_ns is None:
-                self._static[name] = Link(name, bare(parent), pose)
+            if link.stamp_ns is None:
+                self._static[link.child] = link
             else:
-                self._insert(self._moving.setdefault(name, []), stamp_ns, bare(parent), pose)
+                self._insert(self._moving.setdefault(link.child, []), link)
             self._changed.notify_all()
 
     def pose_of(
@@ -62,87 +62,66 @@ class TransformHistory:
         end_s = time.monotonic() + wait_s
         with self._changed:
             while True:
-                found = self._pose_of(bare(source), bare(target), stamp_ns)
-                if isinstance(found, Pose3D):
-                    return found
-                left_s = end_s - time.monotonic()
-                if left_s <= 0:
-                    raise found
+                try:
+                    return self._pose_of(source, target, stamp_ns)
+                except TransformError:
+                    left_s = end_s - time.monotonic()
+                    if left_s <= 0:
+                        raise
                 self._changed.wait(min(left_s, WAIT_STEP_S))
 
-    def _insert(
-        self, known: list[tuple[int, str, Pose3D]], stamp_ns: int, parent: str, pose: Pose3D
-    ) -> None:
-        if known and stamp_ns < known[-1][0] - to_ns(JUMP_S):
+    def _insert(self, known: list[Link], link: Link) -> None:
+        stamp_ns = _stamp(link)
+        if known and stamp_ns < _stamp(known[-1]) - to_ns(JUMP_S):
             known.clear()
         place = bisect.bisect_right(known, stamp_ns, key=_stamp)
-        if place and known[place - 1][0] == stamp_ns:
-            known[place - 1] = (stamp_ns, parent, pose)
+        if place and _stamp(known[place - 1]) == stamp_ns:
+            known[place - 1] = link
             return
-        known.insert(place, (stamp_ns, parent, pose))
-        oldest_ns = known[-1][0] - self._kept_ns
-        while known[0][0] < oldest_ns or len(known) > MOST_KEPT:
+        known.insert(place, link)
+        oldest_ns = _stamp(known[-1]) - self._kept_ns
+        while _stamp(known[0]) < oldest_ns or len(known) > MOST_KEPT:
             del known[0]
 
-    def _pose_of(self, source: str, target: str, stamp_ns: int | None) -> Pose3D | TransformError:
-        up, down = self._lineage(source), self._lineage(target)
-        common = next((frame for frame in up if frame in down), None)
-        if common is None:
-            known = ", ".join(sorted({*self._static, *self._moving})) or "none"
-            return TransformError(
-                f"no transform from {source!r} to {target!r} on /tf or /tf_static; known are "
-                f"{known}"
-            )
-        try:
-            from_source = self._climbed(up[: up.index(common)], stamp_ns)
-            from_target = self._climbed(down[: down.index(common)], stamp_ns)
-        except TransformError as error:
-            return error
-        return from_target.inverse().then(from_source)
-
-    def _lineage(self, frame: str) -> list[str]:
-        """The frame, and all above it."""
-        lineage = [frame]
-        while len(lineage) < LONGEST_CHAIN and (parent := self._parent(lineage[-1])) is not None:
-            lineage.append(parent)
-        return lineage
-
-    def _parent(self, frame: str) -> str | None:
-        moving = self._moving.get(frame)
-        if moving:
-            return moving[-1][1]
-        static = self._static.get(frame)
-        return None if static is None else static.parent
-
-    def _climbed(self, frames: list[str], stamp_ns: int | None) -> Pose3D:
-        """The pose of the first of a chain of frames in the parent of the last."""
-        pose = Pose3D()
-        for frame in frames:
-            pose = self._at(frame, stamp_ns).then(pose)
-        return pose
-
-    def _at(self, frame: str, stamp_ns: int | None) -> Pose3D:
-        known = self._moving.get(frame)
-        if not known:
-            return self._static[frame].pose
+    def _pose_of(self, source: str, target: str, stamp_ns: int | None) -> Pose3D:
+        way = way_between(source, target, self._newest)
+        if way is None:
+            raise TransformError(no_way(source, target, {*self._static, *self._moving}))
         if stamp_ns is None:
-            return known[-1][2]
+            return way.pose
+        return Way(
+            tuple(self._at(link, stamp_ns) for link in way.from_source),
+            tuple(self._at(link, stamp_ns) for link in way.from_target),
+        ).pose
+
+    def _newest(self, frame: str) -> Link | None:
+        moving = self._moving.get(frame)
+        return moving[-1] if moving else self._static.get(frame)
+
+    def _at(self, newest: Link, stamp_ns: int) -> Link:
+        """A frame's link at a moment."""
+        if newest.stamp_ns is None:
+            return newest
+        known = self._moving[newest.child]
         place = bisect.bisect_left(known, stamp_ns, key=_stamp)
-        if place < len(known) and known[place][0] == stamp_ns:
-            return known[place][2]
+        if place < len(known) and _stamp(known[place]) == stamp_ns:
+            return known[place]
         if place in (0, len(known)):
-            away_s = to_s(stamp_ns - known[-1][0] if place else known[0][0] - stamp_ns)
+            away_ns = stamp_ns - newest.stamp_ns if place else _stamp(known[0]) - stamp_ns
             side = "after the newest" if place else "before the oldest"
             raise TransformError(
-                f"the transform of {frame!r} is not known {away_s:.3f} s {side} that came; does "
-                "its publisher run, with the clock of the camera?"
+                f"the transform of {newest.child!r} is not known {to_s(away_ns):.3f} s {side} that "
+                "came; does its publisher run, with the clock of the camera?"
             )
-        (before_ns, _, before), (after_ns, _, after) = known[place - 1], known[place]
-        return _between(before, after, (stamp_ns - before_ns) / (after_ns - before_ns))
+        before, after = known[place - 1], known[place]
+        share = (stamp_ns - _stamp(before)) / (_stamp(after) - _stamp(before))
+        return replace(newest, pose=_between(before.pose, after.pose, share))
 
 
-def _stamp(entry: tuple[int, str, Pose3D]) -> int:
-    return entry[0]
+def _stamp(link: Link) -> int:
+    """Of one that moves."""
+    assert link.stamp_ns is not None
+    return link.stamp_ns
 
 
 def _between(before: Pose3D, after: Pose3D, share: float) -> Pose3D:

@@ -19,17 +19,17 @@ import rerun.blueprint as layout
 
 from uio2_ros.messages.answers import answer_of
 from uio2_ros.messages.camera_info import camera_of
-from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.received_pictures import PICTURE_TYPES
 from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.messages.transforms import links_of
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.answer import Answer, Timings
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
-from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.frames import FrameTree
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.poses import Pose3D
+from uio2_ros.robot.time import to_ns
 from uio2_ros.viewing.answer_text import findings
 from uio2_ros.viewing.motion_path import motion_path
 from uio2_ros.viewing.pen import ARROW, PATH, color_of
@@ -83,7 +83,7 @@ class RerunView:
         two pictures at least."""
         self._output = output
         self._frame = frame
-        self._picture_period_ns = int(picture_period_s * 1e9)
+        self._picture_period_ns = to_ns(picture_period_s)
         self._pictured_ns: int | None = None
         self._tree = FrameTree()
         self._placed: dict[str, Pose3D] = {}
@@ -141,12 +141,8 @@ class RerunView:
         )
 
     def _hear(self, message: Any) -> None:
-        for stamped in message.transforms:
-            try:
-                pose = transform_of(stamped.transform)
-            except ValueError as error:
-                raise InvalidInputError(f"{stamped.child_frame_id}: {error}") from error
-            self._tree.hear(stamped.header.frame_id, stamped.child_frame_id, pose)
+        for link in links_of(message, static=False):
+            self._tree.hear(link)
         self._place(CAMERA, self._camera_frame)
 
     def _place(self, entity: str, frame: str) -> bool:

@@ -5,7 +5,6 @@ Messages are anything with the fields of their types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy.typing as npt
 
 from uio2_ros.messages.camera_info import camera_of
 from uio2_ros.messages.images import image_to_rgb, metres_of
-from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.messages.transforms import links_of
 from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.robot.frames import FrameTree
@@ -46,17 +45,12 @@ class PublishedAnswer:
     def take(self, topic: str, message: Any) -> None:
         """A message of one of the topics above, by the topic's name there."""
         if topic in GLOBAL_TOPICS:
-            self._take_transforms(message.transforms)
+            for link in links_of(message, static=topic == "/tf_static"):
+                self._tree.hear(link)
             return
         self._newest[topic] = message
         if topic == "markers":
             self._board.update(message)
-
-    def _take_transforms(self, transforms: Iterable[Any]) -> None:
-        for stamped in transforms:
-            with suppress(ValueError):  # what is no transform places nothing
-                pose = transform_of(stamped.transform)
-                self._tree.hear(stamped.header.frame_id, stamped.child_frame_id, pose)
 
     @property
     def marked(self) -> int | None:

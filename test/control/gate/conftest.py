@@ -17,7 +17,9 @@ from uio2_ros.control.gate.settings import (
     StartSettings,
 )
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.poses import Pose3D
+from uio2_ros.robot.time import to_ns
 
 WORKSPACE = """
 frame: table
@@ -85,8 +87,8 @@ def guarded(
     def make(**changes: object) -> Rig:
         files = {"workspace": str(workspace), "robot_description": str(urdf)}
         rig = make_rig(gate=replace(STRICT, **{**files, **changes}))
-        rig.frames.hear("table", "base_link", Pose3D())
-        rig.frames.hear("base_link", "tool0", Pose3D((0.3, 0.2, 0.2)), rig.now_s)
+        rig.frames.hear(Link("table", "base_link", Pose3D()))
+        rig.frames.hear(Link("base_link", "tool0", Pose3D((0.3, 0.2, 0.2)), to_ns(rig.now_s)))
         rig.joints.hear(HOME, rig.now_s)
         rig.gate.scene.keep(rig.now_s, picture())
         return rig

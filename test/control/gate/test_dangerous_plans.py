@@ -11,8 +11,10 @@ from control.conftest import SPACES, Rig, chunk_plan, moves
 from control.gate.conftest import ARM, TIP, picture
 
 from uio2_ros.control import Cause, PlanError
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D, Pose3D
+from uio2_ros.robot.time import to_ns
 
 NAN, INF = math.nan, math.inf
 DRIVE, DELTA = SPACES["diff_drive"], SPACES["ee_delta"]
@@ -65,18 +67,20 @@ def timed(plan: TaskPlan, *ends_s: float) -> TaskPlan:
 
 
 def base_at(x: float, y: float = 0.0) -> Callable[[Rig], object]:
-    return lambda rig: rig.frames.hear("table", "base_link", Pose3D((x, y, 0.0)))
+    return lambda rig: rig.frames.hear(Link("table", "base_link", Pose3D((x, y, 0.0))))
 
 
 def tip_at(x: float, y: float, z: float) -> Callable[[Rig], object]:
-    return lambda rig: rig.frames.hear("base_link", "tool0", Pose3D((x, y, z)), rig.now_s)
+    return lambda rig: rig.frames.hear(
+        Link("base_link", "tool0", Pose3D((x, y, z)), to_ns(rig.now_s))
+    )
 
 
 def later(seconds: float) -> Callable[[Rig], None]:
     def wait(rig: Rig) -> None:
         rig.now_s += seconds
         rig.joints.hear({"shoulder": 0.6, "elbow": 0.0}, rig.now_s)
-        rig.frames.hear("base_link", "tool0", Pose3D((0.3, 0.2, 0.2)), rig.now_s)
+        rig.frames.hear(Link("base_link", "tool0", Pose3D((0.3, 0.2, 0.2)), to_ns(rig.now_s)))
         rig.gate.scene.keep(rig.now_s, picture())
 
     return wait
@@ -162,7 +166,7 @@ DANGEROUS = (
         "elbow over the seat",
         arm(*((0.6 - 0.1 * step, 0.0) for step in range(8))),
         Cause.KEEP_OUT_ZONE,
-        lambda rig: rig.frames.hear("table", "base_link", Pose3D((-0.15, 0.0, 0.0))),
+        lambda rig: rig.frames.hear(Link("table", "base_link", Pose3D((-0.15, 0.0, 0.0)))),
     ),
     # too fast
     Case("tip too fast", tip(HERE, (0.3, 0.35, 0.2)), Cause.SPEED_LIMIT),
@@ -195,7 +199,7 @@ DANGEROUS = (
         "workspace is lost",
         STILL,
         Cause.TF_ERROR,
-        lambda rig: rig.frames.hear("table", "base_link", Pose3D(), rig.now_s - 60.0),
+        lambda rig: rig.frames.hear(Link("table", "base_link", Pose3D(), to_ns(rig.now_s - 60.0))),
     ),
     # far from where the robot is
     Case("tip far", tip((0.3, 0.55, 0.2)), Cause.FAR_START),

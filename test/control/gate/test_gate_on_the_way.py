@@ -14,6 +14,8 @@ from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.robot_description import read_urdf
 from uio2_ros.control.gate.settings import CapSettings, SceneCheckSettings, StartSettings
 from uio2_ros.robot.action_space import ActionSpace
+from uio2_ros.robot.frames import Link
+from uio2_ros.robot.time import to_ns
 
 LIMITED = (
     '<robot name="r"><joint name="shoulder" type="revolute"><parent link="a"/><child link="b"/>'
@@ -34,7 +36,7 @@ WIDE = {
 def test_pose_that_cuts_a_corner_of_a_zone_is_not_sent(guarded: Callable[..., Rig]) -> None:
     """The way is straight, but its axes are limited each on its own."""
     rig = guarded(**WIDE)
-    rig.frames.hear("base_link", "tool0", Pose3D((0.42, 0.0, 0.2)), rig.now_s)
+    rig.frames.hear(Link("base_link", "tool0", Pose3D((0.42, 0.0, 0.2)), to_ns(rig.now_s)))
     rig.start(chunk_plan(TIP, [(0.42, 0.0, 0.2), (0.5, 0.3, 0.2)]), on_demand=True)
     sent = [command for command in rig.ticks(3.0) if isinstance(command, PoseCommand)]
     assert rig.outcomes[0].cause is Cause.KEEP_OUT_ZONE
@@ -51,7 +53,7 @@ def test_tip_that_was_pushed_to_the_edge_is_not_driven_over_it(guarded: Callable
         chunk_plan(SPACES["ee_delta"], [(0.0, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0)] * 8), on_demand=True
     )
     rig.ticks(0.5)
-    rig.frames.hear("base_link", "tool0", Pose3D((0.3, 0.799, 0.2)), rig.now_s)
+    rig.frames.hear(Link("base_link", "tool0", Pose3D((0.3, 0.799, 0.2)), to_ns(rig.now_s)))
     after = [command for command in rig.ticks(0.5) if isinstance(command, TwistCommand)]
     assert rig.outcomes[0].cause is Cause.OUT_OF_WORKSPACE
     assert not any(any(twist.linear) for twist in after)

@@ -17,7 +17,9 @@ from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.gate.workspace import Zone
+from uio2_ros.robot.frames import Link
 from uio2_ros.robot.plan import TaskPlan
+from uio2_ros.robot.time import to_ns
 
 LOW, HIGH = np.array((-1.0, -0.8, -0.1)), np.array((1.0, 0.8, 1.0))
 CAPS = STRICT.caps
@@ -50,7 +52,9 @@ class World:
         self.tell()
 
     def tell(self) -> None:
-        self.rig.frames.hear("base_link", "tool0", Pose3D(tuple(self.tip)), self.rig.now_s)
+        self.rig.frames.hear(
+            Link("base_link", "tool0", Pose3D(tuple(self.tip)), to_ns(self.rig.now_s))
+        )
         self.rig.joints.hear(self.joints, self.rig.now_s)
 
     def try_plan(self, plan: TaskPlan) -> None:

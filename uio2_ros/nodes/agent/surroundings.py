@@ -27,10 +27,9 @@ from uio2_ros.memory.transform_history import TransformError, TransformHistory
 from uio2_ros.memory.world_memory import Searched, Survey, WorldMemory
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.images import metres_of
-from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
 from uio2_ros.messages.serialised import deserialised
-from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.messages.transforms import links_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.nodes.agent.memory_markers import memory_markers
 from uio2_ros.nodes.agent.parameters import AgentSettings
@@ -152,16 +151,9 @@ class Surroundings:
         self.depths.hear(DepthPicture(header.stamp_ns, header.frame_id, decode))
 
     def _hear_transforms(self, message: TFMessage, *, static: bool) -> None:
-        for item in message.transforms:
-            stamp_ns = None if static else nanoseconds_of(item.header.stamp)
-            try:
-                pose = transform_of(item.transform)
-            except ValueError as error:
-                self._node.get_logger().warning(
-                    f"transform of {item.child_frame_id!r}: {error}", throttle_duration_sec=10.0
-                )
-                continue
-            self.frames.hear(item.header.frame_id, item.child_frame_id, pose, stamp_ns)
+        warn = functools.partial(self._node.get_logger().warning, throttle_duration_sec=10.0)
+        for link in links_of(message, static=static, on_bad=warn):
+            self.frames.hear(link)
 
     def _time_jumped(self, _: object) -> None:
         self.depths.clear()

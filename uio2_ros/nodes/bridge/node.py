@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -44,9 +45,8 @@ from uio2_ros.control import (
 from uio2_ros.control.commands import GripperCommand, JointPoint, TrajectoryGoal
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
-from uio2_ros.messages.poses import transform_of
 from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
-from uio2_ros.messages.stamps import seconds_of
+from uio2_ros.messages.transforms import links_of
 from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.command_router import CommandRouter
 from uio2_ros.nodes.bridge.gate_inputs import GateInputs
@@ -418,16 +418,9 @@ class BridgeNode(Node):
         self._hear_transforms(message, static=True)
 
     def _hear_transforms(self, message: TFMessage, *, static: bool) -> None:
-        for item in message.transforms:
-            try:
-                pose = transform_of(item.transform)
-            except ValueError as error:
-                self.get_logger().warning(
-                    f"transform of {item.child_frame_id!r}: {error}", throttle_duration_sec=10.0
-                )
-                continue
-            stamp_s = None if static else seconds_of(item.header.stamp)
-            self._frames.hear(item.header.frame_id, item.child_frame_id, pose, stamp_s)
+        warn = partial(self.get_logger().warning, throttle_duration_sec=10.0)
+        for link in links_of(message, static=static, on_bad=warn):
+            self._frames.hear(link)
 
     def _on_controller_progress(self, fraction: float) -> None:
         if self._follower.run is not None:
