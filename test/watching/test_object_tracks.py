@@ -11,7 +11,7 @@ pytest.importorskip("norfair")
 
 from uio2_ros.robot.answer import Answer, Cuboid, Detection
 from uio2_ros.robot.box import Box
-from uio2_ros.watching.object_tracks import KEPT, NAMES, ObjectTracks, diou_distances
+from uio2_ros.watching.object_tracks import GROWN_UP, KEPT, NAMES, ObjectTracks, diou_distances
 
 
 def boxes(*centres: tuple[float, float], label: str = "mug", size: float = 40.0) -> Answer:
@@ -80,6 +80,24 @@ def test_names_that_an_object_had_long_ago_are_forgotten_and_late_ones_are_not()
     assert ids(tracks.followed(boxes((100, 100), label="red mug"))) == known
     assert ids(tracks.followed(boxes((300, 100), label="pink ball"))) == known
     assert ids(tracks.followed(boxes((500, 100), label="white cube"))) != known
+
+
+def test_what_a_model_saw_twice_is_afterwards_the_object_that_was_long_known() -> None:
+    tracks = ObjectTracks()
+    for _ in range(GROWN_UP):
+        known = ids(tracks.followed(boxes((100, 100))))
+    twice = ids(tracks.followed(boxes((100, 100), (125, 100))))
+    assert twice[0] == known[0] != twice[1]
+    assert ids(tracks.followed(boxes((125, 100)))) == known
+
+
+def test_what_has_come_to_stay_keeps_its_own_id() -> None:
+    tracks = ObjectTracks()
+    for _ in range(GROWN_UP):
+        tracks.followed(boxes((100, 100)))
+    for _ in range(GROWN_UP):
+        both = ids(tracks.followed(boxes((100, 100), (125, 100))))
+    assert ids(tracks.followed(boxes((125, 100)))) == both[1:]
 
 
 def test_boxes_without_labels_are_called_the_same() -> None:

@@ -25,20 +25,28 @@ Array = npt.NDArray[np.float64]
 
 KEPT = 10
 """Answers for which an object that is not found is remembered, once it was found as often."""
-FARTHEST_DIOU = 1.9
-"""Of a box from where it is expected; beyond 1 they do not overlap. An arm carries a cube across
-half the picture between two answers, so what is called the same may come from far: the nearest."""
+FARTHEST_DIOU = 2.5
+"""Of a box from where it is expected; beyond 1 they do not overlap, and 2 is as far as can be. An
+arm carries a cube across half the picture between two answers, so what is called the same may come
+from anywhere: the nearest."""
 FARTHEST_M = 0.3
 """Of a 3D box from where it is expected."""
 PIXELS_OFF, PIXELS_FREE = 4.0, 1.0
 """Variances of the filter: of what is measured, and of how motion changes from answer to answer."""
-OTHER_LABEL = 0.9
-"""Added to the DIoU distance, so that what is called wholly otherwise must overlap to be the
-same; half of it where half of the words are others, as of a red ball that was a red mug."""
+OTHER_LABEL = 1.5
+"""Added to the DIoU distance for the share of words that are others than in an object's last names,
+so that what is called wholly otherwise must overlap to be the same; half of it for a red ball that
+was a red mug."""
 OTHER_LABEL_M = 0.2
 """The same of 3D boxes."""
+YOUNG = 1.0
+"""By how much farther an object counts that was found once, less from time to time until it is
+grown up. Models now and then see a thing twice: the next time it is the object that has long been
+known, and not its double."""
+GROWN_UP = 5
+"""Times that an object was found until then."""
 NAMES = 10
-"""Of the last names that an object had, the most alike one counts."""
+"""Of the last names that an object had, each counts alike."""
 ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -47,12 +55,12 @@ class ObjectTracks:
 
     Ids are numbers, unique in this process. Every object has one from its first answer on. Models
     waver between names, so an object may be called otherwise if it is where it was, and by a name
-    that shares words with one of its last ones if it is not far from there.
+    that shares words with its last ones if it is not far from there.
     """
 
     def __init__(self) -> None:
-        self._boxes = _tracker(_Unlikeness(diou_distances, OTHER_LABEL), FARTHEST_DIOU)
-        self._cuboids = _tracker(_Unlikeness(centre_distances, OTHER_LABEL_M), FARTHEST_M)
+        self._boxes = _tracker(_Unlikeness(diou_distances, FARTHEST_DIOU, OTHER_LABEL, YOUNG))
+        self._cuboids = _tracker(_Unlikeness(centre_distances, FARTHEST_M, OTHER_LABEL_M, 0.0))
 
     def followed(self, answer: Answer) -> Answer:
         """The answer with the ids of its detections and 3D boxes; an answer without any counts,
@@ -100,11 +108,18 @@ def _areas(boxes: Array) -> Array:
 
 
 class _Unlikeness(Distance):
-    """How far what is found is from what is known, and whether it is called the same."""
+    """How far what is found is from what is known, whether it is called the same, and how often
+    the known one was found."""
 
-    def __init__(self, distances: Callable[[Array, Array], Array], other_label: float) -> None:
+    def __init__(
+        self,
+        distances: Callable[[Array, Array], Array],
+        farthest: float,
+        other_label: float,
+        young: float,
+    ) -> None:
         self._distances = distances
-        self._other_label = other_label
+        self._farthest, self._other_label, self._young = farthest, other_label, young
         self._names: WeakKeyDictionary[Any, deque[str]] = WeakKeyDictionary()
 
     def remember(self, tracked: Any, name: str) -> None:
@@ -120,27 +135,27 @@ class _Unlikeness(Distance):
         known_names = [self._names[one] for one in objects]
         differ = [[_difference(one.data[1], names) for names in known_names] for one in candidates]
         unlike: Array = self._distances(found, known) + self._other_label * np.array(differ)
-        return unlike
+        young = [max(0.0, 1 - (len(names) - 1) / (GROWN_UP - 1)) for names in known_names]
+        return np.where(unlike < self._farthest, unlike + self._young * np.array(young), np.inf)
 
 
 def _difference(name: str, known: Collection[str]) -> float:
-    """The share of words, 0 to 1, in which a name differs from the known one that is most alike."""
-    if name in known:
-        return 0.0
-    words = _words(name)
-    return min(
-        1 - len(words & theirs) / max(1, len(words), len(theirs)) for theirs in map(_words, known)
-    )
+    """The share of words, 0 to 1, in which a name differs from known ones, on average."""
+    return float(np.mean([_other_words(_words(name), _words(other)) for other in known]))
+
+
+def _other_words(one: frozenset[str], other: frozenset[str]) -> float:
+    return 0.0 if one == other else 1 - len(one & other) / max(len(one), len(other))
 
 
 def _words(name: str) -> frozenset[str]:
     return frozenset(name.lower().split()) - ARTICLES
 
 
-def _tracker(unlikeness: _Unlikeness, farthest: float) -> norfair.Tracker:
+def _tracker(unlikeness: _Unlikeness) -> norfair.Tracker:
     tracker = norfair.Tracker(
         "euclidean",
-        distance_threshold=farthest,
+        distance_threshold=np.inf,
         hit_counter_max=KEPT,
         initialization_delay=0,
         past_detections_length=0,
