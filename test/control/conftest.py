@@ -11,12 +11,12 @@ from uio2_ros.control import (
     BridgeSettings,
     FreshFrames,
     JointStates,
-    MotionGate,
     Outcome,
     PlanFollower,
 )
 from uio2_ros.control.commands import Command
-from uio2_ros.control.gate.settings import CapSettings, GateSettings, StartSettings
+from uio2_ros.control.gate.gate import MotionGate
+from uio2_ros.control.gate_settings import CapSettings, GateSettings, StartSettings
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D

@@ -20,7 +20,7 @@ from uio2_ros.control.commands import (
     PoseRole,
     TwistCommand,
 )
-from uio2_ros.control.gate.engagement import Engagement
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.moves import TimedMoves, destination, displacement
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.robot.frames import Link

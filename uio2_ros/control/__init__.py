@@ -1,7 +1,8 @@
 """From plans to commands for controllers, and the watchdog that stops them. No ROS, no torch.
 
 A `PlanFollower` carries out one plan at a time: the `Planner` makes a `Motion` of it, which gives
-the commands of each control period. `uio2_ros.nodes.bridge` connects this to topics and actions.
+the commands of each control period, and a gate lets them pass (`uio2_ros.control.gate`, which
+stands on what is here). `uio2_ros.nodes.bridge` connects this to topics and actions.
 """
 
 from uio2_ros.control.axes import Axes
@@ -9,7 +10,6 @@ from uio2_ros.control.chunks import Chunk, ChunkBlender
 from uio2_ros.control.clock_watch import ClockWatch
 from uio2_ros.control.follower import Outcome, PlanFollower, PlanRun
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import Motion, PlanProgress
@@ -43,7 +43,6 @@ __all__ = [
     "JointStates",
     "Limiter",
     "Motion",
-    "MotionGate",
     "Navigation",
     "Origin",
     "Outcome",

@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.control.gate.settings import CapSettings, capped, shared
+from uio2_ros.control.gate_settings import CapSettings, capped, shared
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind
 from uio2_ros.robot.plan_errors import Cause, PlanError

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from uio2_ros.control.asked_motion import AskedMotion
 from uio2_ros.control.commands import CancelGoals, Command, TwistCommand, TwistRole
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.motion import Motion, PlanProgress
@@ -60,6 +62,33 @@ def _nobody(outcome: Outcome) -> None:
     del outcome
 
 
+class Gate(Protocol):
+    """What a plan and its commands have to pass: `uio2_ros.control.gate` has the one there is."""
+
+    @property
+    def engagement(self) -> Engagement:
+        """How fast a plan that has begun may move yet."""
+        ...
+
+    def expect_open(self) -> None:
+        """PlanError while nothing may move."""
+        ...
+
+    def judge(
+        self, asked: AskedMotion, stamp_s: float, now_s: float, *, tip_frame_id: str = ""
+    ) -> None:
+        """Before a plan begins; PlanError for what it must not do."""
+        ...
+
+    def passed(self, commands: Sequence[Command], now_s: float) -> Sequence[Command]:
+        """Those of a period, as they are; PlanError if one must not be sent."""
+        ...
+
+    def held(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """Those of a halt that may be sent."""
+        ...
+
+
 class PlanFollower:
     """One thread. Commands gather in an outbox that `take` empties."""
 
@@ -69,7 +98,7 @@ class PlanFollower:
         settings: BridgeSettings,
         frames: FreshFrames,
         joints: JointStates,
-        gate: MotionGate,
+        gate: Gate,
     ) -> None:
         self._spaces = spaces
         self._settings = settings

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from uio2_ros.control.axes import SLOTS, slot_of
 from uio2_ros.control.commands import Command, TwistCommand, TwistRole
-from uio2_ros.control.gate.engagement import Engagement
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.motion import PlanProgress
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace

@@ -7,6 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from uio2_ros.control.asked_motion import (
+    AskedMotion,
+    asked_of_chunk,
+    asked_of_moves,
+    asked_of_poses,
+)
 from uio2_ros.control.axes import (
     Array,
     Axes,
@@ -17,14 +23,8 @@ from uio2_ros.control.axes import (
 )
 from uio2_ros.control.chunks import Chunk
 from uio2_ros.control.commands import NavigationGoal, PoseCommand, PoseRole
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.asked_motion import (
-    AskedMotion,
-    asked_of_chunk,
-    asked_of_moves,
-    asked_of_poses,
-)
-from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.goal import GoalMotion
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.control.joints import JointStates

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from uio2_ros.control.gate.settings import CapSettings, GateSettings, capped, dry_run_setting
+from uio2_ros.control.gate_settings import CapSettings, GateSettings, capped, dry_run_setting
 from uio2_ros.robot.poses import Quaternion, from_roll_pitch_yaw
 from uio2_ros.settings import Effect, group, setting
 

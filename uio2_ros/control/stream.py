@@ -36,8 +36,8 @@ from uio2_ros.control.commands import (
     TwistCommand,
     TwistRole,
 )
-from uio2_ros.control.gate.engagement import Engagement
-from uio2_ros.control.gate.settings import shortened
+from uio2_ros.control.engagement import Engagement
+from uio2_ros.control.gate_settings import shortened
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
 from uio2_ros.control.motion import PlanProgress

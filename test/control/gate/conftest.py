@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from control.conftest import SPACES, Rig
 
-from uio2_ros.control.gate.settings import (
+from uio2_ros.control.gate_settings import (
     CapSettings,
     GateSettings,
     SceneCheckSettings,

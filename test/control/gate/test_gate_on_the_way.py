@@ -12,7 +12,7 @@ from control.gate.conftest import ARM, TIP, URDF
 from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
 from uio2_ros.control.gate.robot_description import read_urdf
-from uio2_ros.control.gate.settings import CapSettings, SceneCheckSettings, StartSettings
+from uio2_ros.control.gate_settings import CapSettings, SceneCheckSettings, StartSettings
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.frames import Link
 from uio2_ros.robot.time import to_ns

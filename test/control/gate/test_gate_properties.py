@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from uio2_ros.control import Cause, PlanError, Pose3D
 from uio2_ros.control.commands import JointCommand, PoseCommand, TwistCommand
-from uio2_ros.control.gate.engagement import Engagement
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.gate.workspace import Zone
 from uio2_ros.robot.frames import Link
 from uio2_ros.robot.plan import TaskPlan

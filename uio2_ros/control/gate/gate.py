@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from uio2_ros.control.asked_motion import AskedMotion
 from uio2_ros.control.axes import Array
 from uio2_ros.control.commands import (
     Command,
@@ -18,10 +19,9 @@ from uio2_ros.control.commands import (
     TwistCommand,
     TwistRole,
 )
+from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.frames import FreshFrames
-from uio2_ros.control.gate.asked_motion import AskedMotion
 from uio2_ros.control.gate.emergency_stop import EmergencyStop
-from uio2_ros.control.gate.engagement import Engagement
 from uio2_ros.control.gate.robot_description import description_in
 from uio2_ros.control.gate.scene import SceneMemory
 from uio2_ros.control.gate.workspace import read_workspace

@@ -7,7 +7,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool, String
 
-from uio2_ros.control import MotionGate
+from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.gate.robot_description import RobotDescriptionError, read_urdf
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.qos import LATCHED

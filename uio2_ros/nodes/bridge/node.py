@@ -36,13 +36,13 @@ from uio2_ros.control import (
     ClockWatch,
     FreshFrames,
     JointStates,
-    MotionGate,
     Outcome,
     PlanError,
     PlanFollower,
     SpeedSettings,
 )
 from uio2_ros.control.commands import GripperCommand, JointPoint, TrajectoryGoal
+from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
 from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
