@@ -56,6 +56,7 @@ def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
         samples_per_pixel=asked.samples_per_pixel,
         tasks=tuple(asked.tasks or ()),
         under_way=asked.under_way,
+        drawn=asked.drawn,
     )
     record = {
         "source": "scenes",
@@ -153,6 +154,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         default=0.0,
         metavar="SHARE",
         help="of the starts of --scenes that are looked at after some steps were done, 0 to 1",
+    )
+    parser.add_argument(
+        "--drawn",
+        action="store_true",
+        help="with --scenes: depth, normals and the picture itself are asked for, too",
     )
     parser.add_argument("--workers", type=at_least_one, default=1, help="processes (default: 1)")
     parser.add_argument(

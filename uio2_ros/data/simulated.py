@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from uio2_ros.data.sample import LabelledTask, Sample
-from uio2_ros.data.simulated_tasks import ScenarioSound, done, listened, perceived, to_come
+from uio2_ros.data.simulated_tasks import (
+    SEGMENT_S,
+    ScenarioSound,
+    done,
+    listened,
+    perceived,
+    to_come,
+)
 from uio2_ros.history.move_history import move_text
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
@@ -28,8 +35,6 @@ from uio2_ros.sim.sounds import RATE_HZ, Samples
 from uio2_ros.sim.spec import Place
 from uio2_ros.sim.truth import SceneTruth, observe
 
-SEGMENT_S = 4.08
-"""Of sound that the model can make at once."""
 REMEMBERED_MOVES = 16
 """As many as the agent remembers by default."""
 

@@ -16,6 +16,7 @@ from functools import partial
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import (
     Generator,
+    drawn,
     expressions,
     labelled,
 )
@@ -53,7 +54,7 @@ class SceneSettings:
 
     tasks: episodes whose starts are looked at, in turn, with the plan of the oracle; without any,
     tables of random objects. under_way: share of the episodes that are looked at after some of the
-    steps, with the plan for the rest.
+    steps, with the plan for the rest. drawn: depth, normals and the picture are asked for, too.
     """
 
     split: Split = Split.TRAIN
@@ -63,6 +64,7 @@ class SceneSettings:
     samples_per_pixel: int = 4
     tasks: tuple[str, ...] = ()
     under_way: float = 0.0
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.under_way <= 1:
@@ -101,11 +103,11 @@ def samples_of_scene(seed: int, settings: SceneSettings) -> Iterator[Sample]:
             if settings.under_way and len(plan.steps) > 1 and rng.uniform() < settings.under_way:
                 plan = _begun(world, plan, int(rng.integers(1, len(plan.steps))))
             obeyed = tuple(_obey(episode.instruction, plan, world.scene.place))
-            yield from _looks(world, rng, {**meta, "task": task}, lambda _: obeyed)
+            yield from _looks(world, rng, {**meta, "task": task}, lambda _: obeyed, settings.drawn)
         return
     with World(_scene(rng, settings), settings.samples_per_pixel) as world:
         plans = partial(_plans, world, split=settings.split, rng=rng)
-        yield from _looks(world, rng, meta, plans)
+        yield from _looks(world, rng, meta, plans, settings.drawn)
 
 
 def _begun(world: World, plan: TaskPlan, steps: int) -> TaskPlan:
@@ -120,17 +122,20 @@ def _looks(
     rng: Generator,
     meta: dict[str, str],
     plans: Callable[[SceneTruth], Iterable[LabelledTask]],
+    pictures: bool,
 ) -> Iterator[Sample]:
     """What each camera sees, and what can be asked about it."""
+    place = world.scene.place
     for camera in world.scene.cameras:
         truth = observe(world, camera.name)
+        asked = (*_tasks(truth, place, Split(meta["split"]), rng), *plans(truth))
         yield Sample(
             key=f"scene_{int(meta['seed']):07d}_{camera.name}",
             observation=Observation(
                 image=Frame(truth.colour, 0, f"{camera.name}_optical_frame"),
                 camera=truth.camera.model,
             ),
-            tasks=(*_tasks(truth, world.scene.place, Split(meta["split"]), rng), *plans(truth)),
+            tasks=(*asked, *drawn(truth, caption(truth, place))) if pictures else asked,
             meta={**meta, "camera": camera.name},
         )
 

@@ -29,6 +29,8 @@ from uio2_ros.sim.truth import ObjectTruth, SceneTruth
 OPTIONS_SHARE = 0.3
 """Of questions, categories and detections, how many come with options."""
 MOST_OPTIONS = 4
+SEGMENT_S = 4.08
+"""Of sound that the model can make at once."""
 HIDDEN_PART = 0.15
 """Of the picture's longer side, the least that is left out to be drawn anew."""
 BESIDE_PIXELS = 0.05
@@ -59,23 +61,32 @@ def perceived(
     truth: SceneTruth, place: Place, split: Split, rng: Generator
 ) -> tuple[LabelledTask, ...]:
     """The tasks that a single picture answers."""
-    said = caption(truth, place)
-    seen_from_front = truth.normals[..., 2:] < 0  # 0 where nothing is; beyond, see `Picture`
-    normals = np.where(seen_from_front, truth.normals, np.float32(np.nan))
+    depth, normals, picture = drawn(truth, caption(truth, place))
     tasks = [
-        labelled("caption", Answer(text=said)),
+        labelled("caption", Answer(text=caption(truth, place))),
         labelled("image_tag", Answer(text=TAGS[place])),
-        labelled("depth", Answer(pictures=(Picture("depth", truth.depth),))),
-        labelled("normals", Answer(pictures=(Picture("normals", normals),))),
+        depth,
+        normals,
         *(_question(asked, rng) for asked in questions(truth, split, rng)),
         *_found(truth, split, rng),
-        labelled(
-            "generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said
-        ),
+        picture,
     ]
     if truth.objects:
         tasks += _about_one(truth, truth.objects[int(rng.integers(len(truth.objects)))], rng)
     return tuple(tasks)
+
+
+def drawn(truth: SceneTruth, said: str) -> tuple[LabelledTask, LabelledTask, LabelledTask]:
+    """The pictures that are made of a view: its depth, its normals, and itself from words."""
+    seen_from_front = truth.normals[..., 2:] < 0  # 0 where nothing is; beyond, see `Picture`
+    normals = np.where(seen_from_front, truth.normals, np.float32(np.nan))
+    return (
+        labelled("depth", Answer(pictures=(Picture("depth", truth.depth),))),
+        labelled("normals", Answer(pictures=(Picture("normals", normals),))),
+        labelled(
+            "generate_image", Answer(pictures=(Picture("generated", truth.colour, said),)), said
+        ),
+    )
 
 
 def listened(heard: ScenarioSound) -> tuple[LabelledTask, ...]:
