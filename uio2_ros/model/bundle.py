@@ -18,6 +18,8 @@ from uio2_ros.robot.records import plain, structured
 BUNDLE_FILE = "bundle.json"
 TOKENIZER_FILE = "tokenizer.model"
 CARD_FILE = "card.md"
+VQGAN_FILES = {"image": "image_vqgan.safetensors", "audio": "audio_vqgan.safetensors"}
+"""VQGANs of target modalities that the model does not write yet, for who would teach it to."""
 SHIPPED_BUNDLES = Path(__file__).parents[1] / "bundles"
 
 

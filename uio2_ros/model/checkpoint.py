@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from uio2_ros.model.bundle import (
     CARD_FILE,
     SHIPPED_BUNDLES,
     TOKENIZER_FILE,
+    VQGAN_FILES,
     Bundle,
     shipped_bundles,
 )
@@ -56,6 +57,8 @@ class CheckpointFiles:
     is_jax: bool = False
     family: str | None = None
     """Where the kind of file tells it."""
+    vqgans: Mapping[str, Path] = field(default_factory=dict)
+    """Those that lie beside the weights, by target modality; read by who asks for them only."""
 
     @property
     def weight_bytes(self) -> int:
@@ -144,7 +147,13 @@ def _choose_files(folder: Path) -> CheckpointFiles:
     tokenizer = folder / (TOKENIZER_FILE if bundle is None else bundle.tokenizer)
     if bundle is not None and not tokenizer.is_file():
         raise CheckpointError(f"{folder / BUNDLE_FILE} names {tokenizer.name}, which is missing")
-    return CheckpointFiles(config, weights, tokenizer if tokenizer.is_file() else None, bundle)
+    found = tokenizer if tokenizer.is_file() else None
+    return CheckpointFiles(config, weights, found, bundle, vqgans=_vqgans(folder))
+
+
+def _vqgans(folder: Path) -> dict[str, Path]:
+    beside = {modality: folder / name for modality, name in VQGAN_FILES.items()}
+    return {modality: path for modality, path in beside.items() if path.is_file()}
 
 
 def _weights(folder: Path) -> tuple[Path, ...]:
@@ -236,7 +245,8 @@ def _fetch_companions(fetch: Callable[[str], Path]) -> None:
     described = brought(BUNDLE_FILE)
     if described is not None:
         fetch(Bundle.read(described).tokenizer)
-        brought(CARD_FILE)
+        for name in (CARD_FILE, *VQGAN_FILES.values()):
+            brought(name)
 
 
 def _fetch_first(names: Sequence[str], repository: str, fetch: Callable[[str], Path]) -> Path:

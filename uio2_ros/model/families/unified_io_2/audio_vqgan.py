@@ -51,8 +51,13 @@ class AudioViTVQGAN(nn.Module):
                 f"spectrograms have shape {tuple(spectrograms.shape)}, expected (batch, "
                 f"{expected[0]}, {expected[1]} mels, {expected[2]} frames)"
             )
-        codes = self.quantize.nearest(self.encoder(spectrograms))  # (B, h*w)
+        codes = self.quantize.nearest(self.latents(spectrograms))  # (B, h*w)
         return codes.view(-1, *self.grid).transpose(1, 2).flatten(1)  # (B, w*h)
+
+    def latents(self, spectrograms: Tensor) -> Tensor:
+        """What is quantised (B, h*w, D), mel row by mel row, of (B, 1, mels, frames)."""
+        latents: Tensor = self.encoder(spectrograms)
+        return latents
 
     def decode(self, codes: Tensor) -> Tensor:
         """Normalised spectrograms (B, 1, mels, frames) of codes (B, h*w) in storage order.
@@ -66,7 +71,11 @@ class AudioViTVQGAN(nn.Module):
                 f"{columns} time steps of {rows}"
             )
         codes = codes.reshape(-1, columns, rows).transpose(1, 2).flatten(1)  # (B, h*w)
-        spectrograms: Tensor = self.decoder(self.quantize(codes))
+        return self.draw(self.quantize(codes))
+
+    def draw(self, vectors: Tensor) -> Tensor:
+        """Spectrograms (B, 1, mels, frames) of the codes' vectors (B, h*w, D), mel row by row."""
+        spectrograms: Tensor = self.decoder(vectors)
         return spectrograms
 
 

@@ -54,8 +54,12 @@ class ImageVQGAN(nn.Module):
                 f"images have shape {tuple(images.shape)}, expected (batch, {expected[0]}, "
                 f"{expected[1]}, {expected[2]}): resize and pad them first"
             )
-        latents = self.quant_conv(self.encoder(images))  # (B, D, h, w)
-        return self.quantize.nearest(latents.flatten(2).transpose(1, 2))  # (B, h*w)
+        return self.quantize.nearest(self.latents(images).flatten(1, 2))  # (B, h*w)
+
+    def latents(self, images: Tensor) -> Tensor:
+        """What is quantised (B, h, w, D) of images (B, C, H, W) whose sides are whole codes."""
+        latents: Tensor = self.quant_conv(self.encoder(images))  # (B, D, h, w)
+        return latents.permute(0, 2, 3, 1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Images (B, C, H, W), about [-1, 1] but not clipped, of codes (B, h*w).
@@ -68,8 +72,11 @@ class ImageVQGAN(nn.Module):
                 f"codes have shape {tuple(codes.shape)}, expected (batch, {rows * columns}): one "
                 f"per cell of the {rows}x{columns} grid"
             )
-        latents = self.quantize(codes.reshape(-1, rows, columns))  # (B, h, w, D)
-        latents = latents.permute(0, 3, 1, 2)  # (B, D, h, w)
+        return self.draw(self.quantize(codes.reshape(-1, rows, columns)))
+
+    def draw(self, vectors: Tensor) -> Tensor:
+        """Images (B, C, H, W) of the codes' vectors (B, h, w, D)."""
+        latents = vectors.permute(0, 3, 1, 2)  # (B, D, h, w)
         images: Tensor = self.decoder(self.post_quant_conv(latents))
         return images
 
