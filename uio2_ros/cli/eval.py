@@ -1,5 +1,5 @@
-"""`./uio2 eval`: how well a model does in the simulator, next to an oracle and to chance, and on
-data sets."""
+"""`./uio2 eval`: how well a model does in the simulator, next to an oracle and to chance, on data
+sets, and what its VQGANs draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from uio2_ros.cli import eval_data
+from uio2_ros.cli import eval_data, eval_vqgan
 from uio2_ros.cli.options import add_options
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 from uio2_ros.settings import setting
@@ -49,6 +49,8 @@ def main(argv: Sequence[str]) -> int:
         arguments = _parser().parse_args(argv)
         if arguments.what == "data":
             return eval_data.main(arguments)
+        if arguments.what == "vqgan":
+            return eval_vqgan.main(arguments)
         if arguments.what == "calibrate":
             return _calibrate(arguments.run, arguments.bundle)
         return _evaluate(arguments, argv)
@@ -293,6 +295,7 @@ def _parser() -> argparse.ArgumentParser:
     ways.add_argument("--in-process", action="store_true", help="without ROS; the default")
     ways.add_argument("--ros", action="store_true", help="a real agent over real topics")
     eval_data.add_parser(commands)
+    eval_vqgan.add_parser(commands)
     calibrate = commands.add_parser(
         "calibrate",
         help="make the scores of boxes the rate at which they are right",

@@ -21,7 +21,7 @@ class DataSettings:
     kind and path: `shards` and `prepared` folders of ours, `lerobot` a data set, `mcap` a
     recording or a folder of some, `webdataset` a folder of tar files, `coco` a folder with
     `annotations.json`, `vqa` one with `questions.json` as well, `texts` a data set of Hugging
-    Face, `simulator` and `scenes` nothing: they are rendered on the fly. The rest is that of
+    Face, `simulator`, `scenes` and `sounds` nothing: they are made on the fly. The rest is that of
     `MixtureTask`.
     """
 
@@ -30,6 +30,7 @@ class DataSettings:
         "prepared",
         "simulator",
         "scenes",
+        "sounds",
         "lerobot",
         "mcap",
         "webdataset",
@@ -51,7 +52,7 @@ class DataSettings:
     """Of prepared examples: how often each task is drawn; 1 where nothing is said."""
 
     def __post_init__(self) -> None:
-        if not self.path and self.kind not in ("simulator", "scenes"):
+        if not self.path and self.kind not in ("simulator", "scenes", "sounds"):
             raise ValueError(f"data of kind {self.kind} needs a path")
 
 
@@ -94,6 +95,25 @@ class LossOptions:
 
 
 @dataclass(frozen=True)
+class VQGANOptions:
+    """How a VQGAN learns (`training.vqgan`).
+
+    squared: weight of the squared error beside the absolute one. commitment: that of the encoder's
+    distance to the codes it chose. patience: micro-batches after which a code that nothing chose is
+    put where something is. crop: side of the part of a picture that is shown; 0: all of it.
+    """
+
+    squared: float = 1.0
+    commitment: float = 0.25
+    patience: int = 200
+    crop: int = 0
+
+    def __post_init__(self) -> None:
+        if self.patience < 1 or self.crop < 0:
+            raise ValueError("give a patience of 1 or more, and a crop of 0 or more")
+
+
+@dataclass(frozen=True)
 class LoraSettings:
     """Low-rank updates of the transformer's linear layers in place of full fine-tuning."""
 
@@ -116,8 +136,12 @@ class TrainingConfig:
     model: str
     output: Path
     data: tuple[DataSettings, ...]
-    objective: Literal["answers", "dense"] = "answers"
-    """dense: the image ViT alone learns what its patches show, from scenes of the simulator."""
+    objective: Literal["answers", "dense", "image_vqgan", "audio_vqgan"] = "answers"
+    """dense: the image ViT alone learns what its patches show, from scenes of the simulator; the
+    others: the VQGAN of pictures or of sound alone learns to draw what it is shown."""
+    targets: tuple[str, ...] = ()
+    """Modalities that the model is to write beside those that it does; their tables begin from
+    nothing, their VQGANs are those of the bundle."""
     tokenizer: str = ""
     steps: int = 1000
     batch: int = 32
@@ -144,6 +168,7 @@ class TrainingConfig:
     """Decay of a running mean of the weights, which is what is saved then; 0: none."""
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     loss: LossOptions = field(default_factory=LossOptions)
+    vqgan: VQGANOptions = field(default_factory=VQGANOptions)
     lora: LoraSettings | None = None
     sharded: bool = False
     """FSDP2 in place of DDP, where there are several ranks."""
@@ -162,10 +187,22 @@ class TrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more")
         if self.compiled and self.sharded:
             raise ValueError("layers are compiled or sharded, not both")
+        if self.vqgan_modality and (
+            self.compiled or self.sharded or self.precision not in ("float32", "autocast")
+        ):
+            raise ValueError("VQGANs are trained in float32 or autocast, not compiled nor sharded")
+        if self.targets and self.lora is not None:
+            raise ValueError("new targets are learnt in full: leave `lora` out")
         if not 0 <= self.recolored <= 1:
             raise ValueError(f"recolored is {self.recolored}; give a share in [0, 1]")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is {self.ema}; give a value in [0, 1)")
+
+    @property
+    def vqgan_modality(self) -> str:
+        """Whose VQGAN is trained; "" where it is another objective."""
+        modality, _, kind = self.objective.partition("_")
+        return modality if kind == "vqgan" else ""
 
 
 def read_training_config(path: Path, overrides: Mapping[str, Any] | None = None) -> TrainingConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,16 +18,20 @@ from uio2_ros.model.families.unified_io_2.inputs import PatchEmbedder
 from uio2_ros.model.families.unified_io_2.targets import AudioTargetEmbedder, ImageTargetEmbedder
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.model.families.unified_io_2.vocabulary import END_ID
+from uio2_ros.model.pretrained import PretrainedModel
 from uio2_ros.training.config import LossOptions, TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseHeads, dense_scores
 from uio2_ros.training.grounding import GroundingHead, stacked_marks
 from uio2_ros.training.lora import add_lora
 from uio2_ros.training.loss import LossSettings, training_loss
+from uio2_ros.training.vqgan_batches import VQGANBatch
 
 LORA_IN = ("encoder", "decoder")
 EXAMPLES = "examples"
 """The count of examples, which losses that are means over them are divided by."""
 
+StepBatch: TypeAlias = Batch | DenseBatch | VQGANBatch
+"""What objectives take, each its own kind."""
 Losses = tuple[Tensor, dict[str, Tensor]]
 """What is minimised, and numbers to log that add up over micro-batches and ranks."""
 
@@ -35,12 +39,14 @@ Losses = tuple[Tensor, dict[str, Tensor]]
 class Objective(Protocol):
     """A module that holds the model and what is read from it in training only."""
 
-    model: UnifiedIO
+    @property
+    def model(self) -> PretrainedModel:
+        """What is trained."""
 
-    def counts(self, batch: Batch | DenseBatch) -> dict[str, int]:
+    def counts(self, batch: StepBatch) -> dict[str, int]:
         """What the losses of a batch are means over."""
 
-    def __call__(self, batch: Batch | DenseBatch, counts: Mapping[str, float]) -> Losses:
+    def __call__(self, batch: StepBatch, counts: Mapping[str, float]) -> Losses:
         """The losses of a part of a step, whose counts are those of the whole."""
 
 
@@ -63,11 +69,11 @@ class AnswerObjective(nn.Module):
         if grounded:
             model.encoder.register_forward_hook(self._keep)
 
-    def counts(self, batch: Batch | DenseBatch) -> dict[str, int]:
+    def counts(self, batch: StepBatch) -> dict[str, int]:
         assert isinstance(batch, Batch)
         return {**target_counts(self.model, batch), EXAMPLES: len(batch.text)}
 
-    def forward(self, batch: Batch | DenseBatch, counts: Mapping[str, float]) -> Losses:
+    def forward(self, batch: StepBatch, counts: Mapping[str, float]) -> Losses:
         assert isinstance(batch, Batch)
         if self._misread and batch.text_target is not None:
             read = misread(batch.text_target, self._misread, self._locations)
@@ -110,11 +116,11 @@ class DenseObjective(nn.Module):
             p.requires_grad_(True)
         self.dense_head = DenseHeads(model.config.t5_config.emb_dim)
 
-    def counts(self, batch: Batch | DenseBatch) -> dict[str, int]:
+    def counts(self, batch: StepBatch) -> dict[str, int]:
         assert isinstance(batch, DenseBatch)
         return {EXAMPLES: len(batch.patches)}
 
-    def forward(self, batch: Batch | DenseBatch, counts: Mapping[str, float]) -> Losses:
+    def forward(self, batch: StepBatch, counts: Mapping[str, float]) -> Losses:
         assert isinstance(batch, DenseBatch)
         patches = batch.patches.to(self._embedder.vit.embedding.weight.dtype)
         inputs = PatchBatch(patches, batch.mask, batch.positions)

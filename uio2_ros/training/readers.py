@@ -24,10 +24,12 @@ from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.dense import DenseBatch, DenseReader, LabelledScene, scene_of
+from uio2_ros.training.objectives import StepBatch
 from uio2_ros.training.packing import Length, Sized, length_of, pack_bins, row_numbers
 from uio2_ros.training.stored_scenes import StoredScenes
 from uio2_ros.training.streams import ExampleStream, make_stream, sample_stream
 from uio2_ros.training.trainer import OptimizerStep
+from uio2_ros.training.vqgan_batches import VQGANBatches
 
 SCENES = "scenes"
 """Folder in that of the run."""
@@ -38,7 +40,7 @@ DENSE_SPACE = "vima"
 class Batches(Protocol):
     """Batches without end, from where a state says."""
 
-    def step(self, sizes: Sequence[int]) -> tuple[Batch | DenseBatch, ...]:
+    def step(self, sizes: Sequence[int]) -> tuple[StepBatch, ...]:
         """The micro-batches of the next step."""
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -161,6 +163,10 @@ class StepReader(IterableDataset[OptimizerStep]):
         if self._config.objective == "dense":
             return DenseBatches(self._config, self._model, reader, readers)
         stream = make_stream(self._config, self._model, self._tokenizer, reader, readers)
+        modality = self._config.vqgan_modality
+        if modality:
+            seed = self._config.seed, reader
+            return VQGANBatches(stream, modality, self._config.vqgan.crop, seed)
         processor = Processor(self._model, Tokenizer(self._tokenizer))
         return AnswerBatches(stream, processor, self._config.packed)
 

@@ -9,19 +9,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.distributed as dist
 
 from uio2_ros.inference.devices import small_layers_are_faster_in_bfloat16
 from uio2_ros.model.bundle import BUNDLE_FILE, TOKENIZER_FILE, Bundle, TrainedFor
-from uio2_ros.model.checkpoint import locate
+from uio2_ros.model.checkpoint import CheckpointFiles, locate
 from uio2_ros.model.example import Batch
-from uio2_ros.model.families.unified_io_2.config import ModelConfig, shipped_configs
+from uio2_ros.model.families.unified_io_2.config import (
+    TARGET_MODALITIES,
+    ModelConfig,
+    shipped_configs,
+)
+from uio2_ros.model.families.unified_io_2.target_vqgan import TargetVQGAN
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
 from uio2_ros.training.answer_sheet import answer_sheet
@@ -30,6 +35,8 @@ from uio2_ros.training.initialization import initialize
 from uio2_ros.training.objectives import AnswerObjective, DenseObjective, Objective
 from uio2_ros.training.readers import StepReader, step_loader
 from uio2_ros.training.trainer import OptimizerStep, StepReport, Trainer, run
+from uio2_ros.training.vqgan import VQGANObjective
+from uio2_ros.training.vqgan_bundle import starting_vqgan, write_vqgan_bundle
 
 CHECKPOINTS, LOG, SHEETS, BUNDLE = "checkpoints", "log.jsonl", "sheets", "bundle"
 OnStep = Callable[[StepReport, int], None]
@@ -58,14 +65,14 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     torch.manual_seed(config.seed)
     config = _with_precision(config)
     tokenizer = tokenizer_of(config)
-    model = starting_model(config, Tokenizer(tokenizer)).to(_device())
-    trainer = Trainer(_objective(model, config, Tokenizer(tokenizer)), config)
+    objective = _objective(config, Tokenizer(tokenizer))
+    trainer = Trainer(objective, config)
     folder = config.output.expanduser() / CHECKPOINTS
     progress = trainer.resume(folder)
     rank, ranks = _rank(), dist.get_world_size() if dist.is_initialized() else 1
     reader = StepReader(
         config,
-        reading_config(model.config, config),
+        reading_config(objective.model.config, config),
         tokenizer,
         rank=rank,
         ranks=ranks,
@@ -77,8 +84,10 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     else:
         _run_first(trainer, steps, folder, on_step, Tokenizer(tokenizer))
     finished = trainer.finished()
-    if not rank:
-        write_bundle(config, finished, tokenizer)
+    if not rank and isinstance(finished, TargetVQGAN):
+        write_vqgan_bundle(config, finished)
+    elif not rank:
+        write_bundle(config, cast(UnifiedIO, finished), tokenizer)
     return config.output.expanduser() / BUNDLE
 
 
@@ -120,7 +129,7 @@ def write_sheet(trainer: Trainer, step: OptimizerStep, tokenizer: Tokenizer, num
         return
     folder = trainer.config.output.expanduser() / SHEETS
     folder.mkdir(parents=True, exist_ok=True)
-    model = trainer.objective.model
+    model = cast(UnifiedIO, trainer.objective.model)
     text = answer_sheet(model, batch.to(model.device), tokenizer)
     (folder / f"step-{number}.md").write_text(text, encoding="utf-8")
 
@@ -176,13 +185,35 @@ def _wandb(config: TrainingConfig) -> Any:
 def starting_model(config: TrainingConfig, tokenizer: Tokenizer) -> UnifiedIO:
     """The model of a bundle or checkpoint in float32, or one of a shipped configuration, new."""
     if config.model not in shipped_configs():
-        return UnifiedIO.from_pretrained(config.model, dtype=torch.float32)
+        files = locate(config.model)
+        model = UnifiedIO.from_files(files, dtype=torch.float32)
+        return with_targets(model, files, config.targets)
     model = UnifiedIO.from_config(config.model)
     initialize(model, tokenizer.location_ids if config.loss.soft_locations else None)
     return model
 
 
-def _objective(model: UnifiedIO, config: TrainingConfig, tokenizer: Tokenizer) -> Objective:
+def with_targets(model: UnifiedIO, files: CheckpointFiles, targets: Sequence[str]) -> UnifiedIO:
+    """A model that writes these modalities, too: new tables, and the VQGANs of its bundle."""
+    added = [name for name in targets if name not in model.config.target_modalities]
+    if not added:
+        return model
+    wanted = tuple(n for n in TARGET_MODALITIES if n in (*model.config.target_modalities, *added))
+    wider = UnifiedIO(replace(model.config, target_modalities=wanted))
+    initialize(wider)
+    known = model.state_dict()
+    for name in added:
+        known |= TargetVQGAN.of(files, name).state_dict()
+    wider.load_state_dict({**wider.state_dict(), **known})
+    return wider.eval()
+
+
+def _objective(config: TrainingConfig, tokenizer: Tokenizer) -> Objective:
+    """On this rank's device."""
+    if config.vqgan_modality:
+        vqgan, new = starting_vqgan(config)
+        return VQGANObjective(vqgan, config.vqgan, new=new).to(_device())
+    model = starting_model(config, tokenizer).to(_device())
     if config.objective == "dense":
         return DenseObjective(model)
     return AnswerObjective(model, config, tokenizer.location_ids)

@@ -12,11 +12,13 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
 from uio2_ros.data.simulated_scenes import SceneSettings, SceneShards
+from uio2_ros.data.simulated_sounds import SoundShards
 from uio2_ros.model.example import Example
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.processing import Processor, Tokenizer
 from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
+from uio2_ros.sim import Split
 from uio2_ros.training.augmentation import rescaled
 from uio2_ros.training.config import DataSettings, TrainingConfig
 from uio2_ros.training.denoising import Denoiser, with_dropped_guidance
@@ -36,7 +38,10 @@ from uio2_ros.training.sources import (
 ENDLESS = 1_000_000
 """Parts of a source that is rendered on the fly."""
 SCENES_PER_PART = 16
+SOUNDS_PER_PART = 64
 EPISODES_PER_PART = 1
+DRAWN = frozenset(("depth", "normals", "generate_image"))
+"""Tasks for which scenes are asked for pictures, too."""
 GUIDED = "generate_image"
 """The task that is generated with classifier-free guidance."""
 LONGEST_FRUITLESS = 1000
@@ -228,7 +233,10 @@ SOURCES: Mapping[str, Callable[[DataSettings, Mapping[str, ActionSpace]], Source
     "simulator": lambda *_: OnTheFly(
         SimulatedShards(SimulatedSettings(), EPISODES_PER_PART), ENDLESS
     ),
-    "scenes": lambda *_: OnTheFly(SceneShards(SceneSettings(), SCENES_PER_PART), ENDLESS),
+    "scenes": lambda data, _: OnTheFly(
+        SceneShards(SceneSettings(drawn=bool(DRAWN & {*data.tasks})), SCENES_PER_PART), ENDLESS
+    ),
+    "sounds": lambda *_: OnTheFly(SoundShards(Split.TRAIN, SOUNDS_PER_PART), ENDLESS),
     "lerobot": _lerobot,
     "mcap": _recordings,
     "webdataset": lambda data, _: CaptionedPictures(_files(data.path, ".tar")),

@@ -28,8 +28,8 @@ from torch.distributed.fsdp import (
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from uio2_ros.model.example import Batch
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
+from uio2_ros.model.pretrained import PretrainedModel
 from uio2_ros.training.checkpoints import (
     TrainingState,
     load_checkpoint,
@@ -38,9 +38,8 @@ from uio2_ros.training.checkpoints import (
     whole,
 )
 from uio2_ros.training.config import OptimizerSettings, TrainingConfig
-from uio2_ros.training.dense import DenseBatch
 from uio2_ros.training.lora import add_lora, merge_lora
-from uio2_ros.training.objectives import EXAMPLES, LORA_IN, Objective
+from uio2_ros.training.objectives import EXAMPLES, LORA_IN, Objective, StepBatch
 from uio2_ros.training.optimizers import Adafactor, MasterWeights, muon_with_adamw
 from uio2_ros.training.schedule import rate_factor
 
@@ -52,7 +51,7 @@ MODEL = "model."
 class OptimizerStep:
     """The micro-batches of one rank's optimiser step, and where their reader stood after them."""
 
-    batches: Sequence[Batch | DenseBatch]
+    batches: Sequence[StepBatch]
     reader: int
     state: dict[str, Any]
 
@@ -88,12 +87,14 @@ class Trainer:
             _cast_trained(self._module)
         if config.compiled:
             _require_compiler(objective.model.device)
-            objective.model.compile_layers()
+            cast(UnifiedIO, objective.model).compile_layers()
         self._wrapped = self._distributed()
         self.weights = MasterWeights(self._module)
         self.optimizers = make_optimizers(self.weights.named, config.optimizer, self._low)
         self._base = [(group, group["lr"]) for one in self.optimizers for group in one.param_groups]
         self.mean = {n: p.detach().clone() for n, p in self.weights.named.items() if config.ema}
+        saved = self._module.state_dict().keys()
+        self._buffers = {n: b for n, b in self._module.named_buffers() if n in saved}
         self._readers: dict[int, dict[str, Any]] = {}
 
     def train_step(self, step: OptimizerStep) -> StepReport:
@@ -118,19 +119,24 @@ class Trainer:
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
         progress = TrainingState(self.step, self._readers)
-        save_checkpoint(folder, progress, self.weights.named, self.optimizers, self.mean)
+        save_checkpoint(folder, progress, self._saved, self.optimizers, self.mean)
 
     def resume(self, folder: Path) -> TrainingState | None:
         """Go on from the newest checkpoint of a folder; None, and nothing changes, for none."""
         path = newest(folder)
         if path is None:
             return None
-        progress = load_checkpoint(path, self.weights.named, self.optimizers, self.mean)
+        progress = load_checkpoint(path, self._saved, self.optimizers, self.mean)
         self.weights.give_weights()
         self.step, self._readers = progress.step, dict(progress.readers)
         return progress
 
-    def finished(self) -> UnifiedIO:
+    @property
+    def _saved(self) -> Mapping[str, Tensor]:
+        """What learns by gradients, and what the objective itself remembers."""
+        return {**self.weights.named, **self._buffers}
+
+    def finished(self) -> PretrainedModel:
         """The model as it is now, in float32, LoRA merged: for a bundle. Every rank calls this.
 
         With `ema` it has the running means of the weights.
@@ -142,7 +148,7 @@ class Trainer:
             if name.startswith(MODEL)
         }
         current = {n: whole(p).detach() for n, p in self.objective.model.state_dict().items()}
-        model = UnifiedIO(self.objective.model.config)
+        model = type(self.objective.model)(self.objective.model.config)
         if self.config.lora is not None:
             add_lora(model, LORA_IN, self.config.lora.rank, self.config.lora.alpha)
         model.load_state_dict({**current, **trained})
@@ -162,7 +168,7 @@ class Trainer:
             return DistributedDataParallel(self._module, find_unused_parameters=True)
         half = torch.bfloat16 if self.config.precision == "bfloat16" else None
         policy = MixedPrecisionPolicy(param_dtype=half, reduce_dtype=torch.float32)
-        model = self.objective.model
+        model = cast(UnifiedIO, self.objective.model)
         for layer in (*model.encoder.layers, *model.decoder.layers):
             fully_shard(layer, mp_policy=policy)
         for layer in model.decoder.layers:
@@ -170,7 +176,7 @@ class Trainer:
         fully_shard(self._module, mp_policy=policy)
         return self.objective
 
-    def _counts(self, batches: Sequence[Batch | DenseBatch]) -> dict[str, float]:
+    def _counts(self, batches: Sequence[StepBatch]) -> dict[str, float]:
         """What losses are means over, of all micro-batches and ranks."""
         counted: Counter[str] = Counter()
         for batch in batches:
@@ -194,7 +200,7 @@ class Trainer:
         return dict(total)
 
     def _backward(
-        self, batch: Batch | DenseBatch, counts: Mapping[str, float], last: bool
+        self, batch: StepBatch, counts: Mapping[str, float], last: bool
     ) -> dict[str, float]:
         with self._syncing(last), self._autocast():
             total, report = self._wrapped(batch, counts)
