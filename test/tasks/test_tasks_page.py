@@ -64,7 +64,7 @@ def test_the_example_is_told_of_and_asked_for_in_words():
     (told,) = (task for task in describe_tasks() if task.name == "count")
     assert told.description.endswith("The instruction is what to count, for example: cups.")
     assert told.needs_image
-    assert suggest("Count the cups").task == "count"
+    assert suggest("Tally the cups").task == "count"
 
 
 def test_a_file_among_the_tasks_is_all_it_takes_inside_the_package(tmp_path):
@@ -76,7 +76,7 @@ def test_a_file_among_the_tasks_is_all_it_takes_inside_the_package(tmp_path):
             f"import uio2_ros.tasks.builtin as tasks; tasks.__path__.append({str(tmp_path)!r})\n"
             "import inspect\n"
             "from uio2_ros.tasks import TaskRunner, describe_tasks, suggest_task\n"
-            "print('count' in [task.name for task in describe_tasks()], suggest_task('count it'))\n"
+            "print('count' in [task.name for task in describe_tasks()], suggest_task('tally it'))\n"
             "print(inspect.signature(TaskRunner.count))",
         ],
         capture_output=True,
@@ -89,6 +89,26 @@ def test_a_file_among_the_tasks_is_all_it_takes_inside_the_package(tmp_path):
         "True count",
         "(self, image: 'Image', what: 'str', *, seed: 'int' = 0) -> 'int'",
     ]
+
+
+def test_the_example_takes_no_sentence_of_another_task(tmp_path):
+    (tmp_path / "count.py").write_text(EXAMPLE)
+    routing = ROOT / "test" / "tasks" / "test_routing.py"
+    asked = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import uio2_ros.tasks.builtin as tasks; tasks.__path__.append({str(tmp_path)!r})\n"
+            "import pytest\n"
+            f"raise SystemExit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(routing)!r}]))",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        cwd=ROOT,
+    )
+    assert asked.returncode == 0, asked.stdout
 
 
 @pytest.mark.usefixtures("count")
