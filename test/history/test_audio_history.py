@@ -428,3 +428,84 @@ def test_sound_from_the_future_is_dropped_and_what_follows_is_heard() -> None:
 def test_clock_that_stands_at_zero_knows_no_future() -> None:
     history = AudioHistory(clock_ns=lambda: 0)
     assert history.push(50 * S, ramp(100), RATE) is Push.ACCEPTED
+
+
+def heard_in_parts(history: AudioHistory, samples: int, chunk: int = 1000) -> None:
+    for start in range(0, samples, chunk):
+        count = min(chunk, samples - start)
+        history.push(stamp(start), ramp(count, start), RATE)
+
+
+SEGMENT = 800
+SEGMENTS = AudioHistorySettings(seconds=0.25, segment_s=0.05)  # 5 of them are held
+
+
+def test_what_is_heard_begins_with_a_segment() -> None:
+    history = AudioHistory(SEGMENTS)
+    heard_in_parts(history, 5300)
+    np.testing.assert_array_equal(history.heard(stamp(5300)), ramp(3700, 1600))
+    np.testing.assert_array_equal(history.heard(stamp(5000)), ramp(3400, 1600))
+    assert history.heard(START - S).size == 0
+    assert AudioHistory().heard(START).size == 0
+
+
+def test_what_is_heard_is_never_cut_below_a_segment() -> None:
+    history = AudioHistory(AudioHistorySettings(seconds=0.06, segment_s=0.05))
+    heard_in_parts(history, 2390)
+    np.testing.assert_array_equal(history.heard(stamp(2390)), ramp(960, 1430))
+    short = AudioHistory(AudioHistorySettings(seconds=0.02, segment_s=0.05))
+    heard_in_parts(short, 2500)
+    np.testing.assert_array_equal(short.heard(stamp(2500)), ramp(320, 2180))
+
+
+def test_a_segment_is_taken_once_when_it_is_over() -> None:
+    history = AudioHistory(SEGMENTS)
+    history.push(START, ramp(799), RATE)
+    assert history.take_segment() is None
+    history.push(stamp(799), ramp(900, 799), RATE)
+    first, second = history.take_segment(), history.take_segment()
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first.samples, ramp(800))
+    np.testing.assert_array_equal(second.samples, ramp(800, 800))
+    assert first.rate == RATE
+    assert history.take_segment() is None
+
+
+def test_segments_that_are_no_longer_held_are_not_taken() -> None:
+    history = AudioHistory(SEGMENTS)
+    heard_in_parts(history, 10 * SEGMENT + 10)
+    taken = history.take_segment()
+    assert taken is not None
+    np.testing.assert_array_equal(taken.samples, ramp(SEGMENT, 6 * SEGMENT))
+
+
+def test_segments_begin_anew_with_a_clock_that_went_back() -> None:
+    history = AudioHistory(SEGMENTS)
+    heard_in_parts(history, 2 * SEGMENT)
+    assert history.take_segment() is not None
+    history.push(START - 10 * S, ramp(SEGMENT, 7), RATE)
+    taken = history.take_segment()
+    assert taken is not None
+    np.testing.assert_array_equal(taken.samples, ramp(SEGMENT, 7))
+
+
+def test_without_segments_none_is_taken_and_all_is_heard() -> None:
+    history = AudioHistory(AudioHistorySettings(seconds=0.25, segment_s=0.0))
+    heard_in_parts(history, 5300)
+    assert history.take_segment() is None
+    np.testing.assert_array_equal(history.heard(stamp(5300)), ramp(4000, 1300))
+
+
+@given(st.integers(1, 9000), st.integers(1, 3000))
+@settings(max_examples=30, deadline=None)
+def test_every_taken_segment_is_one_of_those_that_are_heard(samples: int, chunk: int) -> None:
+    history = AudioHistory(SEGMENTS)
+    heard_in_parts(history, samples, chunk)
+    heard = history.heard(stamp(samples))
+    whole = heard[: heard.size // SEGMENT * SEGMENT].reshape(-1, SEGMENT)
+    taken = []
+    while (segment := history.take_segment()) is not None:
+        taken.append(segment.samples)
+    if heard.size >= SEGMENT:
+        np.testing.assert_array_equal(np.array(taken).reshape(-1, SEGMENT), whole)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from synthetic_inputs import image, step_noise
+from synthetic_inputs import image, step_noise, waveform
 from torch import Tensor
 
 from uio2_ros.inference import Engine, Generation, Sampling
@@ -461,8 +461,11 @@ def test_a_picture_that_is_none_never_reaches_the_model(engine: Engine) -> None:
 
 
 def test_a_model_without_a_history_keeps_no_frames() -> None:
-    engine = Engine.from_pretrained("uio2-nano")
+    engine = Engine.from_pretrained(
+        "uio2-nano", input_modalities=["text", "image"], target_modalities=["text"]
+    )
     engine.precompute_frame(1, image(90, 120, 1))
+    engine.precompute_segment(waveform(4.08, 1))
     assert not engine.holds_frame(1)
 
 

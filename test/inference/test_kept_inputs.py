@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from synthetic_inputs import image, waveform
 
 from uio2_ros.inference import Engine
+from uio2_ros.robot.errors import InvalidInputError
 
 
 @pytest.fixture
@@ -75,3 +77,27 @@ def test_decoding_leaves_what_is_kept_as_it_is(fresh):
     example = fresh.processor("Go.", image(480, 640, 1))
     first, again = (fresh.generate([example])[0].tokens for _ in range(2))
     assert first == again
+
+
+def test_a_segment_that_was_over_before_the_instruction_is_not_encoded_again(fresh, passes):
+    sound = waveform(14.0, 5)
+    for number in range(3):
+        fresh.precompute_segment(sound[number * 65280 : (number + 1) * 65280])
+    assert passes["sound"] == 3
+    example = fresh.processor("What is to be heard?", audio=sound, audio_until_now=True)
+    assert len(example.audio_history) == 3
+    kept = fresh.encode(example).hidden
+    assert passes["sound"] == 4, "what is heard last is encoded at the instruction"
+    fresh.forget()
+    torch.testing.assert_close(fresh.encode(example).hidden, kept)
+    assert passes["sound"] == 8
+
+
+def test_silence_is_not_encoded_in_advance(fresh, passes):
+    fresh.precompute_segment(np.zeros(65280, np.float32))
+    assert passes["sound"] == 0
+
+
+def test_more_than_a_segment_is_refused(fresh):
+    with pytest.raises(InvalidInputError, match="got 2 segments"):
+        fresh.precompute_segment(waveform(8.2, 1))

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from uio2_ros.cli.bench_decoding import GRAMMARS
 from uio2_ros.decoding import COCO_17, Symbols, manipulation_steps, named_points, single_box
-from uio2_ros.inference import Sampling
+from uio2_ros.inference import Engine, Sampling
 from uio2_ros.inference.constraint import ConstrainedDecoding
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.inference.texts import ConcurrentTexts, TextRequest
 
 FORMS = {
@@ -23,6 +24,15 @@ DRAWN = {"temperature": 1.5, "top_p": 0.9}
 @pytest.fixture(scope="module")
 def symbols(engine):
     return Symbols.of(engine.tokenizer)
+
+
+@pytest.fixture(scope="module", params=["dynamic", "static"])
+def new_texts(engine, request):
+    """Makes texts whose passes are as large as they must be, or of few shapes as for graphs."""
+    if request.param == "dynamic":
+        return lambda: ConcurrentTexts(engine.model)
+    graphs = Graphs(engine.device)
+    return Engine(engine.model, engine.processor, graphs=graphs).texts
 
 
 def one_by_one(engine, example, request, seed=None):
@@ -54,14 +64,14 @@ def same_text(writing, expected, locations):
 @pytest.mark.parametrize("form", FORMS)
 @given(data=st.data())
 @settings(max_examples=2, deadline=None)
-def test_every_grammar_gives_the_text_of_plain_decoding(engine, symbols, form, data):
+def test_every_grammar_gives_the_text_of_plain_decoding(engine, symbols, new_texts, form, data):
     words = data.draw(st.text("abc ", max_size=12))
     threshold = data.draw(st.sampled_from([None, 0.0, 0.02]))
     seed = data.draw(st.none() | st.integers(0, 2**40))
     drawn = Sampling() if seed is None else Sampling(**DRAWN, seed=seed)
     request = TextRequest(FORMS[form](symbols), threshold, drawn)
     example = engine.processor(words)
-    texts = ConcurrentTexts(engine.model)
+    texts = new_texts()
     (writing,) = texts.admit(engine.encode(example), [request])
     finish(texts)
     expected = one_by_one(engine, example, request, seed)
@@ -74,9 +84,9 @@ def test_every_grammar_gives_the_text_of_plain_decoding(engine, symbols, form, d
 )
 @settings(max_examples=3, deadline=None)
 def test_texts_that_begin_at_different_times_do_not_disturb_each_other(
-    engine, symbols, unequal, forms_and_waits
+    engine, symbols, new_texts, unequal, forms_and_waits
 ):
-    texts, begun = ConcurrentTexts(engine.model), []
+    texts, begun = new_texts(), []
     for number, (form, wait) in enumerate(forms_and_waits):
         request = TextRequest(FORMS[form](symbols), 0.02)
         example = unequal[number % len(unequal)]
@@ -90,9 +100,9 @@ def test_texts_that_begin_at_different_times_do_not_disturb_each_other(
         same_text(writing, expected, symbols.vocabulary.location_ids)
 
 
-def test_rows_of_one_batch_end_when_each_is_done(engine, symbols, unequal):
+def test_rows_of_one_batch_end_when_each_is_done(engine, symbols, new_texts, unequal):
     requests = [TextRequest(single_box(symbols)), TextRequest(named_points(symbols, COCO_17[:3]))]
-    texts = ConcurrentTexts(engine.model)
+    texts = new_texts()
     batch = engine.encode(*unequal[1:])
     first, second = texts.admit(batch, requests)
     finish(texts)
@@ -102,9 +112,11 @@ def test_rows_of_one_batch_end_when_each_is_done(engine, symbols, unequal):
     assert first.passes < second.passes
 
 
-def test_a_text_that_is_withdrawn_leaves_the_others_as_they_are(engine, symbols, unequal):
+def test_a_text_that_is_withdrawn_leaves_the_others_as_they_are(
+    engine, symbols, new_texts, unequal
+):
     request = TextRequest(named_points(symbols, COCO_17))
-    texts = ConcurrentTexts(engine.model)
+    texts = new_texts()
     writings = [texts.admit(engine.encode(one), [request])[0] for one in unequal]
     texts.step()
     texts.withdraw(writings[0])
@@ -123,8 +135,10 @@ def test_a_text_that_is_withdrawn_leaves_the_others_as_they_are(engine, symbols,
     ],
     ids=["next_action", "keypoints"],
 )
-def test_what_the_grammar_forces_takes_no_pass_of_its_own(engine, symbols, grammar, least_saving):
-    texts = ConcurrentTexts(engine.model)
+def test_what_the_grammar_forces_takes_no_pass_of_its_own(
+    engine, symbols, new_texts, grammar, least_saving
+):
+    texts = new_texts()
     example = engine.processor("put the cup on the tray")
     (writing,) = texts.admit(engine.encode(example), [TextRequest(grammar(symbols))])
     finish(texts)

@@ -117,6 +117,9 @@ class PromptEncoder:
     def precompute_frame(self, key: int, pixels: Any) -> None:
         pass
 
+    def capture(self) -> None:
+        pass
+
     def forget(self) -> None:
         pass
 
@@ -141,7 +144,9 @@ class ToyFamily:
         given = isinstance(tokenizer, Tokenizer)
         return WordProcessor(tokenizer if given else Tokenizer(tokenizer))
 
-    def example_encoder(self, network: Any, processor: Any, *, cached_frames: int) -> PromptEncoder:
+    def example_encoder(
+        self, network: Any, processor: Any, *, cached_frames: int, graphs: Any = None
+    ) -> PromptEncoder:
         return PromptEncoder()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,26 @@ def test_instruction_about_pictures_and_sound_is_answered(real: ModelProcess) ->
     assert len(answer.detections) == 1
     assert tokens[-1] >= 4
     assert answer.timings.total >= answer.timings.encode > 0
+
+
+def test_sound_that_is_over_is_encoded_when_it_ends(real: ModelProcess) -> None:
+    sound, taken = AudioHistory(), 0
+    rng = np.random.default_rng(1)
+    for second in range(1, 14):
+        sound.push(second * S, rng.uniform(-0.1, 0.1, 16_000).astype(np.float32), 16_000)
+        segment = sound.take_segment()
+        if segment is not None:
+            assert real.offer_segment(segment)
+            taken += 1
+            while real.status().counts.get("segments_encoded", 0) < taken:
+                time.sleep(0.01)
+    assert taken == 3
+    answer = real.submit(
+        Instruction("what do you hear?", task="audio_caption"),
+        Observation(audio=sound.heard(14 * S)),
+        timeout_s=WAIT_S,
+    ).result(WAIT_S)
+    assert answer.error_code is ErrorCode.NONE, answer.error_msg
 
 
 def test_free_form_answer_can_be_cancelled(real: ModelProcess) -> None:

@@ -3,11 +3,11 @@
 The instruction is that of issue and README: a prompt of 17 tokens, a picture of 640 x 480, 4 older
 frames, 5 segments of sound and an answer of 32 tokens, on the weights that are named or synthetic
 ones of a size. Ceilings are measured in the same run: the fastest matrix product in each dtype, and
-the speed at which memory is read. `history` are the older frames, which a robot encodes when they
-arrive; `on arrival` is an instruction without them. `history` and `encode` are held against the
-products of their linear layers, `token` against reading the weights of the decoder once. Forms
-other than float32 say how far their logits are from float32's on the same tokens, and where the
-first other token would be chosen.
+the speed at which memory is read. `history` are the older frames and segments of sound, which a
+robot encodes when they arrive; `on arrival` is an instruction without them. `history` and `encode`
+are held against the products of their linear layers, `token` against reading the weights of the
+decoder once. Forms other than float32 say how far their logits are from float32's on the same
+tokens, and where the first other token would be chosen.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from torch.nn import functional as F
 from uio2_ros.cli.options import at_least_one
 from uio2_ros.inference import Engine
 from uio2_ros.inference.devices import ALL_BFLOAT16
+from uio2_ros.inference.engine import CUDA_GRAPHS, graphs_for
 from uio2_ros.inference.families import family, sizes
 from uio2_ros.model.quantization import QuantizedLinear
 from uio2_ros.processing import Example
 
 PROMPT = "What should the robot do next to put the red cup on the tray?"
 PICTURE = (480, 640)  # height, width
-SEGMENT_S, AUDIO_RATE = 4.08, 16000
+SEGMENT_SAMPLES = 65280  # 4.08 s at 16 kHz
 FORMS: Mapping[str, tuple[str, str | None]] = {
     "float32": ("float32", None),
     "bfloat16": ("bfloat16", None),
@@ -151,15 +152,19 @@ def _integer_products(clock: Clock) -> float:
 # ---- models ----
 
 
-def load(model: str, form: str, device: str) -> Engine:
+def load(model: str, form: str, device: str, cuda_graphs: str) -> Engine:
     """The engine of a checkpoint or bundle in a form, or of a size with synthetic weights."""
     dtype, quantize = FORMS[form]
     if model in sizes():
-        return _synthetic(model, dtype, quantize, device)
-    return Engine.from_pretrained(model, device=device, dtype=dtype, quantize=quantize)
+        return _synthetic(model, dtype, quantize, device, cuda_graphs)
+    return Engine.from_pretrained(
+        model, device=device, dtype=dtype, quantize=quantize, cuda_graphs=cuda_graphs
+    )
 
 
-def _synthetic(model: str, dtype: str, quantize: str | None, device: str) -> Engine:
+def _synthetic(
+    model: str, dtype: str, quantize: str | None, device: str, cuda_graphs: str
+) -> Engine:
     engine = Engine.synthetic(model, device="cpu")
     network: Any = engine.model
     if quantize is not None:
@@ -169,22 +174,26 @@ def _synthetic(model: str, dtype: str, quantize: str | None, device: str) -> Eng
     if dtype == ALL_BFLOAT16:
         family(network.family).cast_encoders(network, torch.bfloat16)
     network.to(device)
-    return engine
+    graphs = graphs_for(cuda_graphs, network.device)
+    return Engine(
+        network, engine.processor, name=engine.name, synthetic_weights=True, graphs=graphs
+    )
 
 
 @dataclass(frozen=True)
 class TimedQuestion:
-    """An example, and the pixels (H, W, 3) of its older frames by their keys."""
+    """An example, the pixels (H, W, 3) of its older frames by their keys, and its older sound."""
 
     example: Example
     frames: Mapping[int, npt.NDArray[np.uint8]]
+    segments: Sequence[npt.NDArray[np.float32]]
 
 
 def instruction(engine: Engine, frames: int, segments: int, modality: str) -> TimedQuestion:
     """What is asked, of what its model reads."""
     reads = getattr(engine.processor, "reads", ("text",))
     pixels = np.random.default_rng(0).integers(0, 256, (frames + 1, *PICTURE, 3), np.uint8)
-    sound = np.sin(np.arange(int(segments * SEGMENT_S * AUDIO_RATE)) / 20).astype(np.float32) / 10
+    sound = np.sin(np.arange(segments * SEGMENT_SAMPLES) / 20).astype(np.float32) / 10
     older = dict(enumerate(pixels[1:])) if "image_history" in reads else {}
     example = engine.processor(
         PROMPT,
@@ -193,7 +202,9 @@ def instruction(engine: Engine, frames: int, segments: int, modality: str) -> Ti
         audio=sound if segments and "audio" in reads else None,
         target=modality,
     )
-    return TimedQuestion(replace(example, history_keys=tuple(older)), older)
+    over = len(example.audio_history)
+    cut = list(sound.reshape(-1, SEGMENT_SAMPLES)[:over])
+    return TimedQuestion(replace(example, history_keys=tuple(older)), older, cut)
 
 
 # ---- measurement ----
@@ -212,7 +223,7 @@ class TimedAnswer:
 
     @property
     def on_arrival(self) -> float:
-        """Where the older frames were encoded when they came."""
+        """Where the older frames and segments were encoded when they came."""
         return self.encode + self.prefill + sum(self.steps)
 
     @property
@@ -229,7 +240,7 @@ def answer(
     given: Sequence[int] | None = None,
 ) -> TimedAnswer:
     """Write `count` tokens, or read those `given` in their place; nothing is kept from before."""
-    network, modality = engine.model, asked.example.target
+    network, modality = engine.decoder, asked.example.target
     engine.forget()
     history, _ = clock.seconds(lambda: _encode_history(engine, asked))
     encode, encoded = clock.seconds(lambda: engine.encode(asked.example))
@@ -252,6 +263,8 @@ def answer(
 def _encode_history(engine: Engine, asked: TimedQuestion) -> None:
     for key, pixels in asked.frames.items():
         engine.precompute_frame(key, pixels)
+    for samples in asked.segments:
+        engine.precompute_segment(samples)
 
 
 def measure(
@@ -345,7 +358,7 @@ def bench(asked: argparse.Namespace) -> Report:
     )
     exact = None
     for form in sorted(asked.forms, key=list(FORMS).index):
-        engine = load(asked.model, form, asked.device)
+        engine = load(asked.model, form, asked.device, asked.cuda_graphs)
         question = instruction(engine, asked.history, asked.segments, asked.modality)
         count = min(asked.tokens, engine.target_length(asked.modality))
         answers = measure(engine, question, count, clock, asked.repeats)
@@ -434,6 +447,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=at_least_one, help="of torch (default: its own choice)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--cuda-graphs", choices=CUDA_GRAPHS, default="auto", help="on CUDA, or off (default: auto)"
+    )
     parser.add_argument(
         "--processor-time",
         action="store_true",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from uio2_ros.history.mono import to_mono
 from uio2_ros.history.resampler import QUALITIES, StreamResampler
 from uio2_ros.robot.errors import InvalidInputError
+from uio2_ros.robot.observation import SoundSegment
 from uio2_ros.robot.time import samples_ns, to_s
 from uio2_ros.settings import setting
 
@@ -37,6 +38,13 @@ class AudioHistorySettings:
     """Bounds and clock of an `AudioHistory`; ValueError for values that make no sense."""
 
     seconds: float = setting(40.0, "seconds of sound kept", low=0.1, high=3600.0)
+    segment_s: float = setting(
+        4.08,
+        "seconds of the model's segments, which are encoded when they are over (Unified-IO 2: "
+        "4.08); 0: sound is encoded at the instruction",
+        high=60.0,
+        name="segment",
+    )
     rate: int = 16000
     """Hz of the samples kept."""
     max_bytes: int = 16 * 2**20
@@ -59,7 +67,13 @@ class AudioHistorySettings:
         for name in ("seconds", "rate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} of an audio history is {getattr(self, name)}; give > 0")
-        for name in ("jitter_s", "arrival_jitter_s", "reset_tolerance_s", "max_ahead_s"):
+        for name in (
+            "segment_s",
+            "jitter_s",
+            "arrival_jitter_s",
+            "reset_tolerance_s",
+            "max_ahead_s",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of an audio history is {getattr(self, name)}; give >= 0")
         if self.quality not in QUALITIES:
@@ -74,6 +88,11 @@ class AudioHistorySettings:
     def capacity(self) -> int:
         """Samples kept."""
         return min(round(self.seconds * self.rate), self.max_bytes // np.dtype(np.float32).itemsize)
+
+    @property
+    def segment_samples(self) -> int:
+        """Samples of a segment."""
+        return round(self.segment_s * self.rate)
 
 
 @dataclass(frozen=True)
@@ -96,7 +115,8 @@ class AudioHistory:
     """A ring of mono float32 sound at `settings.rate`. Every method may be called from any thread.
 
     Gaps of up to the length of the ring are silence, so that a place in the ring is a time;
-    doubled sound is trimmed. The memory is allocated once. A resampled stream lags by the length
+    doubled sound is trimmed. Segments follow each other from the first sample on, so that one that
+    is over stays the same. The memory is allocated once. A resampled stream lags by the length
     of the filter (HQ: 22 ms from 44.1 and 48 kHz) until more sound arrives.
     """
 
@@ -113,6 +133,7 @@ class AudioHistory:
         self._ring: Sound = np.zeros(self.settings.capacity, dtype=np.float32)
         self._origin_ns: int | None = None  # time of sample 0; None: nothing is held
         self._written = 0  # samples since the origin
+        self._taken = 0  # segments since the origin
         self._last_stamp_ns = 0
         self._source_format: tuple[int, int] | None = None  # rate, channels
         self._resampler: StreamResampler | None = None
@@ -163,6 +184,34 @@ class AudioHistory:
             oldest = self._written - self._held()
             start = max(oldest, end - round(seconds * self.settings.rate))
             return self._read(start, max(start, min(end, self._written)))
+
+    def heard(self, end_ns: int) -> Sound:
+        """A copy of all sound before `end_ns`, from the beginning of a segment on.
+
+        Only where that would leave less than a segment it begins with the oldest sample.
+        """
+        with self._lock:
+            if self._origin_ns is None:
+                return np.zeros(0, dtype=np.float32)
+            end, length = self._samples(end_ns - self._origin_ns), self.settings.segment_samples
+            start = max(self._written - self._held(), end - self._ring.size)
+            end = min(end, self._written)
+            if length and self._begin_of_segment(start) <= end - length:
+                start = self._begin_of_segment(start)
+            return self._read(start, max(start, end))
+
+    def take_segment(self) -> SoundSegment | None:
+        """The oldest segment that is over, held and was not taken before; None if there is none."""
+        with self._lock:
+            if self._origin_ns is None or not self.settings.segment_samples:
+                return None
+            length = self.settings.segment_samples
+            oldest = self._begin_of_segment(self._written - self._held())
+            start = max(oldest, self._taken * length)
+            if start + length > self._written:
+                return None
+            self._taken = start // length + 1
+            return SoundSegment(self._read(start, start + length), self.settings.rate)
 
     def state(self) -> AudioHistoryState:
         """What is held and what was dropped."""
@@ -221,7 +270,7 @@ class AudioHistory:
 
     def _begin(self, stamp_ns: int) -> None:
         self._origin_ns = self._input_origin_ns = stamp_ns
-        self._written = 0
+        self._written = self._taken = 0
 
     def _align(self, stamp_ns: int, mono: Sound, rate: int, tolerance_s: float) -> Sound:
         """Fills a gap before the chunk with silence, or trims what is held already from it."""
@@ -273,6 +322,11 @@ class AudioHistory:
     def _samples(self, duration_ns: int) -> int:
         return round(to_s(duration_ns * self.settings.rate))
 
+    def _begin_of_segment(self, sample: int) -> int:
+        """The first sample of the first segment that begins there or later."""
+        length = self.settings.segment_samples
+        return -(-sample // length) * length
+
     def _held(self) -> int:
         return min(self._written, self._ring.size)
 
@@ -292,5 +346,5 @@ class AudioHistory:
 
     def _forget_sound(self) -> None:
         self._origin_ns = None
-        self._written = self._input_count = 0
+        self._written = self._taken = self._input_count = 0
         self._source_format = self._resampler = None

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from uio2_ros.inference.family import GenerationState, Network
+from uio2_ros.inference.family import GenerationState
 from uio2_ros.inference.generation import OnToken, StopCondition, TokenSequences, forbid, raw_scores
+from uio2_ros.inference.graphed_steps import Decoder
 from uio2_ros.inference.sampling import Sampling, require_possible
 
 
 def search_beams(
-    model: Network,
+    model: Decoder,
     state: GenerationState,
     sampling: Sampling,
     *,

@@ -158,6 +158,33 @@ class Position(NamedTuple):
     force_locations: float | None = None
 
 
+class Limits(NamedTuple):
+    """What may not come next, at rows' positions, as long as locations are not certain and when
+    they are; one row where all agree."""
+
+    forbidden: torch.Tensor  # (B or 1, V) bool
+    unless_location: torch.Tensor  # (B or 1, V) bool
+    thresholds: list[float]  # of each row
+    places: range  # the ids of locations
+
+
+def limits(rows: Sequence[Position], device: torch.device, width: int) -> Limits:
+    """Of scores of a width on a device."""
+    masks = [_masks(row.grammar, row.state, device, width) for row in rows]
+    plain = _stack([mask.forbidden for mask in masks])
+    thresholds = [
+        2.0 if mask.unless_location is None or row.force_locations is None else row.force_locations
+        for row, mask in zip(rows, masks, strict=True)  # no probability exceeds 2
+    ]
+    places = rows[0].grammar.symbols.vocabulary.location_ids
+    if min(thresholds) > 1.0:
+        return Limits(plain, plain, thresholds, places)
+    forced = _stack(
+        [mask.forbidden if mask.unless_location is None else mask.unless_location for mask in masks]
+    )
+    return Limits(plain, forced, thresholds, places)
+
+
 def forbidden(
     rows: Sequence[Position], scores: torch.Tensor, log_total: torch.Tensor
 ) -> torch.Tensor:
@@ -165,22 +192,23 @@ def forbidden(
 
     Of raw scores (B, V) and their log-sum-exp (B,).
     """
-    device, width = scores.device, scores.shape[-1]
-    masks = [_masks(row.grammar, row.state, device, width) for row in rows]
-    plain = _stack([mask.forbidden for mask in masks])
-    thresholds = [
-        2.0 if mask.unless_location is None or row.force_locations is None else row.force_locations
-        for row, mask in zip(rows, masks, strict=True)  # no probability exceeds 2
-    ]
-    if min(thresholds) > 1.0:
+    plain, forced, thresholds, places = limits(rows, scores.device, scores.shape[-1])
+    if forced is plain:
         return plain
-    forced = _stack(
-        [mask.forbidden if mask.unless_location is None else mask.unless_location for mask in masks]
-    )
-    places = rows[0].grammar.symbols.vocabulary.location_ids
-    log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
-    certain = (log_locations - log_total).exp() > torch.tensor(thresholds, device=device)  # (B,)
+    least = torch.tensor(thresholds, device=scores.device)
+    certain = surely_location(scores, log_total, least, places)
     return torch.where(certain[:, None], forced, plain)
+
+
+def surely_location(
+    scores: torch.Tensor, log_total: torch.Tensor, thresholds: torch.Tensor, places: range
+) -> torch.Tensor:
+    """Whether all locations together are more probable than the threshold, (B,) bool.
+
+    Of raw scores (B, V) and their log-sum-exp (B,).
+    """
+    log_locations = scores[:, places.start : places.stop].float().logsumexp(-1)  # (B,)
+    return (log_locations - log_total).exp() > thresholds
 
 
 @dataclass(frozen=True)

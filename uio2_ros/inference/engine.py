@@ -28,6 +28,7 @@ from uio2_ros.inference.family import (
     ExampleProcessor,
     LoadOptions,
     Network,
+    StaticNetwork,
     TextTokenizer,
     TokenizerSource,
 )
@@ -40,6 +41,9 @@ from uio2_ros.inference.generation import (
     generate_tokens,
 )
 from uio2_ros.inference.generation_inputs import GenerationInputs, check_examples, resolve
+from uio2_ros.inference.graphed_passes import GraphedPasses, SharedPasses
+from uio2_ros.inference.graphed_steps import Decoder, GraphedSteps
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.inference.rendering import Rendered, Renderer
 from uio2_ros.inference.sampling import Sampling
 from uio2_ros.inference.scoring import (
@@ -55,6 +59,9 @@ from uio2_ros.model.checkpoint import locate
 from uio2_ros.processing import Example
 from uio2_ros.robot.errors import TokenizerError
 
+CUDA_GRAPHS = ("auto", "off")
+LEAST_ROWS = 2
+"""Of generations that there is room for: a picture that is guided is two."""
 OnCount = Callable[[int], None]
 """f(how many are done so far)."""
 
@@ -72,8 +79,12 @@ class Engine:
         cached_frames: int = 64,
         vocoder: VocoderSource | None = None,
         bundle: Bundle | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
-        """vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's."""
+        """vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
+
+        graphs: runs what has a form of static shape; None runs all of it as large as it must be.
+        """
         model.eval()
         self.model = model
         self.processor = processor
@@ -85,8 +96,10 @@ class Engine:
             speaker = make_vocoder(vocoder, processor.config.audio, model.device)
         self._render = Renderer(model, processor.tokenizer, speaker)
         self._encoder = family(model.family).example_encoder(
-            model, processor, cached_frames=cached_frames
+            model, processor, cached_frames=cached_frames, graphs=graphs
         )
+        self.graphs = graphs
+        self._graphed: SharedPasses | None = None
 
     @staticmethod
     def from_pretrained(
@@ -102,6 +115,7 @@ class Engine:
         cache_dir: str | Path | None = None,
         input_modalities: Sequence[str] | None = None,
         target_modalities: Sequence[str] | None = None,
+        cuda_graphs: str = "auto",
     ) -> Engine:
         """An engine for a bundle or checkpoint: a directory, a shipped bundle or a hub id.
 
@@ -114,6 +128,8 @@ class Engine:
             in bfloat16, too.
         vocoder: None is Griffin-Lim, a file the weights of a HiFi-GAN of the user's.
         input_modalities, target_modalities: load only what these need.
+        cuda_graphs: "auto" runs encoders and decoder as CUDA graphs where there is CUDA, "off"
+            kernel by kernel.
         quantize: "int8" holds the transformer's linear layers as int8, see `UnifiedIO.quantize`.
 
         Raises CheckpointError, TokenizerError, and ValueError for settings that are not supported.
@@ -135,7 +151,14 @@ class Engine:
         if cast or dtype == ALL_BFLOAT16:
             kind.cast_encoders(model, torch.bfloat16)
         processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
-        return Engine(model, processor, name=str(id_or_dir), vocoder=vocoder, bundle=files.bundle)
+        return Engine(
+            model,
+            processor,
+            name=str(id_or_dir),
+            vocoder=vocoder,
+            bundle=files.bundle,
+            graphs=graphs_for(cuda_graphs, place),
+        )
 
     @staticmethod
     def synthetic(
@@ -144,6 +167,7 @@ class Engine:
         tokenizer: TokenizerSource | None = None,
         device: Device = "auto",
         family_name: str | None = None,
+        cuda_graphs: str = "auto",
     ) -> Engine:
         """An engine with deterministic synthetic float32 weights: answers have no meaning.
 
@@ -152,10 +176,17 @@ class Engine:
         tokenizer: None or "" is the synthetic one that comes with the package.
         """
         kind = family_named_by(config) if family_name is None else family(family_name)
-        model = kind.synthetic(config, resolve_device(device))
+        place = resolve_device(device)
+        model = kind.synthetic(config, place)
         processor = kind.processor(model, tokenizer or kind.synthetic_tokenizer)
         label = config if isinstance(config, str) else "custom"
-        return Engine(model, processor, name=f"synthetic-{label}", synthetic_weights=True)
+        return Engine(
+            model,
+            processor,
+            name=f"synthetic-{label}",
+            synthetic_weights=True,
+            graphs=graphs_for(cuda_graphs, place),
+        )
 
     def save_bundle(
         self,
@@ -195,6 +226,12 @@ class Engine:
     def device(self) -> torch.device:
         """Where the model runs."""
         return self.model.device
+
+    @property
+    def decoder(self) -> Decoder:
+        """What generations are decoded with: the model, or graphs of it."""
+        shared = self._shared_passes()
+        return self.model if shared is None else GraphedSteps(self.model, shared)
 
     def target_length(self, modality: str) -> int:
         """Tokens of every picture or sound, and the most of a text, its end included."""
@@ -273,13 +310,14 @@ class Engine:
     ) -> TokenSequences:
         sampling, end_id = inputs.sampling, self.tokenizer.end_id
         assert sampling.max_new_tokens is not None
-        state = self.model.prefill(encoded, sampling.max_new_tokens, inputs.copies, modality)
+        decoder = self.decoder
+        state = decoder.prefill(encoded, sampling.max_new_tokens, inputs.copies, modality)
         if sampling.beams > 1:
             return search_beams(
-                self.model, state, sampling, end_id=end_id, stop=stop, on_token=on_token
+                decoder, state, sampling, end_id=end_id, stop=stop, on_token=on_token
             )
         return generate_tokens(
-            self.model,
+            decoder,
             state,
             sampling,
             modality=modality,
@@ -330,7 +368,29 @@ class Engine:
 
     def texts(self) -> ConcurrentTexts:
         """Texts written together, each within a grammar of its own; none under way yet."""
-        return ConcurrentTexts(self.model)
+        return ConcurrentTexts(self.model, self._shared_passes())
+
+    def _shared_passes(self, rows: int = 1) -> SharedPasses | None:
+        """Passes as graphs with room for rows at first; None without graphs, and for networks
+        whose decoder has no static step."""
+        if self.graphs is None or not isinstance(self.model, StaticNetwork):
+            return None
+        if self._graphed is None:
+            static = self.model.static_rows(max(rows, LEAST_ROWS))
+            self._graphed = SharedPasses(GraphedPasses(static, self.graphs, self.tokenizer))
+        return self._graphed
+
+    @torch.inference_mode()
+    def capture(self, rows: int = 1) -> None:
+        """Make all CUDA graphs that inputs, and texts for up to so many of them at once, need.
+
+        What is not made here is made when it is first needed, which takes a moment then. Nothing
+        where there are none.
+        """
+        shared = self._shared_passes(rows)
+        if shared is not None:
+            shared.passes.capture(rows)
+        self._encoder.capture()
 
     @property
     def family(self) -> str:
@@ -349,8 +409,23 @@ class Engine:
         """
         self._encoder.precompute_frame(key, pixels)
 
+    @torch.inference_mode()
+    def precompute_segment(self, samples: npt.NDArray[np.float32], rate: int = 16000) -> None:
+        """Encode one segment of sound, mono (n,) in [-1, 1], for examples whose history has it.
+
+        It is found by what it holds, among the most recently used frames and segments.
+        """
+        self._encoder.precompute_segment(samples, rate)
+
     def _clock(self) -> float:
         """Seconds, after the device has finished."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
+
+
+def graphs_for(cuda_graphs: str, device: torch.device) -> Graphs | None:
+    """What the setting asks for on a device; ValueError for what it is not."""
+    if cuda_graphs not in CUDA_GRAPHS:
+        raise ValueError(f"cuda_graphs must be {' or '.join(CUDA_GRAPHS)}, got {cuda_graphs!r}")
+    return Graphs(device) if cuda_graphs == "auto" and device.type == "cuda" else None

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from uio2_ros.decoding.vocabulary import Vocabulary
 from uio2_ros.inference.defaults import Defaults
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.example import Example, Floats
 from uio2_ros.model.quantization import check_quantization
@@ -147,6 +148,70 @@ class RowNetwork(Protocol):
         """None under way yet."""
 
 
+class StaticTargetRows(Protocol):
+    """`TextRows`, and rows of other targets, in tensors that stay where they are, so that a step
+    can be a CUDA graph."""
+
+    @property
+    def at_once(self) -> int:
+        """T of a step, unless it is 1."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def vocabulary(self) -> int:
+        """V of texts."""
+
+    @property
+    def room(self) -> int:
+        """Rows that may be under way until `admit` moves them all."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """What `width` may be."""
+
+    @property
+    def width(self) -> int:
+        """Of the encoder sequence that a step for the rows under way reads."""
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each row so far."""
+
+    def __len__(self) -> int:
+        """Rows under way."""
+
+    def admit(self, encoded: Any, copies: int = 1) -> bool:
+        """Add `copies` rows, side by side, for each of the encoded inputs; whether that moved all
+        tensors."""
+
+    def drop(self, row: int) -> None:
+        """End a row; the last one takes its number."""
+
+    def clear(self) -> None:
+        """End all rows."""
+
+    def reorder(self, rows: Tensor) -> None:
+        """Continue row `rows[i]` (B,) in row i, in place; copies of one input stay together."""
+
+    def advance(self, counts: Sequence[int], modality: str) -> None:
+        """Say how many tokens of each row the next step is fed; ValueError for too many."""
+
+    def step(self, width: int, tokens: Tensor, starts: Tensor, modality: str) -> Tensor:
+        """Logits (R, T, V) float32 after each of the tokens (R, T); starts (R,): those before.
+
+        R is as many as are under way or more; nothing waits for the device.
+        """
+
+
+@runtime_checkable
+class StaticNetwork(Protocol):
+    """A network whose decoder has a step of static shapes."""
+
+    def static_rows(self, rows: int) -> StaticTargetRows:
+        """None under way yet, room for so many."""
+
+
 class Network(Protocol):
     """A network that reads examples and writes tokens of the modalities in `writes`."""
 
@@ -192,7 +257,8 @@ class Network(Protocol):
 
 
 class ExampleEncoder(Protocol):
-    """Runs the encoder over examples. Keeps frames of the image history by their keys."""
+    """Runs the encoder over examples. Keeps frames of the image history by their keys, and segments
+    of the audio history by what they hold."""
 
     def encode(self, examples: Sequence[Example]) -> Encoding:
         """Padding takes no time, and no place where no example needs it."""
@@ -202,6 +268,12 @@ class ExampleEncoder(Protocol):
 
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
         """Encode one frame, RGB (H, W, 3), for examples whose `history_keys` name it."""
+
+    def precompute_segment(self, samples: Samples, rate: int) -> None:
+        """Encode one segment of mono sound, for examples whose audio history has it."""
+
+    def capture(self) -> None:
+        """Make the graphs, if it has any, that examples will need."""
 
     def forget(self) -> None:
         """Keep nothing that was encoded."""
@@ -254,6 +326,9 @@ class Family(Protocol):
         """
 
     def example_encoder(
-        self, network: Any, processor: Any, *, cached_frames: int
+        self, network: Any, processor: Any, *, cached_frames: int, graphs: Graphs | None = None
     ) -> ExampleEncoder:
-        """What runs the encoder; the `cached_frames` most recently used frames are kept."""
+        """What runs the encoder; the `cached_frames` most recently used frames are kept.
+
+        graphs: runs what has a form of static shape.
+        """

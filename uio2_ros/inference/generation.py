@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from uio2_ros.inference.family import GenerationState, Network
+from uio2_ros.inference.family import GenerationState
+from uio2_ros.inference.graphed_steps import Decoder
 from uio2_ros.inference.sampling import (
     LogitsProcessor,
     Sampling,
@@ -59,7 +60,7 @@ class TokenSequences:
 
 
 def generate_tokens(
-    model: Network,
+    model: Decoder,
     state: GenerationState,
     sampling: Sampling,
     *,

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from uio2_ros.model.transfer import to_device
+
 Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -77,7 +79,7 @@ class PatchBatch:
     out where histories are encoded, for which the host waits for the device."""
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> PatchBatch:
-        """The same patches on another device."""
+        """The same patches on another device; non_blocking: the host does not wait for CUDA."""
         return _moved(self, device, non_blocking)
 
 
@@ -111,14 +113,22 @@ class Batch:
     examples: tuple[Example, ...] = field(default=())
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
-        """The same batch on another device."""
+        """The same batch on another device; non_blocking: the host does not wait for CUDA."""
         return _moved(self, device, non_blocking)
 
 
 def _moved(batch: Moved, device: torch.device | str, non_blocking: bool) -> Moved:
     moved: dict[str, Any] = {
-        name: value.to(device, non_blocking=non_blocking)
+        name: _sent(value, torch.device(device), non_blocking)
         for name, value in vars(batch).items()
         if isinstance(value, (torch.Tensor, PatchBatch))
     }
     return replace(batch, **moved)
+
+
+def _sent(
+    value: torch.Tensor | PatchBatch, device: torch.device, non_blocking: bool
+) -> torch.Tensor | PatchBatch:
+    if isinstance(value, torch.Tensor) and non_blocking:
+        return to_device(value, device)
+    return value.to(device, non_blocking=non_blocking)

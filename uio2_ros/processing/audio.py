@@ -106,16 +106,22 @@ def cut_segments(samples: Floats, settings: SpectrogramSettings) -> Floats:
     return cut.reshape(count, settings.segment_samples)
 
 
-def newest_segments(samples: Floats, most: int, settings: SpectrogramSettings) -> Floats:
-    """The end of a sound, up to `most` segments of it, the oldest completed with silence before it.
+def segments_until_now(samples: Floats, most: int, settings: SpectrogramSettings) -> Floats:
+    """Up to `most` segments (N, segment_samples) of a sound that goes on: the newest is its end.
 
-    The segments then end with the sound, and a rest too short to be one is its oldest part. (Cut
-    from its start, it would be the newest.) A sound of one segment is left as it is.
+    Those before are cut from its start, so that each is the same when more has been heard. They
+    begin before the newest by more than the tolerance of a rest; the last of them overlaps it
+    wherever the sound is no whole number of segments. A sound of one segment is padded with zeros.
     """
-    count = min(count_segments(samples.size, settings), most)
-    newest = samples[-count * settings.segment_samples :]
-    missing = count * settings.segment_samples - newest.size
-    return np.pad(newest, (missing, 0)) if count > 1 else newest
+    length = settings.segment_samples
+    begins = samples.size - length
+    if begins <= 0:
+        return cut_segments(samples, settings)
+    alone = begins - round(settings.rest_tolerance_s * settings.rate_hz)
+    older = max(0, -(-alone // length))
+    first = max(0, older - (most - 1))
+    closed = samples[first * length : older * length].reshape(-1, length)
+    return np.concatenate([closed, samples[None, begins:]])
 
 
 def mel_spectrogram(segments: Floats, settings: SpectrogramSettings) -> Floats:

@@ -35,7 +35,7 @@ from uio2_ros.remote.settings import RemoteSettings
 from uio2_ros.robot.action_space import ActionSpace
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
-from uio2_ros.robot.observation import Frame
+from uio2_ros.robot.observation import Frame, SoundSegment
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.codec import ProtocolError
 from uio2_ros.serving.faults import Fault, fault_of
@@ -144,7 +144,9 @@ class RemoteModel(Scheduler):
             message = f"the model is not ready: {reason}; ask again when it is"
             self._refuse(job, Fault(ErrorCode.MODEL_NOT_READY, message))
 
-    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+    def _put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
+        if isinstance(frame, SoundSegment):
+            return False
         ready = self._board.read().state is ModelState.READY
         if not ready or self._jobs or not self._outgoing.empty():
             self._count("frames_dropped")

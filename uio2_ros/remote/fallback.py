@@ -12,7 +12,7 @@ from uio2_ros.history.memory import PixelMemory
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
 from uio2_ros.serving.job import call
 from uio2_ros.serving.status import ModelState, ModelStatus
@@ -95,6 +95,11 @@ class Fallback(Answerer):
         ready = self.first.status().state is ModelState.READY
         answerer = self.first if ready else self.second
         return answerer.offer_frame(frame, robot=robot, on_released=on_released)
+
+    def offer_segment(self, segment: SoundSegment, *, robot: str = "") -> bool:
+        """See `Answerer`."""
+        ready = self.first.status().state is ModelState.READY
+        return (self.first if ready else self.second).offer_segment(segment, robot=robot)
 
     def close(self) -> None:
         """See `Answerer`."""

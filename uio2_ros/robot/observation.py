@@ -21,11 +21,21 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class SoundSegment:
+    """A stretch of the sound that is over: it is the same in every observation that has it."""
+
+    samples: npt.NDArray[np.float32]  # (samples,) mono, in [-1, 1]
+    rate: int = 16000
+    """Hz."""
+
+
+@dataclass(frozen=True)
 class Observation:
     """What the robot's senses hold at the instruction.
 
     image is the newest picture, history the older ones (oldest first), audio the last seconds of
-    mono sound at `audio_rate` Hz ending at the instruction, in [-1, 1].
+    mono sound at `audio_rate` Hz ending at the instruction, in [-1, 1]. The model cuts it into
+    segments from its first sample on, and hears the last segment's length before its end besides.
     """
 
     image: Frame | None = None

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from uio2_ros.history.memory import PixelMemory
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.status import ModelStatus
 
 OnProgress: TypeAlias = Callable[[Progress], None]
@@ -88,6 +88,10 @@ class Answerer(Protocol):
 
         `on_released` is called in either case. ValueError if the frame has no key to be found by.
         """
+
+    def offer_segment(self, segment: SoundSegment, *, robot: str = "") -> bool:
+        """Lets an idle model encode a segment of a robot's sound in advance; False if it is not
+        idle. A model elsewhere takes none: its sound travels with the instruction."""
 
     def close(self) -> None:
         """Ends it and frees the memory; what is under way becomes CANCELED. Returns when the model

@@ -43,12 +43,13 @@ from uio2_ros.serving.protocol import (
     Loaded,
     LoadFailed,
     OfferFrame,
+    OfferSegment,
     Quit,
     Reported,
     Submit,
     receive,
 )
-from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, warm_up
+from uio2_ros.serving.runner import LoadedModel, Runner, encode_in_advance, explained, warm_up
 from uio2_ros.serving.runner_batch import Outcome, open_batch
 from uio2_ros.serving.spec import ModelSpec
 
@@ -65,7 +66,9 @@ class Inbox:
     """Work for the main thread, and the instructions that were cancelled, by number."""
 
     def __init__(self, connection: Connection, arena: ArenaView) -> None:
-        self.work: queue.SimpleQueue[Load | Submit | OfferFrame] = queue.SimpleQueue()
+        self.work: queue.SimpleQueue[Load | Submit | OfferFrame | OfferSegment] = (
+            queue.SimpleQueue()
+        )
         self._accepted: set[int] = set()
         self._canceled: set[int] = set()
         self._connection = connection
@@ -99,7 +102,7 @@ class Inbox:
         self._accepted.discard(number)
         self._canceled.discard(number)
 
-    def take(self, *, wait: bool) -> Load | Submit | OfferFrame | None:
+    def take(self, *, wait: bool) -> Load | Submit | OfferFrame | OfferSegment | None:
         """The next work; None if there is none and nobody wants to wait for it."""
         try:
             return self.work.get(block=wait)
@@ -139,7 +142,9 @@ class Child:
                     work.number, work.instruction, work.observation, partial(self._report, work)
                 )
             elif isinstance(work, OfferFrame):
-                self._send(FrameTaken(encode_frame(runner, work.frame)))
+                self._send(FrameTaken(encode_in_advance(runner, work.frame)))
+            elif isinstance(work, OfferSegment):
+                self._send(FrameTaken(encode_in_advance(runner, work.segment)))
             else:
                 try:
                     ended = batch.step()

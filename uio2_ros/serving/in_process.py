@@ -15,11 +15,11 @@ from uio2_ros.history.memory import HeapMemory
 from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.faults import Fault, InstructionCanceled
 from uio2_ros.serving.job import Job, call
-from uio2_ros.serving.runner import LoadedModel, Runner, encode_frame, explained, load_model
+from uio2_ros.serving.runner import LoadedModel, Runner, encode_in_advance, explained, load_model
 from uio2_ros.serving.scheduler import Scheduler
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelState, ModelStatus
@@ -39,7 +39,7 @@ def _load_here(spec: ModelSpec) -> LoadedModel:
 
 @dataclass(frozen=True)
 class _OfferedFrame:
-    frame: Frame
+    frame: Frame | SoundSegment
     on_released: OnReleased | None
 
 
@@ -95,7 +95,7 @@ class InProcess(Scheduler):
         self._put_together(asked)
         return asked
 
-    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+    def _put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
         with self._changed:
             ready = self._board.read().state is ModelState.READY
             taken = ready and self._running is None and not self._waiting
@@ -182,9 +182,10 @@ class InProcess(Scheduler):
             return self._running
 
     def _encode(self, runner: Runner, offered: _OfferedFrame) -> None:
-        error = encode_frame(runner, offered.frame)
+        error = encode_in_advance(runner, offered.frame)
+        kind = "segments" if isinstance(offered.frame, SoundSegment) else "frames"
         with self._changed:
-            self._counts["frames_failed" if error else "frames_encoded"] += 1
+            self._counts[f"{kind}_failed" if error else f"{kind}_encoded"] += 1
         if offered.on_released is not None:
             call(offered.on_released)
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 from uio2_ros.processes.lifeline import is_suspended
-from uio2_ros.robot.observation import Frame
+from uio2_ros.robot.observation import Frame, SoundSegment
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.job import Job
@@ -45,8 +45,9 @@ class ModelProcess(Scheduler):
         "module:function" that takes the spec and returns a `LoadedModel` in the child.
         """
         self.memory: SharedArena = arena or SharedArena()
-        self._launch = Launch(spec, python, factory)
         self._settings = settings or ServingSettings()
+        spec = replace(spec, rows=self._settings.concurrent)
+        self._launch = Launch(spec, python, factory)
         self._board = StatusBoard(on_status)
         self._workload = Workload(self.memory, self._settings.queue_size, self._settings.concurrent)
         self._wakeup = Wakeup()
@@ -84,7 +85,7 @@ class ModelProcess(Scheduler):
         if self._workload.put(job):
             self._wakeup.set()
 
-    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+    def _put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
         taken = self._workload.put_frame(frame, on_released)
         if taken:
             self._wakeup.set()

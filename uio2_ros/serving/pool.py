@@ -13,7 +13,7 @@ from dataclasses import replace
 from uio2_ros.history.memory import PixelMemory
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
 from uio2_ros.serving.status import ModelState, ModelStatus
 
@@ -88,6 +88,12 @@ class ModelPool(Answerer):
         with self._lock:
             number = self._member_of(robot)
         return self.members[number].offer_frame(frame, robot=robot, on_released=on_released)
+
+    def offer_segment(self, segment: SoundSegment, *, robot: str = "") -> bool:
+        """See `Answerer`."""
+        with self._lock:
+            number = self._member_of(robot)
+        return self.members[number].offer_segment(segment, robot=robot)
 
     def close(self) -> None:
         """See `Answerer`."""

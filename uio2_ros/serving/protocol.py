@@ -1,11 +1,11 @@
 """What the two halves say to each other over a socket pair.
 
 The child speaks first (`Hello`); the client answers `Load`, and the child loads and says `Loaded`
-or `LoadFailed`. Then the client sends one `Submit` or `OfferFrame` at a time, and `Cancel` at any
-time; the child sends `Reported`, if it is wanted, and ends each `Submit` with `Answered`, each
-`OfferFrame` with `FrameTaken`. `Quit`, or the end of the stream, ends the child. Every message
-bears the version; what a side does not know it refuses. Arrays of the client travel as places in
-the shared arena.
+or `LoadFailed`. Then the client sends one `Submit`, `OfferFrame` or `OfferSegment` at a time, and
+`Cancel` at any time; the child sends `Reported`, if it is wanted, and ends each `Submit` with
+`Answered`, each offer with `FrameTaken`. `Quit`, or the end of the stream, ends the child. Every
+message bears the version; what a side does not know it refuses. Arrays of the client travel as
+places in the shared arena.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 from uio2_ros.history.memory import Bytes
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.codec import Array, Codec, ProtocolError
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 INLINE_BYTES = 1024
 """Smaller arrays travel in the message; a page of shared memory each would be waste."""
@@ -62,6 +62,13 @@ class OfferFrame:
     """Encode a history frame in advance."""
 
     frame: Frame
+
+
+@dataclass(frozen=True)
+class OfferSegment:
+    """Encode a segment of the sound in advance."""
+
+    segment: SoundSegment
 
 
 @dataclass(frozen=True)
@@ -108,14 +115,14 @@ class Answered:
 
 @dataclass(frozen=True)
 class FrameTaken:
-    """The end of an `OfferFrame`; error is "" if it went well."""
+    """The end of an `OfferFrame` or `OfferSegment`; error is "" if it went well."""
 
     error: str = ""
 
 
-ToChild: TypeAlias = Load | Submit | Cancel | OfferFrame | Quit
+ToChild: TypeAlias = Load | Submit | Cancel | OfferFrame | OfferSegment | Quit
 FromChild: TypeAlias = Hello | Loaded | LoadFailed | Reported | Answered | FrameTaken
-TO_CHILD = (Load, Submit, Cancel, OfferFrame, Quit)
+TO_CHILD = (Load, Submit, Cancel, OfferFrame, OfferSegment, Quit)
 FROM_CHILD = (Hello, Loaded, LoadFailed, Reported, Answered, FrameTaken)
 
 _sending = Codec(PROTOCOL_VERSION, TO_CHILD)

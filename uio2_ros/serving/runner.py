@@ -13,7 +13,7 @@ from uio2_ros.processes.process_memory import release_frames
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.faults import Fault, fault_of
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
@@ -49,8 +49,8 @@ class Runner(Protocol):
     ) -> tuple[Answer, ...]:
         """The answers in order; those that failed have an error code."""
 
-    def precompute(self, frame: Frame) -> object:
-        """Encodes a history frame for instructions to come; `frame.key` names it."""
+    def precompute(self, of: Frame | SoundSegment, /) -> object:
+        """Encodes a frame, which its key names, or a segment of the history in advance."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def load_model(spec: ModelSpec) -> LoadedModel:
 
     action_spaces = load_action_spaces(spec.action_spaces or None)
     engine = _engine(spec)
+    if spec.warm_up:
+        engine.capture(spec.rows)
     runner = TaskRunner(engine, action_spaces, spec.tasks)
     return LoadedModel(runner, _described(engine))
 
@@ -91,7 +93,10 @@ def _engine(spec: ModelSpec) -> Engine:
 
     if spec.is_synthetic:
         return Engine.synthetic(
-            spec.synthetic_config, tokenizer=spec.tokenizer or None, device=spec.device
+            spec.synthetic_config,
+            tokenizer=spec.tokenizer or None,
+            device=spec.device,
+            cuda_graphs=spec.cuda_graphs,
         )
     return Engine.from_pretrained(
         spec.model,
@@ -99,6 +104,7 @@ def _engine(spec: ModelSpec) -> Engine:
         device=spec.device,
         dtype=spec.dtype,
         quantize=spec.quantize or None,
+        cuda_graphs=spec.cuda_graphs,
     )
 
 
@@ -114,12 +120,12 @@ def explained(error: Exception) -> Fault:
     return fault
 
 
-def encode_frame(runner: Runner, frame: Frame) -> str:
-    """Encodes a history frame in advance; why it could not, else ""."""
+def encode_in_advance(runner: Runner, of: Frame | SoundSegment) -> str:
+    """Encodes a frame or segment of the history in advance; why it could not, else ""."""
     try:
-        runner.precompute(frame)
-    except Exception as error:  # of any library: the frame is encoded when it is needed
-        logger.exception("a history frame cannot be encoded")
+        runner.precompute(of)
+    except Exception as error:  # of any library: it is encoded when it is needed
+        logger.exception("a %s of the history cannot be encoded", type(of).__name__)
         return f"{type(error).__name__}: {error}"
     return ""
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.status import ModelStatus
@@ -61,13 +61,18 @@ class Scheduler(Answerer):
             call(on_released)
         return taken
 
+    def offer_segment(self, segment: SoundSegment, *, robot: str = "") -> bool:
+        """See `Answerer`."""
+        del robot
+        return self._put_frame(segment, None)
+
     @abstractmethod
     def _put(self, job: Job) -> None:
         """Lets a job wait for its turn, or answers it with why not."""
 
     @abstractmethod
-    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
-        """Takes a frame if there is nothing else to do."""
+    def _put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
+        """Takes a frame or segment if there is nothing else to do."""
 
     @abstractmethod
     def _on_cancel(self, job: Job) -> None:

@@ -44,10 +44,18 @@ class ModelSpec:
         "", "weights of linear layers as integers, such as int8; empty: as they are"
     )
     threads: int = setting(0, "CPU threads of the model; 0: all cores but one", high=1024)
+    cuda_graphs: str = setting(
+        "auto",
+        "encoders and decoder as CUDA graphs, made when the model is loaded: where there is CUDA, "
+        "or never",
+        choices=("auto", "off"),
+    )
     action_spaces: str = setting("", "folder of action-space files; empty: that of the package")
     tasks: TaskSettings = group(TaskSettings, "tasks")
     warm_up: bool = True
     """Answer one made-up instruction before READY, so that the first real one is not slow."""
+    rows: int = 1
+    """Texts that are written at once, for which CUDA graphs are made before READY."""
 
     def __post_init__(self) -> None:
         if not self.model:

@@ -44,4 +44,4 @@ class ModelStatus:
     restarts: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     """answered, failed, canceled, timed_out, busy, crashed, frames_encoded, frames_failed,
-    frames_dropped; those that are 0 are absent."""
+    frames_dropped, and the same of segments; those that are 0 are absent."""

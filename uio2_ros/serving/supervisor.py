@@ -283,8 +283,7 @@ class ChildLifecycle:
             self.answered = self.answered or message.answer.error_code is ErrorCode.NONE
         elif isinstance(message, FrameTaken):
             self._stop_by.pop(FRAME, None)
-            self._workload.count("frames_failed" if message.error else "frames_encoded")
-            self._workload.end_frame()
+            self._workload.end_frame("failed" if message.error else "encoded")
         elif isinstance(message, Hello):
             self._greeted = True
             launch = self._supervisor.launch

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from uio2_ros.history.memory import Bytes
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.observation import Frame
+from uio2_ros.robot.observation import Frame, SoundSegment
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.arena import SharedArena
 from uio2_ros.serving.codec import ProtocolError
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.job import Job, call
-from uio2_ros.serving.protocol import OfferFrame, Submit, pack
+from uio2_ros.serving.protocol import OfferFrame, OfferSegment, Submit, pack
 from uio2_ros.serving.turns import Turns
 from uio2_ros.tasks.registry import TASKS, gives_plan
 
@@ -53,8 +53,10 @@ class Packed:
 
 @dataclass(eq=False)
 class OfferedFrame:
-    """A history frame to encode in advance, as the child gets it."""
+    """A frame or segment of the history to encode in advance, as the child gets it."""
 
+    kind: str
+    """Under which it is counted: frames or segments."""
     data: bytes
     borrowed: list[Bytes]
     on_released: OnReleased | None
@@ -114,18 +116,23 @@ class Workload:
             self._waiting.put(packed, job.robot, packed.urgent)
         return None
 
-    def put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
-        """Takes a frame if there is nothing else to do."""
+    def put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
+        """Takes a frame or segment if there is nothing else to do."""
+        offer, kind = (
+            (OfferSegment(frame), "segments")
+            if isinstance(frame, SoundSegment)
+            else (OfferFrame(frame), "frames")
+        )
         with self._lock:
             busy = self._refusal or self.running or self._waiting or self._frame
             try:
-                packed = None if busy else pack(OfferFrame(frame), self.arena)
+                packed = None if busy else pack(offer, self.arena)
             except MemoryError:
                 packed = None
             if packed is None:
-                self._counts["frames_dropped"] += 1
+                self._counts[f"{kind}_dropped"] += 1
                 return False
-            self._frame = OfferedFrame(*packed, on_released)
+            self._frame = OfferedFrame(kind, *packed, on_released)
         return True
 
     def counts(self) -> dict[str, int]:
@@ -199,10 +206,12 @@ class Workload:
         if packed is not None:
             self._give_back(packed)
 
-    def end_frame(self) -> None:
-        """The child is done with the frame."""
+    def end_frame(self, outcome: str = "") -> None:
+        """The child is done with the frame; counts how that ended, if it is known."""
         with self._lock:
             frame, self._frame = self._frame, None
+            if frame is not None and outcome:
+                self._counts[f"{frame.kind}_{outcome}"] += 1
         if frame is not None:
             self._free(frame.borrowed)
             if frame.on_released is not None:

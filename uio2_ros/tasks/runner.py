@@ -14,7 +14,7 @@ from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.robot.answer import Answer, Stage
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.tasks.admission import admit
 from uio2_ros.tasks.batch import TaskBatch
 from uio2_ros.tasks.instruction_batch import InstructionBatch
@@ -165,11 +165,14 @@ class TaskRunner(RunnerMethods):
         boxes = (replace(one, score=known.probability(one.score)) for one in answer.detections)
         return replace(answer, detections=tuple(boxes))
 
-    def precompute(self, frame: Frame) -> None:
-        """Encode a history frame before an instruction needs it."""
-        if frame.key is None:
+    def precompute(self, of: Frame | SoundSegment) -> None:
+        """Encode a frame or segment of the history before an instruction needs it."""
+        if isinstance(of, SoundSegment):
+            self.engine.precompute_segment(of.samples, of.rate)
+            return
+        if of.key is None:
             raise ValueError("a frame to encode in advance needs a key to be found by; got None")
-        self.engine.precompute_frame(frame.key, frame.pixels)
+        self.engine.precompute_frame(of.key, of.pixels)
 
 
 def _failure(task: Task, error: Exception) -> Answer:

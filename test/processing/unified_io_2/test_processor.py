@@ -17,7 +17,7 @@ from synthetic_inputs import image, waveform
 
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.processing.audio import cut_segments, mel_spectrogram
+from uio2_ros.processing.audio import cut_segments, mel_spectrogram, segments_until_now
 from uio2_ros.robot.errors import InvalidInputError, TokenizerError
 
 SEGMENT_S = 4.08
@@ -96,7 +96,9 @@ def test_the_newest_history_frames_are_kept_oldest_first(processor: Processor, g
         )
 
 
-@pytest.mark.parametrize(("seconds", "segments"), [(5.9, 1), (6.5, 2), (40.0, 5)])
+@pytest.mark.parametrize(
+    ("seconds", "segments"), [(3.0, 1), (4.1, 1), (4.3, 2), (6.5, 2), (40.0, 5)]
+)
 def test_audio_until_now_ends_with_its_last_segment(
     processor: Processor, seconds: float, segments: int
 ) -> None:
@@ -109,11 +111,36 @@ def test_audio_until_now_ends_with_its_last_segment(
     np.testing.assert_array_equal(example.audio.patches, newest.audio.patches)
 
 
-def test_audio_until_now_completes_its_oldest_segment_with_silence(processor: Processor) -> None:
-    example = processor(audio=waveform(6.5, 3), audio_until_now=True)
-    heard = example.audio_history[0].mask.reshape(16, 8).any(axis=1)  # 16 parts of 0.255 s
-    assert not heard[:6].any()
-    assert heard[7:].all()
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 30 * 16000), st.integers(0, 4 * 65280))
+def test_older_segments_are_the_same_when_more_was_heard(
+    processor: Processor, samples: int, more: int
+) -> None:
+    sound = waveform(48.0, 3)
+    before = processor(audio=sound[:samples], audio_until_now=True).audio_history
+    after = processor(audio=sound[: samples + more], audio_until_now=True).audio_history
+    known = {segment.patches.tobytes() for segment in before}
+    new = [segment for segment in after if segment.patches.tobytes() not in known]
+    assert len(new) <= -(-more // 65280)
+    for number, segment in enumerate(reversed(after)):
+        cut = (samples + more - 65280 - 1600 - 1) // 65280 - number
+        alone = processor.history_segment(sound[cut * 65280 : (cut + 1) * 65280])
+        np.testing.assert_array_equal(segment.patches, alone.patches)
+
+
+@pytest.mark.parametrize("rest_s", [0.05, 0.3, 2.0, 4.0])
+def test_no_sound_of_the_last_segments_is_unheard(processor: Processor, rest_s: float) -> None:
+    clicks = np.zeros(int((3 * SEGMENT_S + rest_s) * 16000), np.float32)
+    clicks[8000::16000] = 0.5
+    segments = segments_until_now(clicks, 5, processor.config.audio)
+    heard = np.flatnonzero(segments[:-1].reshape(-1))  # their places are those in the sound
+    newest = len(clicks) - 65280 + np.flatnonzero(segments[-1])
+    assert set(heard) | set(newest) == set(np.flatnonzero(clicks))
+
+
+def test_a_segment_of_the_history_is_one_segment(processor: Processor) -> None:
+    with pytest.raises(InvalidInputError, match=r"history has 4\.08 s, got 2 segments"):
+        processor.history_segment(waveform(8.16, 1))
 
 
 @settings(max_examples=20, deadline=None)

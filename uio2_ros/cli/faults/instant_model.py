@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation
+from uio2_ros.robot.observation import Frame, Observation, SoundSegment
 from uio2_ros.serving.runner import LoadedModel, OnStage, OnStageOfOne
 from uio2_ros.serving.spec import ModelSpec
 from uio2_ros.serving.status import ModelDescription
@@ -39,9 +39,9 @@ class InstantRunner:
         del on_progress
         return tuple(self.run(*request) for request in requests)
 
-    def precompute(self, frame: Frame) -> object:
+    def precompute(self, of: Frame | SoundSegment) -> object:
         """Nothing to encode."""
-        del frame
+        del of
         return None
 
 

@@ -19,9 +19,13 @@ import torch
 from torch import Tensor
 
 from uio2_ros.inference.families.cache import Cache
+from uio2_ros.inference.families.static_encoders import StaticEncoders
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.model.families.unified_io_2.inputs import HistoryFrames
 from uio2_ros.model.families.unified_io_2.unified_io import Encoded, UnifiedIO
+from uio2_ros.model.transfer import to_device
 from uio2_ros.processing import Example, PatchBatch, PatchInput, Processor
+from uio2_ros.processing.audio import Samples
 
 KEPT_FEATURES = 8  # pictures and sounds, 3.5 MB each with the released patches
 KEPT_EXAMPLES = 2  # with the keys and values of all layers, 140 MB each in `large` in float32
@@ -30,8 +34,17 @@ KEPT_EXAMPLES = 2  # with the keys and values of all layers, 140 MB each in `lar
 class HistoryCachingEncoder:
     """See `inference.family.ExampleEncoder`. For one thread."""
 
-    def __init__(self, network: UnifiedIO, processor: Processor, cached_frames: int) -> None:
+    def __init__(
+        self,
+        network: UnifiedIO,
+        processor: Processor,
+        cached_frames: int,
+        graphs: Graphs | None = None,
+    ) -> None:
+        """graphs: runs the encoders at few lengths."""
         self._network, self._processor = network, processor
+        self._static = None if graphs is None else StaticEncoders(network, graphs)
+        self._encoders = self._static or network
         self._frames: Cache[Tensor] = Cache(cached_frames)
         self._features: Cache[Tensor] = Cache(KEPT_FEATURES)
         self._examples: Cache[Encoded] = Cache(KEPT_EXAMPLES)
@@ -48,7 +61,7 @@ class HistoryCachingEncoder:
             for e in examples
         ]
         batch = replace(
-            self._processor.collate(bare).to(self._network.device),
+            self._processor.collate(bare).to(self._network.device, non_blocking=True),
             image=self._seen_or_heard("image", [e.image for e in examples]),
             audio=self._seen_or_heard("audio", [e.audio for e in examples]),
         )
@@ -57,7 +70,7 @@ class HistoryCachingEncoder:
             image_history=self._history([self._image_frames(e) for e in examples]),
             audio_history=self._history([self._audio_segments(e) for e in examples]),
         )
-        return self._network.encode(inputs)
+        return self._encoders.encode(inputs)
 
     def _image_frames(self, example: Example) -> list[Tensor]:
         """The resampled frames (L, E) of an example, from the cache where they have a key."""
@@ -105,7 +118,8 @@ class HistoryCachingEncoder:
             mask[row, : len(found)] = True
             positions[row, : len(found)] = torch.from_numpy(one.positions[one.mask]).long()
         device = self._network.device
-        return PatchBatch(padded, mask.to(device), positions.to(device), encoded=True)
+        mask, positions = to_device(mask, device), to_device(positions, device)
+        return PatchBatch(padded, mask, positions, encoded=True)
 
     def _features_of(self, modality: str, inputs: Sequence[PatchInput]) -> list[Tensor]:
         """What the ViT makes of the patches (P, D) of each that are there; those that are new and
@@ -119,7 +133,7 @@ class HistoryCachingEncoder:
         for alike in new.values():
             patches = self._together(list(alike.values()))
             for name, features in zip(
-                alike, self._network.encode_patches(modality, patches), strict=True
+                alike, self._encoders.encode_patches(modality, patches), strict=True
             ):
                 found[name] = features
                 self._features.put(name, features)
@@ -127,7 +141,7 @@ class HistoryCachingEncoder:
 
     def _resample(self, modality: str, frame: PatchInput) -> Tensor:
         """Latents (L, E) of one frame or segment alone, so that they depend on nothing else."""
-        return self._network.encode_history(modality, self._alone(frame))[0]
+        return self._encoders.encode_history(modality, self._alone(frame))[0]
 
     def _alone(self, one: PatchInput) -> PatchBatch:
         """The patches that are there, as a batch of one."""
@@ -140,7 +154,7 @@ class HistoryCachingEncoder:
             for part in ("patches", "mask", "positions")
         )
         device = self._network.device
-        patches, mask, positions = (torch.from_numpy(part).to(device) for part in chosen)
+        patches, mask, positions = (to_device(torch.from_numpy(part), device) for part in chosen)
         return PatchBatch(patches, mask, positions.long(), encoded=inputs[0].encoded)
 
     def _history(self, rows: Sequence[Sequence[Tensor]]) -> HistoryFrames | None:
@@ -155,7 +169,7 @@ class HistoryCachingEncoder:
                 latents[index, : len(row)] = torch.stack(list(row))
         counts = torch.tensor([len(row) for row in rows])
         mask = torch.arange(longest) < counts[:, None]
-        return HistoryFrames(latents, mask.to(self._network.device))
+        return HistoryFrames(latents, to_device(mask, self._network.device))
 
     def holds_frame(self, key: int | None) -> bool:
         """Whether an example may name this image-history frame without bringing it."""
@@ -168,6 +182,21 @@ class HistoryCachingEncoder:
         """
         if "image_history" in self._processor.reads and not self.holds_frame(key):
             self._frames.put(key, self._resample("image", self._processor.history_frame(pixels)))
+
+    def precompute_segment(self, samples: Samples, rate: int) -> None:
+        """Encode one segment of the audio history, unless it is held or silent.
+
+        A model that reads no history keeps none.
+        """
+        if "audio_history" in self._processor.reads:
+            segment = self._processor.history_segment(samples, rate)
+            if segment.mask.any():
+                self._audio_segment(segment)
+
+    def capture(self) -> None:
+        """See `inference.family.ExampleEncoder`."""
+        if self._static is not None:
+            self._static.capture()
 
     def forget(self) -> None:
         """Keep nothing that was encoded."""

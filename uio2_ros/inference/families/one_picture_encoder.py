@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from uio2_ros.model.example import Example
 from uio2_ros.model.families.unified_io_1.network import Encoded, UnifiedIO1
+from uio2_ros.processing.audio import Samples
 from uio2_ros.processing.batch import collate
 
 
@@ -37,6 +38,12 @@ class OnePictureEncoder:
 
     def precompute_frame(self, key: int, pixels: npt.NDArray[np.uint8]) -> None:
         """Nothing: frames of a history are not looked at."""
+
+    def precompute_segment(self, samples: Samples, rate: int) -> None:
+        """Nothing: sound is not heard."""
+
+    def capture(self) -> None:
+        """Nothing: it runs kernel by kernel."""
 
     def forget(self) -> None:
         """Nothing is kept."""

@@ -11,6 +11,7 @@ import torch
 from uio2_ros.inference.defaults import PLAIN
 from uio2_ros.inference.families.one_picture_encoder import OnePictureEncoder
 from uio2_ros.inference.family import ASSETS, LoadOptions, TokenizerSource
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.families.unified_io_1.network import UnifiedIO1
 from uio2_ros.model.families.unified_io_1.released import SIZES
@@ -59,9 +60,14 @@ class UnifiedIO1Family:
         return UnifiedIO1Processor(network.config, tokenizer)
 
     def example_encoder(
-        self, network: UnifiedIO1, processor: UnifiedIO1Processor, *, cached_frames: int
+        self,
+        network: UnifiedIO1,
+        processor: UnifiedIO1Processor,
+        *,
+        cached_frames: int,
+        graphs: Graphs | None = None,
     ) -> OnePictureEncoder:
-        del processor, cached_frames
+        del processor, cached_frames, graphs
         return OnePictureEncoder(network)
 
 

@@ -18,6 +18,7 @@ from uio2_ros.inference.defaults import (
 )
 from uio2_ros.inference.families.history_caching_encoder import HistoryCachingEncoder
 from uio2_ros.inference.family import ASSETS, LoadOptions, TokenizerSource
+from uio2_ros.inference.graphs import Graphs
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.families.unified_io_2.prompts import NEGATIVE_PROMPTS
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
@@ -66,9 +67,14 @@ class UnifiedIO2:
         return Processor(config, tokenizer)
 
     def example_encoder(
-        self, network: UnifiedIO, processor: Processor, *, cached_frames: int
+        self,
+        network: UnifiedIO,
+        processor: Processor,
+        *,
+        cached_frames: int,
+        graphs: Graphs | None = None,
     ) -> HistoryCachingEncoder:
-        return HistoryCachingEncoder(network, processor, cached_frames)
+        return HistoryCachingEncoder(network, processor, cached_frames, graphs)
 
 
 def _require_llama(tokenizer: Tokenizer) -> None:

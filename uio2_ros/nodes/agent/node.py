@@ -66,6 +66,7 @@ from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.errors import ErrorCode, InstructionError
+from uio2_ros.robot.observation import SoundSegment
 from uio2_ros.robot.time import to_ns
 from uio2_ros.serving import Answerer, ModelState, ModelStatus
 from uio2_ros.settings import Effect, settings_of
@@ -138,6 +139,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         self._failure = ""
         """Why the last transition failed."""
         self._encoded_key: int | None = None
+        self._segment: SoundSegment | None = None
+        """Of sound, over and not encoded yet."""
         self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
         self._transitions = ThreadPoolExecutor(1, thread_name_prefix="transitions")
@@ -284,7 +287,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         settings = read_parameters(self, AgentSettings)
         answerer = self._answerer = start_answerer(settings, self._on_model_status)
         self._observations = Observations(
-            self, settings, answerer.memory, self._encode_kept_picture
+            self, settings, answerer.memory, self._encode_kept_picture, self._encode_segment
         )
         self._observations.listening = self._enabled
         self._surroundings = self._make_surroundings(settings)
@@ -432,6 +435,16 @@ class AgentNode(LifecycleNodeMixin, Node):
             snapshot.release()
         elif answerer.offer_frame(kept, on_released=snapshot.release):
             self._encoded_key = kept.key
+
+    def _encode_segment(self) -> None:
+        """Lets an idle model encode the oldest segment of sound that is over, once."""
+        answerer, observations = self._answerer, self._observations
+        if answerer is None or observations is None:
+            return
+        if self._segment is None:
+            self._segment = observations.audio.take_segment()
+        if self._segment is not None and answerer.offer_segment(self._segment):
+            self._segment = None
 
     def _on_clear_history(
         self, request: Trigger.Request, response: Trigger.Response

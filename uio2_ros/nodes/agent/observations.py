@@ -66,8 +66,10 @@ class Observations:
         settings: AgentSettings,
         memory: PixelMemory,
         on_picture: Callable[[], None],
+        on_sound: Callable[[], None],
     ) -> None:
-        """`memory` holds the pixels. `on_picture` is called after each picture that was taken."""
+        """`memory` holds the pixels. `on_picture` is called after each picture that was taken,
+        `on_sound` after sound."""
         frames = replace(settings.frames, spare=SPARE_PICTURES)
         self.frames = FrameHistory(frames, memory=memory, clock_ns=self._now_ns)
         self.audio = AudioHistory(settings.audio, clock_ns=self._now_ns)
@@ -93,7 +95,7 @@ class Observations:
             post_callback=self._time_jumped,
         )
         self._settings = settings
-        self._on_picture = on_picture
+        self._on_picture, self._on_sound = on_picture, on_sound
         self._sound_reader = SoundReader(settings.audio_format)
         self._told_by_info = False
         self.subscriptions = self._make_subscriptions()
@@ -205,6 +207,7 @@ class Observations:
             sound = self._sound_reader.read(type_name, message)
             if sound is not None:
                 self.audio.push(sound.stamp_ns, sound.samples, sound.sample_rate)
+                self._on_sound()
         except InvalidInputError as problem:
             self.sound_problem = str(problem)
         else:
@@ -333,7 +336,7 @@ class Observations:
             self._check_age("sound", end_ns, now_ns, max_age_s)
         if end_ns is None or abs(to_s(now_ns - end_ns)) > max_age_s:
             return None
-        samples = self.audio.window(now_ns, self._settings.audio.seconds)
+        samples = self.audio.heard(now_ns)
         return samples if samples.size else None
 
     def _expect_clock(self, now_ns: int) -> None:

@@ -84,10 +84,10 @@ class Processor:
             used unless `audio` is given or `video_sound` is False.
         audio: mono samples in [-1, 1] at `audio_rate` Hz (None: 16 kHz), a file, or mel segments
             (N, 128, 256). The last segment is the audio input, those before it the history.
-            Samples are cut into segments from their start, as in training, or with
-            `audio_until_now` so that the last one ends with them: what is too short to be a
-            segment is then the oldest sound, not the newest, and what is older than the model
-            takes is not heard. Without it, more than the model takes is an error.
+            Samples are cut into segments from their start, as in training. With
+            `audio_until_now` the last one ends with them and may overlap the one before, so that
+            the newest sound is heard however short the rest; what is older than the model takes
+            is not heard. Without it, more than the model takes is an error.
         region: x1, y1, x2, y2 in pixels of the image, cut to it.
         target: the modality to generate, text, image or audio; None follows the targets.
         text_target, image_target, audio_target: what it should generate, for training. An image
@@ -195,6 +195,18 @@ class Processor:
         checked = picture.read_picture(pixels, "image_history")
         return picture.picture_input(checked, self.config.image_history, self._rng)[0]
 
+    def history_segment(self, audio: Samples | Source, rate_hz: int | None = None) -> PatchInput:
+        """The patches of one segment of the audio history; see `__call__` for `audio`."""
+        segments = self._segments(audio, rate_hz, "audio_history")
+        if len(segments) != 1:
+            raise InvalidInputError(
+                f"a segment of the audio history has {self.config.audio.segment_s} s, got "
+                f"{len(segments)} segments"
+            )
+        settings = self.config.audio
+        (mel,) = self._mels(segments)
+        return sound.segment_input(mel, settings.history_samples, settings, self._rng)
+
     def encode_target(self, text: str) -> Ints:
         """Ids of a text to generate, cut to what the decoder takes, with the end token."""
         return self._encode(text, self.config.max_target_tokens)
@@ -294,15 +306,15 @@ class Processor:
     def _segments(
         self, audio: Samples | Source, rate_hz: int | None, name: str, newest: int | None = None
     ) -> Floats:
-        """Segments as mels (N, mels, frames) or samples (N, n), as they were given; of `newest`,
-        the last so many, which end with the sound."""
+        """Segments as mels (N, mels, frames) or samples (N, n), as they were given; with `newest`
+        up to so many, of which the last ends with the sound."""
         settings = self.config.audio
         if isinstance(audio, np.ndarray) and audio.ndim == 3:
             mels = sound.checked_mels(audio, settings, name)
             return mels if newest is None else mels[-newest:]
         samples = sound.read_sound(audio, rate_hz, settings, name)
         if newest is not None:
-            samples = sound.newest_segments(samples, newest, settings)
+            return sound.segments_until_now(samples, newest, settings)
         return sound.cut_segments(samples, settings)
 
     def _mels(self, segments: Floats) -> Floats:

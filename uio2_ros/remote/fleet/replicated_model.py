@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from uio2_ros.history.memory import HeapMemory
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.observation import Frame
+from uio2_ros.robot.observation import Frame, SoundSegment
 from uio2_ros.serving.answerer import OnReleased
 from uio2_ros.serving.faults import Fault
 from uio2_ros.serving.job import Job, call
@@ -94,7 +94,12 @@ class ReplicatedModel(Scheduler):
         self._later(self._withdraw, job)
         job.finish(job.verdict())
 
-    def _put_frame(self, frame: Frame, on_released: OnReleased | None) -> bool:
+    def offer_segment(self, segment: SoundSegment, *, robot: str = "") -> bool:
+        """See `Answerer`."""
+        del segment, robot
+        return False
+
+    def _put_frame(self, frame: Frame | SoundSegment, on_released: OnReleased | None) -> bool:
         raise NotImplementedError("offer_frame knows the robot, too")
 
     def _later(self, work: Callable[..., object], *arguments: object) -> bool:

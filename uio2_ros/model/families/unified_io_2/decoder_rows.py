@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Held:
+class RowTensors:
     """The tensors of all rows, with room for more: (R, H, S, D), (R, S) bool, (R, H, L, D)."""
 
     memory: tuple[KeysValues | None, ...]
@@ -52,7 +52,7 @@ class DecoderRows:
 
     def __init__(self, network: UnifiedIO) -> None:
         self._network = network
-        self._held: _Held | None = None
+        self._held: RowTensors | None = None
         self._lengths: list[int] = []  # tokens of each row in the cache
         self._widths: list[int] = []  # of each row's memory, S; without what pads it
         self._whole: list[bool] = []  # whether nothing of it is masked
@@ -65,13 +65,13 @@ class DecoderRows:
         memory, (count, width) = self._network.remember(encoded), encoded.mask.shape
         config = self._network.config.t5_config
         cache = empty_cache(config, count, max_tokens, like=encoded.hidden)
-        new = _Held(memory.layers, encoded.mask, cache)
+        new = RowTensors(memory.layers, encoded.mask, cache)
         self._held = new if not self._lengths else self._joined(new)
         self._lengths += [0] * count
         self._widths += [width] * count
         self._whole += [memory.mask is None] * count
 
-    def _joined(self, new: _Held) -> _Held:
+    def _joined(self, new: RowTensors) -> RowTensors:
         """What is held with more rows after those under way."""
         assert self._held is not None
         rows, added = len(self._lengths), len(new.mask)
@@ -80,10 +80,10 @@ class DecoderRows:
             room = (2 * (rows + added), *room[1:])
         held = self._held
         if room != held.sizes:
-            held = _with_room(held, (room[0], room[1], room[2]))
-            _copy(self._held, held, slice(0, rows), slice(0, rows))
+            held = with_room(held, (room[0], room[1], room[2]))
+            copy_rows(self._held, held, slice(0, rows), slice(0, rows))
         held.mask[rows : rows + added] = False
-        _copy(new, held, slice(0, added), slice(rows, rows + added))
+        copy_rows(new, held, slice(0, added), slice(rows, rows + added))
         return held
 
     def drop(self, row: int) -> None:
@@ -91,7 +91,7 @@ class DecoderRows:
         assert self._held is not None
         last = len(self._lengths) - 1
         if row != last:
-            _copy(self._held, self._held, slice(last, last + 1), slice(row, row + 1))
+            copy_rows(self._held, self._held, slice(last, last + 1), slice(row, row + 1))
         columns: tuple[list[Any], ...] = (self._lengths, self._widths, self._whole)
         for values in columns:
             values[row] = values[last]
@@ -111,7 +111,7 @@ class DecoderRows:
         padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
         x, rotary = self._embedded(torch.tensor(padded, device=self._network.device))
         place = Place.after_each(self._lengths, longest, x.device)
-        cache = [_first(layer, len(counts)) for layer in self._held.cache]
+        cache = [first_rows(layer, len(counts)) for layer in self._held.cache]
         hidden = self._network.decoder.step_at(x, rotary, self._memory(), cache, place)
         self._lengths = [old + new for old, new in zip(self._lengths, counts, strict=True)]
         return self._network.logits(_real(hidden, counts), "text")
@@ -124,15 +124,14 @@ class DecoderRows:
             return network.embed_targets(tokens, "text", start=self._lengths[0])
         starts = torch.tensor(self._lengths, device=tokens.device)[:, None]
         positions = starts + torch.arange(tokens.shape[1], device=tokens.device)  # (B, T)
-        rotary = target.rotary[positions.clamp_(max=target.max_length - 1)]
-        return network.token_embedder("text")(tokens) + target.modality_embedding, rotary
+        return network.embed_targets_at(tokens, "text", positions)
 
     def _memory(self) -> Memory:
         """What the rows under way look at."""
         assert self._held is not None
         rows, width = len(self._lengths), max(self._widths)
         layers = tuple(
-            None if layer is None else _first(layer, rows, width) for layer in self._held.memory
+            None if layer is None else first_rows(layer, rows, width) for layer in self._held.memory
         )
         full = all(self._whole) and min(self._widths) == width
         return Memory(layers, None if full else self._held.mask[:rows, None, None, :width])
@@ -142,14 +141,15 @@ class DecoderRows:
         assert self._held is not None
         rows, width, room = self._held.sizes
         if length > room:
-            grown = _with_room(self._held, (rows, width, length))
-            _copy(self._held, grown, slice(0, rows), slice(0, rows))
+            grown = with_room(self._held, (rows, width, length))
+            copy_rows(self._held, grown, slice(0, rows), slice(0, rows))
             self._held = grown
 
 
-def _with_room(like: _Held, sizes: tuple[int, int, int]) -> _Held:
+def with_room(like: RowTensors, sizes: tuple[int, int, int]) -> RowTensors:
+    """Zeros for so many rows, R, S and L, for the layers of others."""
     rows, width, length = sizes
-    return _Held(
+    return RowTensors(
         tuple(None if layer is None else _empty(layer, rows, width) for layer in like.memory),
         like.mask.new_zeros(rows, width),
         tuple(_empty(layer, rows, length) for layer in like.cache),
@@ -163,7 +163,7 @@ def _empty(like: KeysValues, rows: int, length: int) -> KeysValues:
     return KeysValues(like.keys.new_zeros(shape), like.values.new_zeros(shape))
 
 
-def _copy(source: _Held, target: _Held, rows: slice, to: slice) -> None:
+def copy_rows(source: RowTensors, target: RowTensors, rows: slice, to: slice) -> None:
     """Rows of one into rows of another that is as wide at least."""
     for old, new in zip(source.tensors(), target.tensors(), strict=True):
         length = old.shape[1] if old.ndim == 2 else old.shape[2]
@@ -171,7 +171,8 @@ def _copy(source: _Held, target: _Held, rows: slice, to: slice) -> None:
         place.copy_(old[rows])
 
 
-def _first(layer: KeysValues, rows: int, length: int | None = None) -> KeysValues:
+def first_rows(layer: KeysValues, rows: int, length: int | None = None) -> KeysValues:
+    """The keys and values of the first rows, up to a length, where they are."""
     return KeysValues(layer.keys[:rows, :, :length], layer.values[:rows, :, :length])
 
 

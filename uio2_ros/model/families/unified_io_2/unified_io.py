@@ -26,6 +26,7 @@ from uio2_ros.model.families.unified_io_2.inputs import (
     build_input_embedders,
     concatenate,
 )
+from uio2_ros.model.families.unified_io_2.static_rows import StaticRows
 from uio2_ros.model.families.unified_io_2.targets import (
     TargetEmbedder,
     TargetTokens,
@@ -148,6 +149,14 @@ class UnifiedIO(UnifiedIOWeights):
             return embedder.features(vit, patches, frozen)
         return self._patch_embedder(name).features(patches, frozen)
 
+    def input_grid(self, name: str) -> tuple[int, int]:
+        """Rows and columns of patches of an input modality other than text."""
+        return cast("PatchEmbedder | HistoryEmbedder", self._input_embedder(name)).grid
+
+    def patch_dim(self, modality: str) -> int:
+        """Numbers of a patch of "image" or "audio"."""
+        return self._patch_embedder(modality).vit.embedding.in_features
+
     def _patch_embedder(self, modality: str) -> PatchEmbedder:
         return cast(PatchEmbedder, self._input_embedder(modality))
 
@@ -164,9 +173,13 @@ class UnifiedIO(UnifiedIOWeights):
 
     def encode(self, inputs: InputSequence) -> Encoded:
         """Run the encoder, in its own dtype; the output has that of the inputs."""
-        embed = inputs.embed.to(self.encoder.encoder_norm.scale.dtype)
-        hidden = self.encoder(embed, inputs.rotary, _key_mask(inputs.mask))
-        return Encoded(hidden.to(inputs.embed.dtype), inputs.mask, inputs.rotary)
+        hidden = self.run_encoder(inputs.embed, inputs.rotary, _key_mask(inputs.mask))
+        return Encoded(hidden, inputs.mask, inputs.rotary)
+
+    def run_encoder(self, embed: Tensor, rotary: Tensor, mask: Tensor | None) -> Tensor:
+        """`encode` of tensors (B, S, E), (B, S, D / 2) and (B, 1, 1, S), or None, -> (B, S, E)."""
+        exact = embed.to(self.encoder.encoder_norm.scale.dtype)
+        return cast(Tensor, self.encoder(exact, rotary, mask)).to(embed.dtype)
 
     def checkpoint_activations(self, enabled: bool = True) -> UnifiedIO:
         """Train in less memory: encoder and decoder layers are computed again for gradients."""
@@ -234,6 +247,21 @@ class UnifiedIO(UnifiedIOWeights):
     def text_rows(self) -> DecoderRows:
         """Texts that are decoded together, of any inputs and lengths; none at first."""
         return DecoderRows(self)
+
+    def static_rows(self, rows: int) -> StaticRows:
+        """The same in tensors that stay where they are, with room for so many."""
+        return StaticRows(self, rows)
+
+    def embed_targets_at(
+        self, tokens: Tensor, modality: str, positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decoder inputs (B, T) at positions (B, T) -> (B, T, E) and rotary (B, T, D / 2).
+
+        Positions beyond the last one, of padding, count as it.
+        """
+        target = self.target_embedder(modality)
+        rotary = target.rotary[positions.clamp(max=target.max_length - 1)]
+        return self.token_embedder(modality)(tokens) + target.modality_embedding, rotary
 
     def embed_targets(self, tokens: Tensor, modality: str, start: int = 0) -> tuple[Tensor, Tensor]:
         """Decoder inputs (B, T) from position `start` -> (B, T, E) and rotary (1, T, D / 2)."""
