@@ -27,7 +27,7 @@ from uio2_ros.training.config import (
     VQGANOptions,
     read_training_config,
 )
-from uio2_ros.training.run import starting_model
+from uio2_ros.training.run import starting_model, write_bundle
 from uio2_ros.training.trainer import OptimizerStep, Trainer
 from uio2_ros.training.vqgan import CodeRestart, VQGANObjective
 from uio2_ros.training.vqgan_batches import VQGANBatch
@@ -196,6 +196,14 @@ def test_a_bundle_is_taught_to_write_sound_in_the_codes_that_were_trained(tmp_pa
     logits, targets, counted = model(batch)["audio"]
     assert logits.shape[:2] == targets.shape == (1, 512)
     assert bool(counted.all())
+
+    taught = write_bundle(config, model, tokenizer.path)
+    assert locate(taught).vqgans == {}
+    kept = TargetVQGAN.of(locate(taught), "audio").state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in trained.items())
+    plain = starting_model(replace(config, targets=()), tokenizer)
+    again = replace(config, targets=(), output=tmp_path / "plain")
+    assert locate(write_bundle(again, plain, tokenizer.path)).vqgans.keys() == {"audio"}
 
 
 RANKS = """

@@ -240,11 +240,19 @@ def reading_config(model: ModelConfig, config: TrainingConfig) -> ModelConfig:
 
 
 def write_bundle(config: TrainingConfig, model: UnifiedIO, tokenizer: Path) -> Path:
-    """What was trained as a bundle, in bfloat16: `./uio2 up model:=FOLDER`."""
+    """What was trained as a bundle, in bfloat16: `./uio2 up model:=FOLDER`.
+
+    VQGANs stay as they are: codes must mean what they meant. Those of modalities that it does not
+    write lie beside it again.
+    """
     folder = config.output.expanduser() / BUNDLE
-    model.to_dtype(torch.bfloat16, torch.bfloat16, torch.bfloat16).save_pretrained(folder)
+    model.to_dtype(torch.bfloat16, torch.bfloat16).save_pretrained(folder)
     shutil.copyfile(tokenizer, folder / TOKENIZER_FILE)
-    start = None if config.model in shipped_configs() else locate(config.model).bundle
+    files = None if config.model in shipped_configs() else locate(config.model)
+    for modality, path in ({} if files is None else files.vqgans).items():
+        if modality not in model.config.target_modalities:
+            shutil.copyfile(path, folder / path.name)
+    start = None if files is None else files.bundle
     tasks = {task for data in config.data for task in (*data.tasks, *data.task_rates)}
     spaces = {Path(data.action_space).stem for data in config.data if data.action_space}
     known = start.trained_for if start is not None else TrainedFor(())
