@@ -158,7 +158,7 @@ class Position(NamedTuple):
     force_locations: float | None = None
 
 
-class Limits(NamedTuple):
+class TokenLimits(NamedTuple):
     """What may not come next, at rows' positions, as long as locations are not certain and when
     they are; one row where all agree."""
 
@@ -168,7 +168,7 @@ class Limits(NamedTuple):
     places: range  # the ids of locations
 
 
-def limits(rows: Sequence[Position], device: torch.device, width: int) -> Limits:
+def limits(rows: Sequence[Position], device: torch.device, width: int) -> TokenLimits:
     """Of scores of a width on a device."""
     masks = [_masks(row.grammar, row.state, device, width) for row in rows]
     plain = _stack([mask.forbidden for mask in masks])
@@ -178,11 +178,11 @@ def limits(rows: Sequence[Position], device: torch.device, width: int) -> Limits
     ]
     places = rows[0].grammar.symbols.vocabulary.location_ids
     if min(thresholds) > 1.0:
-        return Limits(plain, plain, thresholds, places)
+        return TokenLimits(plain, plain, thresholds, places)
     forced = _stack(
         [mask.forbidden if mask.unless_location is None else mask.unless_location for mask in masks]
     )
-    return Limits(plain, forced, thresholds, places)
+    return TokenLimits(plain, forced, thresholds, places)
 
 
 def forbidden(

@@ -76,7 +76,7 @@ class GraphedPasses:
         return rows, 1 if longest == 1 else self.at_once
 
     def _limits(self, asked: Sequence[RowPass], rows: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Thresholds (R,) and masks (R, V) of `Limits`; rows that ask for nothing have any."""
+        """Thresholds (R,) and masks (R, V) of `TokenLimits`; rows that ask for nothing have any."""
         known = [row.position for row in asked]
         some = next((position for position in known if position is not None), None)
         vocabulary, device = self._rows.vocabulary, self._rows.device
@@ -100,7 +100,7 @@ class GraphedPasses:
     ) -> tuple[Tensor, Tensor]:
         """What is told of each row (R, 3 + T) float32, see `_results`, and masked scores (R, V).
 
-        fed: see `_fed`. Masks (R, V) and thresholds (R,) are those of `Limits`.
+        fed: see `_fed`. Masks (R, V) and thresholds (R,) are those of `TokenLimits`.
         """
         count = fed.shape[1] // 2 - 1
         tokens, forced = fed[:, :count], fed[:, count : 2 * count]

@@ -29,7 +29,7 @@ Outputs = tuple[Tensor, ...]
 Function = Callable[..., Outputs]
 
 
-class Recorder(Protocol):
+class GraphRecorder(Protocol):
     """Makes graphs of what a call launches."""
 
     def warm_up(self, run: Callable[[], object]) -> None:
@@ -47,7 +47,7 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, run: Callable[[], object]) -> None:
-        """See `Recorder`; on a stream of its own, as capturing asks for."""
+        """See `GraphRecorder`; on a stream of its own, as capturing asks for."""
         here, aside = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
@@ -56,7 +56,7 @@ class CudaRecorder:
         here.wait_stream(aside)
 
     def record(self, run: Callable[[], Outputs]) -> tuple[Callable[[], None], Outputs]:
-        """See `Recorder`."""
+        """See `GraphRecorder`."""
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             outputs = run()
@@ -75,7 +75,7 @@ class Graphs:
         device: torch.device,
         *,
         most: int = KEPT_GRAPHS,
-        recorder: Recorder | None = None,
+        recorder: GraphRecorder | None = None,
     ) -> None:
         """recorder: None is CUDA's on a CUDA device and no graphs elsewhere."""
         self._device = device
@@ -147,7 +147,7 @@ class _Graph:
         """Kernel by kernel."""
         return self._function(*self._held)
 
-    def replayed(self, recorder: Recorder) -> Outputs:
+    def replayed(self, recorder: GraphRecorder) -> Outputs:
         """As a graph, captured if it is not yet. The next replay of any overwrites its outputs,
         so that copies are given."""
         if self._replay is None:
