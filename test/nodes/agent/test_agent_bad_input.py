@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from nodes.agent_process import AgentProcess
 from nodes.robot import Robot, done, header, picture, wait_until
 from nodes.scripted_model import ENDLESS
@@ -199,6 +200,17 @@ def test_stereo_sound_of_another_rate_is_understood(robot: Robot) -> None:
     robot.say(np.zeros((44100, 2), np.int16), rate=44100, encoding="S16LE")
     robot.heard("/history_state", lambda state: 0.9 < state.audio_span < 1.01)
     assert robot.ask("", task="audio_caption").error_code == 0
+
+
+def test_sound_that_is_over_is_encoded_before_anybody_asks(robot: Robot) -> None:
+    robot.listen("/diagnostics", DiagnosticArray)
+    robot.say(np.random.default_rng(0).uniform(-0.1, 0.1, 5 * 16000).astype(np.float32))
+    robot.heard("/diagnostics", segments_encoded)
+
+
+def segments_encoded(report: DiagnosticArray) -> bool:
+    (model,) = (status for status in report.status if status.name == "agent: model")
+    return any(value.key == "segments_encoded" and value.value == "1" for value in model.values)
 
 
 def test_stamp_that_goes_back_a_little_is_dropped(robot: Robot) -> None:

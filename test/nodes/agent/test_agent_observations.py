@@ -49,7 +49,7 @@ def set_time(node: Node, seconds: float) -> None:
 def observations(node: Node) -> Iterator[Observations]:
     publisher = node.create_publisher(Clock, "/clock", 1)
     set_time(node, 100.0)
-    observations = Observations(node, AgentSettings(), HeapMemory(), lambda: None)
+    observations = Observations(node, AgentSettings(), HeapMemory(), lambda: None, lambda: None)
     show(observations, 100.0)
     yield observations
     observations.forget_clock()
@@ -134,7 +134,7 @@ def test_time_that_nobody_publishes_any_more_stands(node: Node, observations: Ob
 
 
 def test_without_any_time_there_is_no_input(node: Node) -> None:
-    observations = Observations(node, AgentSettings(), HeapMemory(), lambda: None)
+    observations = Observations(node, AgentSettings(), HeapMemory(), lambda: None, lambda: None)
     show(observations, 10.0)
     error = refusal(observations)
     observations.forget_clock()
