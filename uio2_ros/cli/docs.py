@@ -8,15 +8,19 @@ also the reference of the Python interface, out of the docstrings.
 from __future__ import annotations
 
 import argparse
+import importlib
+import pkgutil
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
 
+import uio2_ros
 from uio2_ros import bringup
 from uio2_ros.cli.faults.report import load, markdown
 from uio2_ros.settings import Setting, Value, settings_of
@@ -107,15 +111,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         if file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
             print(f"wrote {file.relative_to(ROOT)}")
-    return _api(options.api) if options.api else 0
+    return write_reference(uio2_ros, options.api) if options.api else 0
 
 
-def _api(folder: Path) -> int:
-    command = [sys.executable, "-m", "pdoc", "--output-directory", str(folder), "uio2_ros"]
+def write_reference(package: ModuleType, folder: Path) -> int:
+    """What docstrings say of a package, as pages for a browser; the exit code."""
+    modules = [package.__name__]
+    for module, missing in unimportable(package).items():
+        print(f"left out {module}: {missing} is not installed")
+        modules.append(f"!{module}")
+    command = [sys.executable, "-m", "pdoc", "--output-directory", str(folder), *modules]
     code = subprocess.run(command, check=False).returncode
     if code == 0:
         print(f"wrote {folder / 'index.html'}")
     return code
+
+
+def unimportable(package: ModuleType) -> dict[str, str]:
+    """The modules of a package that want what is not installed, and what that is."""
+    modules = pkgutil.walk_packages(package.__path__, f"{package.__name__}.", lambda _: None)
+    wanting = {found.name: _missing(found.name, package.__name__) for found in modules}
+    return {module: missing for module, missing in wanting.items() if missing}
+
+
+def _missing(module: str, package: str) -> str:
+    """What a module of the package wants that is not installed; "" if it can be imported."""
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if name.partition(".")[0] == package:
+            raise
+        return name
+    return ""
 
 
 def _yaml_lines(settings: Iterable[Setting]) -> list[str]:
