@@ -8,24 +8,32 @@ without ROS: the same pictures in the histories, the same answers, the same outc
 from __future__ import annotations
 
 import os
-import random
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image
 
 from uio2_ros import bringup
+from uio2_ros.cli.dds_domain import keep_to_one_domain
+from uio2_ros.client import AgentClient
+from uio2_ros.client.service_call import ask_service
 from uio2_ros.evaluation.drawing import Ground, draw_steps
 from uio2_ros.evaluation.episodes import Attempt, PlayedEpisode, question_task
 from uio2_ros.evaluation.jobs import MODEL, Done, EpisodeJob, Job, Worker, load_answerer
 from uio2_ros.evaluation.run_settings import RunSettings
+from uio2_ros.messages.images import image_to_rgb
 from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.stamps import nanoseconds_of
+from uio2_ros.msg import HistoryState
+from uio2_ros.nodes.simulator.messages import steps_of
 from uio2_ros.processes.supervision import ChildProcess, ProcessCommand, Supervisor, Terminal
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError
@@ -33,9 +41,8 @@ from uio2_ros.robot.time import to_s
 from uio2_ros.sim import Episode, Split, World, sample_episode
 from uio2_ros.sim.base import STOP
 from uio2_ros.sim.spec import Place
+from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
-DOMAINS = range(40, 102)
-"""Away from 0, where people's robots are; above 101 ports may be in use on Linux."""
 READY_S = 900.0
 """A large model may take this long to load."""
 ANSWER_S = 900.0
@@ -77,8 +84,6 @@ def _is_over_ros(job: Job) -> bool:
 
 def play_over_ros(episode: Episode, settings: RunSettings, graph: RosGraph) -> PlayedEpisode:
     """One episode; the counterpart of `evaluation.episodes.play`."""
-    from uio2_ros.nodes.simulator.messages import steps_of
-
     attempt, place = Attempt(episode, MODEL), episode.scene.place
     task = question_task(episode, settings)
     state = graph.reset(episode)
@@ -128,8 +133,7 @@ class RosGraph:
         self._children: list[ChildProcess] = []
 
     def __enter__(self) -> RosGraph:
-        os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().choice(DOMAINS))
-        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        keep_to_one_domain()
         os.environ.update(bringup.environment(os.environ))
         self._stream = self._log.open("a", encoding="utf-8")
         terminal = Terminal(self._stream, ["simulator", "agent"])
@@ -148,7 +152,7 @@ class RosGraph:
 
     def reset(self, episode: Episode) -> Any:
         """Begins an episode with empty histories; its state at the instruction."""
-        request = self._reset_type.Request(
+        request = ResetSimulation.Request(
             task=episode.task,
             seed=episode.seed,
             split=episode.split.value,
@@ -164,9 +168,9 @@ class RosGraph:
 
     def step(self, plan: Any) -> Any:
         """Carries a plan out; the response, whose state the agent has seen."""
-        response = self._call(self._steps, self._step_type.Request(plan=plan))
+        response = self._call(self._steps, StepSimulation.Request(plan=plan))
         if not nanoseconds_of(response.state.header.stamp):  # the scene began again, or was refused
-            response.state = self._call(self._states, self._state_type.Request()).state
+            response.state = self._call(self._states, GetSimulationState.Request()).state
         self._await_agent(response.state)
         return response
 
@@ -184,8 +188,6 @@ class RosGraph:
 
     def picture(self, state: Any) -> Any:
         """The pixels that belong to a state, (H, W, 3) RGB."""
-        from uio2_ros.messages.images import image_to_rgb
-
         stamp_ns = nanoseconds_of(state.header.stamp)
         self._wait_for(lambda: stamp_ns in self._images, "image does not have the picture")
         return image_to_rgb(self._images[stamp_ns]).copy()
@@ -210,25 +212,11 @@ class RosGraph:
             self._children.append(self._supervisor.start(ProcessCommand(name, words)))
         waiting = (sys.executable, "-m", "uio2_ros.nodes.agent.await_active", "/agent")
         waiter = self._supervisor.start(ProcessCommand("waiter", waiting, needed=False))
-        end_s = time.monotonic() + READY_S
-        while waiter.is_running:
-            self._expect_alive()
-            if time.monotonic() > end_s:
-                raise RosRunError(f"the agent is not active after {READY_S:g} s; see {self._log}")
-            time.sleep(POLL_S)
+        self._wait_for(lambda: not waiter.is_running, "the agent is not active", READY_S)
 
     def _connect(self) -> None:
-        from rclpy.qos import QoSProfile
-        from sensor_msgs.msg import Image
-
-        from uio2_ros.client import AgentClient
-        from uio2_ros.msg import HistoryState
-        from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
-
         self._agent = AgentClient()
         node = self._agent.node
-        self._reset_type, self._step_type = ResetSimulation, StepSimulation
-        self._state_type = GetSimulationState
         self._resets = node.create_client(ResetSimulation, "/simulator/reset")
         self._steps = node.create_client(StepSimulation, "/simulator/step")
         self._states = node.create_client(GetSimulationState, "/simulator/get_state")
@@ -263,29 +251,26 @@ class RosGraph:
 
         self._wait_for(is_there, "the agent does not see or hear the simulator")
 
-    def _wait_for(self, is_so: Callable[[], bool], problem: str) -> None:
-        end_s = time.monotonic() + ARRIVAL_S
+    def _wait_for(
+        self, is_so: Callable[[], bool], problem: str, longest_s: float = ARRIVAL_S
+    ) -> None:
+        end_s = time.monotonic() + longest_s
         with self._arrived:
             while not is_so():
                 if time.monotonic() > end_s:
-                    raise RosRunError(f"{problem}, for {ARRIVAL_S:g} s; see {self._log}")
+                    raise RosRunError(f"{problem}, for {longest_s:g} s; see {self._log}")
                 self._expect_alive()
                 self._arrived.wait(POLL_S)
 
     def _call(self, client: Any, request: Any) -> Any:
         name = client.srv_name
-        if not client.wait_for_service(SERVICE_S):
+        self._wait_for(client.service_is_ready, f"{name} is not there", SERVICE_S)
+        late = RosRunError(f"{name} has not answered for {SERVICE_S:g} s; see {self._log}")
+        response = ask_service(client, request, late, SERVICE_S)
+        while not response.done():
             self._expect_alive()
-            raise RosRunError(f"{name} is not there after {SERVICE_S:g} s; see {self._log}")
-        done = threading.Event()
-        future = client.call_async(request)
-        future.add_done_callback(lambda _: done.set())
-        end_s = time.monotonic() + SERVICE_S
-        while not done.wait(POLL_S):
-            self._expect_alive()
-            if time.monotonic() > end_s:
-                raise RosRunError(f"{name} has not answered for {SERVICE_S:g} s; see {self._log}")
-        return future.result()
+            wait([response], POLL_S)
+        return response.result()
 
     def _expect_alive(self) -> None:
         for child in self._children:

@@ -25,8 +25,9 @@ from std_srvs.srv import Trigger
 from uio2_ros.action import Instruct, InstructAbout, Watch
 from uio2_ros.client.action_goal import ActionGoal
 from uio2_ros.client.agent_methods import AgentMethods, AskSettings
-from uio2_ros.client.failures import AgentError, AgentTimeoutError, AgentUnavailableError
+from uio2_ros.client.failures import AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress, PendingAnswer
+from uio2_ros.client.service_call import call_service
 from uio2_ros.client.spinner import Spinner
 from uio2_ros.messages.answers import AgentAnswer, answer_of
 from uio2_ros.messages.instructions import about_goal_of, goal_of, progress_of
@@ -494,18 +495,14 @@ class AgentClient(AgentMethods):
     def _call(self, kind: Any, name: str, request: Any) -> Any:
         """The response of one of the agent's services."""
         self._expect_other_thread()
-        client = self.node.create_client(kind, f"{self.agent}/{name}")
-        try:
-            if not client.wait_for_service(self._discovery_s):
-                raise AgentUnavailableError(f"there is no service {client.service_name}")
-            answered = threading.Event()
-            future = client.call_async(request)
-            future.add_done_callback(lambda _: answered.set())
-            if not answered.wait(SERVICE_S):
-                raise AgentTimeoutError(f"{client.service_name} is silent for {SERVICE_S:g} s")
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        return call_service(
+            self.node,
+            kind,
+            f"{self.agent}/{name}",
+            request,
+            discovery_s=self._discovery_s,
+            longest_s=SERVICE_S,
+        )
 
 
 def _remembered(response: Any) -> tuple[RememberedObject, ...]:

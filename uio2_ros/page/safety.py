@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from std_srvs.srv import Trigger
 
-from uio2_ros.page.service_call import ask_service
+from uio2_ros.client.service_call import ask_service
 from uio2_ros.robot.plan_errors import Cause, PlanError
 
 DRY_RUN, ESTOP = "dry run", "emergency stop"

@@ -11,7 +11,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from uio2_ros.bringup import SIM_TASKS
-from uio2_ros.page.service_call import LONGEST_CALL_S, ask_service
+from uio2_ros.client.service_call import LONGEST_CALL_S, ask_service
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.srv import GetSimulationState, ResetSimulation
 

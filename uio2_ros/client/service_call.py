@@ -8,8 +8,27 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
 
+from uio2_ros.client.failures import AgentTimeoutError, AgentUnavailableError
+
 LONGEST_CALL_S = 5.0
 """A call that was not answered by then never will be: its server may have died meanwhile."""
+
+
+def call_service(
+    node: Any, kind: Any, name: str, request: Any, *, discovery_s: float, longest_s: float
+) -> Any:
+    """The response of a service, waited for on another thread than the one that spins the node.
+
+    AgentUnavailableError if it is not found in time, AgentTimeoutError if it does not answer.
+    """
+    client = node.create_client(kind, name)
+    try:
+        if not client.wait_for_service(discovery_s):
+            raise AgentUnavailableError(f"there is no service {client.service_name}")
+        late = AgentTimeoutError(f"{client.service_name} is silent for {longest_s:g} s")
+        return ask_service(client, request, late, longest_s).result()
+    finally:
+        node.destroy_client(client)
 
 
 def ask_service(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uio2_ros.page.service_call import ask_service
+from uio2_ros.client.service_call import ask_service
 
 LATE = TimeoutError("it is silent")
 
