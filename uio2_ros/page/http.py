@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -192,7 +192,9 @@ def _asking(robot: RobotLink) -> APIRouter:
             picture=given.picture_bytes(),
         )
         if EVENTS in accept:
-            return StreamingResponse(_events(question), media_type=EVENTS)
+            told = (asdict(progress) async for progress in question.changes())
+            events = _events(question, "progress", told, last="answer")
+            return StreamingResponse(events, media_type=EVENTS)
         answer = await _unless_gone(request, question.ended(), question.cancel)
         return JSONResponse({"id": question.id, **answer_json(answer)})
 
@@ -265,7 +267,9 @@ def _watching(robot: RobotLink) -> APIRouter:
             given.as_standing_instruction(), max_age_s=given.max_age, timeout_s=given.timeout
         )
         if EVENTS in accept:
-            return StreamingResponse(_answer_events(question), media_type=EVENTS)
+            told = (answer_json(answer) async for answer in question.answers())
+            events = _events(question, "answer", told, last="end")
+            return StreamingResponse(events, media_type=EVENTS)
         return JSONResponse({"id": question.id}, 202)
 
     @router.get("/watch")
@@ -480,28 +484,18 @@ async def _unless_gone(request: Request, result: Awaitable[T], cancel: Callable[
     return await task
 
 
-async def _answer_events(question: StandingQuestion) -> AsyncIterator[str]:
+async def _events(
+    question: AskedQuestion, name: str, changes: AsyncIterable[dict[str, Any]], last: str
+) -> AsyncIterator[str]:
+    """asked; every change, as events of that name; error, or the answer as an event `last`."""
     try:
         yield _event("asked", {"id": question.id})
-        async for answer in question.answers():
-            yield _event("answer", answer_json(answer))
+        async for change in changes:
+            yield _event(name, change)
         if question.error is not None:
             yield _event("error", errors.told(question.error)[1])
         else:
-            yield _event("end", {"id": question.id, **answer_json(question.answer)})
-    finally:
-        question.cancel()
-
-
-async def _events(question: AskedQuestion) -> AsyncIterator[str]:
-    try:
-        yield _event("asked", {"id": question.id})
-        async for progress in question.changes():
-            yield _event("progress", asdict(progress))
-        if question.error is not None:
-            yield _event("error", errors.told(question.error)[1])
-        else:
-            yield _event("answer", {"id": question.id, **answer_json(question.answer)})
+            yield _event(last, {"id": question.id, **answer_json(question.answer)})
     finally:
         question.cancel()  # of who hung up; one that is over is not changed by it
 

@@ -6,18 +6,16 @@ import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from py_trees.common import Access
-
-from uio2_ros.client import AgentAnswer, PendingAnswer
 from uio2_ros.client.agent_methods import AskSettings
-from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S, GoalBehaviour
+from uio2_ros.trees.agent_behaviour import AgentBehaviour
+from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S
 from uio2_ros.trees.robot import Robot
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class Instruct(GoalBehaviour):
+class Instruct(AgentBehaviour):
     """SUCCESS with an `AgentAnswer` in the blackboard entry `answer_key`; FAILURE says why not."""
 
     def __init__(
@@ -33,9 +31,7 @@ class Instruct(GoalBehaviour):
         server_wait_s: float = SERVER_WAIT_S,
         **settings: Unpack[AskSettings],
     ) -> None:
-        super().__init__(name, server_wait_s)
-        self._robot = robot
-        self._ask = functools.partial(
+        ask = functools.partial(
             robot.agent.ask_async,
             instruction,
             task=task,
@@ -43,24 +39,8 @@ class Instruct(GoalBehaviour):
             action_space=action_space,
             **settings,
         )
-        self._key = answer_key
-        self._blackboard = self.attach_blackboard_client(name)
-        self._blackboard.register_key(answer_key, access=Access.WRITE)
-
-    @property
-    def server(self) -> str:
-        return f"{self._robot.agent.agent}/instruct"
-
-    def is_server_ready(self) -> bool:
-        return self._robot.agent.is_ready()
-
-    def send(self) -> PendingAnswer[AgentAnswer]:
-        return self._ask()
+        super().__init__(name, robot, "instruct", ask, answer_key, server_wait_s)
 
     def progress(self, goal: Any) -> str:
         told = goal.progress
         return f"{told.stage.value}: {told.text}" if told else "sent"
-
-    def accept(self, outcome: AgentAnswer) -> str:
-        self._blackboard.set(self._key, outcome)
-        return outcome.text or "answered"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
-from py_trees.common import Access, Status
+from py_trees.common import Status
 
-from uio2_ros.client import PendingAnswer, RememberedObject
-from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S, GoalBehaviour
+from uio2_ros.client import RememberedObject
+from uio2_ros.trees.agent_behaviour import AgentBehaviour
+from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S
 from uio2_ros.trees.robot import Robot
 
 
-class Recall(GoalBehaviour):
+class Recall(AgentBehaviour):
     """SUCCESS with the best `RememberedObject` in the blackboard entry `object_key`.
 
     FAILURE where nothing like it is remembered, or not since `max_age_s` (0: whenever). The model
@@ -29,24 +30,15 @@ class Recall(GoalBehaviour):
         max_age_s: float = 0.0,
         server_wait_s: float = SERVER_WAIT_S,
     ) -> None:
-        super().__init__(name, server_wait_s)
-        self._robot = robot
+        recall = functools.partial(
+            robot.agent.recall_async, query, frame_id=frame_id, max_age_s=max_age_s, most=1
+        )
+        super().__init__(name, robot, "recall", recall, object_key, server_wait_s)
         self._query = query
-        self._asked: dict[str, Any] = {"frame_id": frame_id, "max_age_s": max_age_s, "most": 1}
-        self._key = object_key
-        self._blackboard = self.attach_blackboard_client(name)
-        self._blackboard.register_key(object_key, access=Access.WRITE)
         self._is_known = False
 
-    @property
-    def server(self) -> str:
-        return f"{self._robot.agent.agent}/recall"
-
     def is_server_ready(self) -> bool:
-        return self._robot.agent.is_ready() and self._robot.agent.can_recall()
-
-    def send(self) -> PendingAnswer[tuple[RememberedObject, ...]]:
-        return self._robot.agent.recall_async(self._query, **self._asked)
+        return super().is_server_ready() and self.agent.can_recall()
 
     def update(self) -> Status:
         status = super().update()
@@ -56,6 +48,6 @@ class Recall(GoalBehaviour):
         self._is_known = bool(outcome)
         if not outcome:
             return f"nothing like {self._query!r} is remembered"
-        self._blackboard.set(self._key, outcome[0])
+        self.keep(outcome[0])
         x, y, z = outcome[0].pose.position
         return f"{outcome[0].label} at ({x:.2f}, {y:.2f}, {z:.2f}) m in {outcome[0].frame_id}"
