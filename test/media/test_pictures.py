@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from uio2_ros.media.pictures import decode_picture, decode_rgb
+from uio2_ros.media.pictures import decode_picture, decode_rgb, jpeg_of
 from uio2_ros.robot.errors import InvalidInputError
 
 CASES = Path(__file__).parent / "cases"
@@ -99,3 +99,11 @@ def test_a_size_that_opencv_refuses_is_an_error_too() -> None:
     content[18:26] = (2**20).to_bytes(4, "little") * 2  # width, height
     with pytest.raises(InvalidInputError, match="cannot be decoded"):
         decode_picture(bytes(content))
+
+
+def test_a_jpeg_has_the_colours_of_the_picture() -> None:
+    picture = np.zeros((16, 24, 3), np.uint8)
+    picture[:] = (250, 120, 10)
+    encoded = jpeg_of(picture, 90)
+    np.testing.assert_allclose(decode_rgb(encoded).astype(int), picture, atol=6)
+    assert len(jpeg_of(picture, 5)) < len(encoded)

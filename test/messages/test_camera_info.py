@@ -172,3 +172,14 @@ def test_an_unknown_lens_is_refused_by_name_unless_pictures_are_rectified() -> N
 )
 def test_topics_say_whether_they_are_rectified(topic: str, rectified: bool) -> None:
     assert shows_rectified(topic) is rectified
+
+
+def test_how_pictures_are_rectified_is_told_as_it_was_calibrated() -> None:
+    camera = CameraModel(640, 480, 500.0, 501.0, 320.0, 240.0)
+    turned, projection = (
+        (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0),
+        tuple(map(float, range(12))),
+    )
+    told = camera_info_message(camera, Header(), rectification=turned, projection=projection)
+    assert (tuple(told.r), tuple(told.p)) == (turned, projection)
+    assert tuple(told.k) == (500.0, 0.0, 320.0, 0.0, 501.0, 240.0, 0.0, 0.0, 1.0)

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from std_msgs.msg import Header
 
-from uio2_ros.messages.compressed import compressed_to_rgb
+from uio2_ros.messages.compressed import compressed_to_rgb, jpeg_message
 from uio2_ros.robot.errors import InvalidInputError
 
 RGB = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [10, 20, 30]]], np.uint8)
@@ -282,3 +283,10 @@ def test_any_damage_of_a_jpeg_is_a_picture_or_refused(at: int, value: int) -> No
     damaged[at] = value
     with contextlib.suppress(InvalidInputError):
         assert compressed_to_rgb(compressed("jpeg", bytes(damaged))).ndim == 3
+
+
+def test_what_is_sent_as_jpeg_is_read_again() -> None:
+    picture = np.full((16, 24, 3), (250, 120, 10), np.uint8)
+    sent = jpeg_message(picture, Header(frame_id="camera"), 90)
+    assert (sent.header.frame_id, sent.format) == ("camera", "bgr8; jpeg compressed bgr8")
+    np.testing.assert_allclose(compressed_to_rgb(sent).astype(int), picture, atol=6)

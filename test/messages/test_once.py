@@ -17,6 +17,7 @@ OF_CONVERSIONS = {
     "the matrix of a CameraInfo is read": r"\binfo\.[kpd]\b|message\.[kpd]\b",
     "pixels of an Image are read": r"\.is_bigendian\b",
     "the size of a box is read": r"\.size_x\b|\.center\.theta\b",
+    "a message of what is seen or heard is made": r"\b(CompressedImage|AudioChunk|CameraInfo)\(\w",
     "a message with an orientation is made": r"(?<!rerun\.)\bQuaternion\(",
 }
 AT_HOME = {"nanoseconds are counted": ["robot/time.py"]}

@@ -1,4 +1,5 @@
-"""Encoded pictures to pixels, by OpenCV. What is cut short, damaged or too large is an error."""
+"""Encoded pictures to pixels and back, by OpenCV. What is cut short, damaged or too large is an
+error."""
 
 from __future__ import annotations
 
@@ -44,3 +45,9 @@ def decode_picture(
 def decode_rgb(data: Buffer) -> npt.NDArray[np.uint8]:
     """The (H, W, 3) RGB pixels of an encoded picture. InvalidInputError."""
     return np.ascontiguousarray(decode_picture(data)[..., ::-1], np.uint8)
+
+
+def jpeg_of(rgb: npt.NDArray[np.uint8], quality: int) -> bytes:
+    """RGB (H, W, 3) as JPEG. quality: 0 to 100, larger is finer."""
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

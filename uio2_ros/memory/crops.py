@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.media.pictures import jpeg_of
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.located import LocatedObject
 
@@ -34,10 +35,9 @@ def _crop(pixels: Pixels, box: Box, most_pixels: int) -> bytes:
     top, bottom = max(0, math.floor(box.y1 - above)), min(height, math.ceil(box.y2 + above))
     if right <= left or bottom <= top:
         return b""
-    shown = pixels[top:bottom, left:right, ::-1]  # BGR
+    shown = pixels[top:bottom, left:right]
     scale = most_pixels / max(shown.shape[:2])
     if scale < 1:
         size = max(1, round(shown.shape[1] * scale)), max(1, round(shown.shape[0] * scale))
         shown = np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_AREA), np.uint8)
-    settings = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    return bytes(cv2.imencode(".jpg", np.ascontiguousarray(shown), settings)[1])
+    return jpeg_of(shown, QUALITY)

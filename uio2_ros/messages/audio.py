@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,19 +84,24 @@ def answer_sound_of(message: Any) -> npt.NDArray[np.float32]:
     return chunk_to_sound(message).samples[:, 0]
 
 
-def audio_message(
-    samples: npt.NDArray[np.float32], header: Header, rate_hz: int = ANSWER_RATE_HZ
-) -> AudioChunk:
-    """Mono sound (n,)."""
+def chunk_message(data: array.array[int], form: PcmFormat, header: Header) -> AudioChunk:
+    """Bytes of interleaved little-endian PCM; `chunk_to_sound` reads them."""
     from uio2_ros.msg import AudioChunk
 
     return AudioChunk(
         header=header,
-        sample_rate=rate_hz,
-        channels=1,
-        encoding=AudioChunk.F32LE,
-        data=byte_array(samples.astype("<f4")),
+        sample_rate=form.sample_rate,
+        channels=form.channels,
+        encoding=form.encoding,
+        data=data,
     )
+
+
+def audio_message(
+    samples: npt.NDArray[np.float32], header: Header, rate_hz: int = ANSWER_RATE_HZ
+) -> AudioChunk:
+    """Mono sound (n,)."""
+    return chunk_message(byte_array(samples.astype("<f4")), PcmFormat(rate_hz, 1, "F32LE"), header)
 
 
 def stamped_to_sound(message: Any) -> Sound:

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from std_msgs.msg import Header
 
 RECTIFIED = ("image_rect", "image_rect_color")
+UPRIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+"""R of a camera whose rectified picture looks where the raw one does."""
 
 
 def shows_rectified(picture_topic: str) -> bool:
@@ -95,8 +98,17 @@ def _from_full(info: Any) -> npt.NDArray[np.float64]:
     return np.array([[scale_x, 0, -left * scale_x], [0, scale_y, -top * scale_y], [0, 0, 1.0]])
 
 
-def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
-    """What `camera_of` reads as that camera, for pictures of its size; P is K."""
+def camera_info_message(
+    camera: CameraModel,
+    header: Header,
+    *,
+    rectification: Sequence[float] = UPRIGHT,
+    projection: Sequence[float] = (),
+) -> CameraInfo:
+    """What `camera_of` reads as that camera, for pictures of its size.
+
+    rectification, projection: R (3, 3) and P (3, 4), row by row; P is K where it is not given.
+    """
     from sensor_msgs.msg import CameraInfo
 
     fx, fy, cx, cy = map(float, (camera.fx, camera.fy, camera.cx, camera.cy))
@@ -107,6 +119,6 @@ def camera_info_message(camera: CameraModel, header: Header) -> CameraInfo:
         distortion_model=camera.distortion_model or "plumb_bob",
         d=list(camera.distortion) or [0.0] * 5,
         k=[fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+        r=list(rectification),
+        p=list(projection) or [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
     )

@@ -10,21 +10,34 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.media.pictures import decode_picture
+from uio2_ros.media.pictures import decode_picture, jpeg_of
+from uio2_ros.messages.byte_array import byte_array
 from uio2_ros.messages.images import Pixels, Samples, grid_to_rgb
 from uio2_ros.robot.encoded_picture import MOST_PIXELS, expect_decodable
 from uio2_ros.robot.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CompressedImage
+    from std_msgs.msg import Header
 
 _DEPTH_CONFIGURATION = struct.Struct("<iff")
 """What compressedDepth data begin with: an unused number, and how 32FC1 was made whole numbers."""
 _RVL_SIZE = struct.Struct("<II")  # columns, rows
 _DEPTHS = ("16uc1", "32fc1")
+
+
+def jpeg_message(rgb: Pixels, header: Header, quality: int) -> CompressedImage:
+    """RGB (H, W, 3) as a picture of compressed_image_transport."""
+    from sensor_msgs.msg import CompressedImage
+
+    data = byte_array(np.frombuffer(jpeg_of(rgb, quality), np.uint8))
+    return CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=data)
 
 
 class CompressedImageMessage(Protocol):

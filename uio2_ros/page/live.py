@@ -15,6 +15,7 @@ import numpy as np
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
+from uio2_ros.media.pictures import jpeg_of
 from uio2_ros.messages.received_pictures import PICTURE_TYPES, decode_picture
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.page.settings import PageSettings
@@ -41,9 +42,7 @@ def encode(pixels: Pixels, most_width: int) -> ShownPicture:
     if width > most_width:
         size = (most_width, max(1, round(height * most_width / width)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    bgr = np.ascontiguousarray(pixels[:, :, ::-1])
-    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return ShownPicture(jpeg.tobytes(), width, height)
+    return ShownPicture(jpeg_of(pixels, QUALITY), width, height)
 
 
 class LivePicture:

@@ -11,73 +11,78 @@ import sys
 import threading
 from typing import Any
 
-import rclpy
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
+from uio2_ros.nodes.running import run_node
 from uio2_ros.page.access import PageAccess, access_of, listening_socket
 from uio2_ros.page.robot import FOLLOW_PERIOD_S, RobotLink
 from uio2_ros.page.settings import PageSettings
-from uio2_ros.processes.access import AccessError
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.settings import Effect
 
-STOP_CHECK_PERIOD_S = 0.1
 MOST_CONNECTIONS = 256
 """At once; a browser has some ten. Who comes beyond them hears 503."""
 ENDING_S = 2
 """How long open connections are waited for when the server ends."""
 
 
-def main(args: list[str] | None = None) -> int:
-    """Entry point of page_node: serves until SIGINT or SIGTERM and returns 0; 1 if it cannot."""
-    exit_when_parent_dies()
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = rclpy.create_node("page")
-        declare_parameters(node, PageSettings, Effect.RESTART)
-        settings = read_parameters(node, PageSettings)
+class ServerEndedError(RuntimeError):
+    """The server ended, and nobody told it to; its log says why."""
+
+
+class PageNode(Node):  # type: ignore[misc]
+    """A node whose robot is looked at, and the server in which it is."""
+
+    def __init__(self) -> None:
+        """AccessError where the page cannot be served; ValueError for impossible parameters."""
+        super().__init__("page")
+        declare_parameters(self, PageSettings, Effect.RESTART)
+        settings = read_parameters(self, PageSettings)
         access = access_of(settings)
         listening = listening_socket(settings.host, settings.port)
-        _run(node, settings, access, listening, asked_to_stop)
-    except (AccessError, ParameterException, ValueError) as error:
-        get_logger("page").fatal(f"no page: {error}")
-        return 1
-    finally:
-        rclpy.try_shutdown()
-    return 0
+        self._robot = RobotLink(self, settings)
+        self._server = _server(self._robot, settings, access)
+        self._serving = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, daemon=True
+        )
+        self._is_ending = False
+        self._address = address(settings.host, listening)
+
+    def start(self) -> None:
+        """Serves."""
+        self._serving.start()
+        self.get_logger().info(f"the page: {self._address}")
+        self.create_timer(FOLLOW_PERIOD_S, self._robot.follow)
+
+    @property
+    def failure(self) -> ServerEndedError | None:
+        """Of the server."""
+        ended = not self._serving.is_alive() and not self._is_ending
+        return ServerEndedError("the server of the page ended") if ended else None
+
+    def end(self) -> None:
+        """Waits for open connections, not for ever."""
+        self._is_ending = self._serving.is_alive()
+        self._server.should_exit = True
+        self._serving.join(ENDING_S)
+        self._robot.close()
 
 
-def _run(
-    node: Node,
-    settings: PageSettings,
-    access: PageAccess,
-    listening: socket.socket,
-    asked_to_stop: threading.Event,
-) -> None:
-    robot = RobotLink(node, settings)
-    server = _server(robot, settings, access)
-    serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    serving.start()
-    node.get_logger().info(f"the page: {address(settings.host, listening)}")
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    node.create_timer(FOLLOW_PERIOD_S, robot.follow)
+def main(args: list[str] | None = None) -> int:
+    """Entry point of page_node: serves until SIGINT or SIGTERM and returns 0; 1 if it cannot."""
     try:
-        while not asked_to_stop.is_set() and serving.is_alive():
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:
-        server.should_exit = True
-        serving.join(ENDING_S)
-        robot.close()
-        executor.shutdown(timeout_sec=0)
-        node.destroy_node()
+        return run_node(
+            PageNode,
+            lambda node, _: node.end(),
+            args,
+            name="page",
+            start=PageNode.start,
+            failure=lambda node: node.failure,
+        )
+    except ServerEndedError as error:
+        get_logger("page").fatal(str(error))
+        return 1
 
 
 def address(host: str, listening: socket.socket) -> str:

@@ -12,11 +12,11 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-import cv2
 import numpy as np
 import rerun
 import rerun.blueprint as layout
 
+from uio2_ros.media.pictures import jpeg_of
 from uio2_ros.messages.answers import answer_of
 from uio2_ros.messages.camera_info import camera_of
 from uio2_ros.messages.received_pictures import PICTURE_TYPES
@@ -121,9 +121,8 @@ class RerunView:
         self._output.disconnect()
 
     def _show_picture(self, pixels: Any) -> None:
-        bgr = np.ascontiguousarray(pixels[:, :, ::-1])
-        _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        encoded = rerun.EncodedImage(contents=jpeg.tobytes(), media_type="image/jpeg")
+        jpeg = jpeg_of(pixels, QUALITY)
+        encoded = rerun.EncodedImage(contents=jpeg, media_type="image/jpeg")
         self._output.log(PICTURE, encoded)
 
     def _show_camera(self, info: Any) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from uio2_ros.nodes.sources.camera_calibration import assumed_calibration, read_calibration
 from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.robot.camera_model import CameraModel
 
 
 def document() -> dict[str, object]:
@@ -33,18 +34,20 @@ def test_calibration_file_is_read_field_by_field(tmp_path: Path) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(yaml.safe_dump(document()))
     calibration = read_calibration(path)
-    assert (calibration.width, calibration.height) == (640, 480)
-    assert calibration.distortion == (0.1, -0.2, 0.0, 0.0, 0.3)
-    assert calibration.intrinsics == (500, 0, 320, 0, 501, 240, 0, 0, 1)
+    lens = ("plumb_bob", (0.1, -0.2, 0.0, 0.0, 0.3))
+    assert calibration.camera == CameraModel(640, 480, 500, 501, 320, 240, *lens)
+    assert calibration.rectification == (1, 0, 0, 0, 1, 0, 0, 0, 1)
     assert calibration.projection[:4] == (500, 0, 320, 0)
 
 
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"camera_matrix": {"data": [1, 2, 3]}}, "camera_matrix has 3 numbers instead of 9"),
-        ({"image_width": None}, "TypeError"),
-        ({"projection_matrix": {"data": ["x"] * 12}}, "could not convert"),
+        ({"camera_matrix": {"data": [1, 2, 3]}}, r"camera_matrix.data has 3 numbers, expected 9"),
+        ({"image_width": None}, r"yaml:\d+: image_width is 'null', expected int"),
+        ({"projection_matrix": {"data": ["x"] * 12}}, r"projection_matrix.data\[0\] is 'x'"),
+        ({"camera_matrix": {"data": [0] * 9}}, "positive focal lengths"),
+        ({"distortion_model": "fisheye"}, "the distortion model 'fisheye' is unknown"),
     ],
 )
 def test_malformed_calibration_names_the_fault(
@@ -72,10 +75,10 @@ def test_missing_calibration_file_is_a_source_error(tmp_path: Path) -> None:
 
 def test_assumed_camera_sees_the_field_of_view_from_edge_to_edge() -> None:
     calibration = assumed_calibration(641, 481, math.pi / 2)
-    focal, _, center_x, _, focal_y, center_y, *_ = calibration.intrinsics
-    assert focal == focal_y == pytest.approx(320.5)
-    assert (center_x, center_y) == (320.0, 240.0)
-    assert calibration.distortion == (0.0,) * 5
+    camera = calibration.camera
+    assert camera.fx == camera.fy == pytest.approx(320.5)
+    assert (camera.cx, camera.cy) == (320.0, 240.0)
+    assert camera.distortion == ()
 
 
 def test_impossible_field_of_view_is_refused() -> None:

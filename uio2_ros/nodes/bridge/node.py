@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import math
 import sys
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.logging import get_logger
+from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from tf2_msgs.msg import TFMessage
@@ -57,16 +52,14 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.state_topic import StateTopic
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import stop_signals
-from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
+from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.time import to_s
 from uio2_ros.settings import Effect
 
-STOP_CHECK_PERIOD_S = 0.1
 LAST_WORDS_S = 0.2
 """How long the node goes on when it ends, at least: cancellations and results are to leave it."""
 LONGEST_ENDING_S = 1.0
@@ -550,44 +543,18 @@ def main(args: list[str] | None = None) -> int:
     """Entry point of bridge_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter is
     wrong.
     """
-    exit_when_parent_dies()
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = _made_node()
-        if node is None:
-            return 1
-        _spin(node, asked_to_stop)
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_node(BridgeNode, _end, args, name="bridge")
 
 
-def _made_node() -> BridgeNode | None:
-    """None, and the reason in the log, if a parameter is wrong."""
-    try:
-        return BridgeNode()
-    except (ParameterException, ActionSpaceError, ValueError) as error:
-        get_logger("bridge").fatal(f"{error}. Correct it where it was set and start again")
-        return None
-
-
-def _spin(node: BridgeNode, asked_to_stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        while not asked_to_stop.is_set():
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:  # also where a callback raised: what moves must not go on
-        node.stop(Cause.STOPPED, "the bridge ends")
-        begin_s = time.monotonic()
-        while (elapsed_s := time.monotonic() - begin_s) < LONGEST_ENDING_S:
-            if elapsed_s > LAST_WORDS_S and node.is_halted:
-                break
-            executor.spin_once(timeout_sec=0.05)
-        node.say_what_goes_on()
-        executor.shutdown(timeout_sec=0)
-        node.destroy_node()
+def _end(node: BridgeNode, executor: Executor) -> None:
+    """What moves must not go on: it is told to stop, and waited for."""
+    node.stop(Cause.STOPPED, "the bridge ends")
+    begin_s = time.monotonic()
+    while (elapsed_s := time.monotonic() - begin_s) < LONGEST_ENDING_S:
+        if elapsed_s > LAST_WORDS_S and node.is_halted:
+            break
+        executor.spin_once(timeout_sec=0.05)
+    node.say_what_goes_on()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,15 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.logging import get_logger
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
@@ -34,8 +28,7 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
 from uio2_ros.nodes.recorder.parameters import RecorderSettings
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import stop_signals
+from uio2_ros.nodes.running import WRONG, run_node
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.ring import MessageRing, make_room
@@ -45,7 +38,6 @@ from uio2_ros.settings import Effect
 
 LOOK_PERIOD_S = 0.1
 DIAGNOSTICS_PERIOD_S = 1.0
-STOP_CHECK_PERIOD_S = 0.1
 NO_FAULTS = (ErrorCode.NONE, ErrorCode.CANCELED)
 """Ends of instructions that do not matter."""
 NO_PLAN_FAULTS = (Cause.NONE, Cause.PREEMPTED, Cause.STOPPED, Cause.CANCELED, Cause.DRY_RUN)
@@ -209,32 +201,9 @@ def main(args: list[str] | None = None) -> int:
     """Entry point of recorder_node: spins until SIGINT or SIGTERM and returns 0; 1 if a parameter
     is wrong.
     """
-    exit_when_parent_dies()
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = RecorderNode()
-    except (ParameterException, ValueError, OSError) as error:
-        get_logger("recorder").fatal(f"{error}. Correct it where it was set and start again")
-        rclpy.try_shutdown()
-        return 1
-    try:
-        _spin(node, asked_to_stop)
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-def _spin(node: RecorderNode, asked_to_stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        while not asked_to_stop.is_set():
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:
-        node.end()
-        executor.shutdown(timeout_sec=0)
-        node.destroy_node()
+    return run_node(
+        RecorderNode, lambda node, _: node.end(), args, name="recorder", wrong=(*WRONG, OSError)
+    )
 
 
 if __name__ == "__main__":

@@ -8,23 +8,17 @@ blocks.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
@@ -32,6 +26,7 @@ from uio2_ros.msg import Plan
 from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
+from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.simulator.messages import (
     handed_over,
     state_message,
@@ -41,8 +36,6 @@ from uio2_ros.nodes.simulator.messages import (
 )
 from uio2_ros.nodes.simulator.publishers import Publishers
 from uio2_ros.nodes.simulator.settings import SimulatorSettings, split_named
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.plan import Step
 from uio2_ros.robot.time import to_s
 from uio2_ros.settings import Effect
@@ -59,7 +52,6 @@ from uio2_ros.sim.simulator_thread import (
 from uio2_ros.sim.streaming import BaseVelocity, OngoingMotion, Track, Waypoint
 from uio2_ros.srv import GetSimulationState, ResetSimulation, StepSimulation
 
-STOP_CHECK_PERIOD_S = 0.1
 SLOWEST = 0.9
 """Of the wished rate, below which the diagnostics warn."""
 TARGET_S = 0.05
@@ -296,43 +288,18 @@ class SimNode(Node):  # type: ignore[misc]
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of sim_node: runs until SIGINT or SIGTERM and returns 0; 1 if it cannot."""
-    exit_when_parent_dies()
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = _made_node()
-        return 1 if node is None else _spin(node, asked_to_stop)
-    finally:
-        rclpy.try_shutdown()
-
-
-def _made_node() -> SimNode | None:
-    """None, and the reason in the log, if a parameter is wrong."""
-    try:
-        return SimNode()
-    except (ParameterException, ValueError) as error:
-        get_logger("simulator").fatal(f"{error}. Correct it where it was set and start again")
-        return None
-
-
-def _spin(node: SimNode, asked_to_stop: threading.Event) -> int:
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    node.start()
-    try:
-        while not asked_to_stop.is_set() and node.simulator.failure is None:
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:
-        node.simulator.close()
-        executor.shutdown(timeout_sec=0)
-        node.destroy_node()
-    failure: Any = node.simulator.failure
-    if isinstance(failure, RenderError):
-        get_logger("simulator").fatal(str(failure))
+        return run_node(
+            SimNode,
+            lambda node, _: node.simulator.close(),
+            args,
+            name="simulator",
+            start=SimNode.start,
+            failure=lambda node: node.simulator.failure,
+        )
+    except RenderError as error:
+        get_logger("simulator").fatal(str(error))
         return 1
-    if failure is not None:
-        raise failure
-    return 0
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+from uio2_ros.messages.camera_info import camera_info_message
+from uio2_ros.messages.compressed import jpeg_message
 from uio2_ros.nodes.sources.camera_calibration import (
     Calibration,
     assumed_calibration,
@@ -139,7 +141,7 @@ class CameraNode(SourceNode[CameraSettings]):
             if calibration is None:
                 calibration = _calibration(settings, width, height)
                 self._announce(source, settings, calibration)
-            elif (calibration.width, calibration.height) != (width, height):
+            elif calibration.size != (width, height):
                 calibration = _calibration(settings, width, height)
                 self._readings["size"] = f"{width}x{height}"
             self._warn_of(source)
@@ -149,7 +151,7 @@ class CameraNode(SourceNode[CameraSettings]):
     def _announce(
         self, source: PictureSource, settings: CameraSettings, calibration: Calibration
     ) -> None:
-        size = f"{calibration.width}x{calibration.height}"
+        size = "{}x{}".format(*calibration.size)
         self._readings = {"source": source.name, "size": size, "frame_id": settings.frame_id}
         if is_demonstration(source):
             self._readings["warning"] = "no camera found: showing the demonstration picture"
@@ -178,8 +180,16 @@ class CameraNode(SourceNode[CameraSettings]):
         if _is_heard(self._image):
             self._image.publish(buffer.fill(picture.bgr, header))
         if settings.compressed and _is_heard(self._jpeg):
-            self._jpeg.publish(_jpeg(picture.bgr, header, settings.jpeg_quality))
-        self._camera_info.publish(_camera_info(calibration, header))
+            rgb = picture.bgr[..., ::-1]
+            self._jpeg.publish(jpeg_message(rgb, header, settings.jpeg_quality))
+        self._camera_info.publish(
+            camera_info_message(
+                calibration.camera,
+                header,
+                rectification=calibration.rectification,
+                projection=calibration.projection,
+            )
+        )
         self._published += 1
 
     def readings(self) -> dict[str, str]:
@@ -195,43 +205,23 @@ def _is_heard(publisher: Publisher[Any]) -> bool:
     return publisher.get_subscription_count() > 0
 
 
-def _jpeg(bgr: Pixels, header: Header, quality: int) -> CompressedImage:
-    _, encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    data = array.array("B")
-    data.frombytes(encoded.tobytes())
-    return CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=data)
-
-
 def _calibration(settings: CameraSettings, width: int, height: int) -> Calibration:
     """For pictures of this size; SourceError if the file is for another."""
     if not settings.calibration_file:
         return assumed_calibration(width, height, settings.horizontal_fov)
     calibration = read_calibration(Path(settings.calibration_file).expanduser())
-    if (calibration.width, calibration.height) != (width, height):
+    if calibration.size != (width, height):
         raise SourceError(
-            f"{settings.calibration_file} is for {calibration.width}x{calibration.height} pixels "
-            f"but the source gives {width}x{height}",
+            "{} is for {}x{} pixels ".format(settings.calibration_file, *calibration.size)
+            + f"but the source gives {width}x{height}",
             "set width and height of the camera, or calibrate at this size",
         )
     return calibration
 
 
-def _camera_info(calibration: Calibration, header: Header) -> CameraInfo:
-    return CameraInfo(
-        header=header,
-        width=calibration.width,
-        height=calibration.height,
-        distortion_model=calibration.distortion_model,
-        d=calibration.distortion,
-        k=calibration.intrinsics,
-        r=calibration.rectification,
-        p=calibration.projection,
-    )
-
-
 def main(args: list[str] | None = None) -> int:
     """Entry point of camera_node."""
-    return run(CameraNode, args)
+    return run(CameraNode, "camera", args)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ Calibration files are YAML in the form that `camera_calibration` writes and
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
-
+from uio2_ros.messages.camera_info import UPRIGHT
 from uio2_ros.nodes.sources.source_error import SourceError
+from uio2_ros.robot.camera_model import CameraModel
+from uio2_ros.robot.records import FieldError, read_yaml
 
 REMEDY = (
     "write it with `ros2 run camera_calibration cameracalibrator`, or leave calibration_file empty"
@@ -23,15 +22,16 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class Calibration:
-    """The numbers of sensor_msgs/CameraInfo."""
+    """A camera, and how its pictures are rectified: R (3, 3) and P (3, 4); P is K if it is ()."""
 
-    width: int
-    height: int
-    distortion_model: str
-    distortion: tuple[float, ...]
-    intrinsics: tuple[float, ...]  # K, (3, 3)
-    rectification: tuple[float, ...]  # R, (3, 3)
-    projection: tuple[float, ...]  # P, (3, 4)
+    camera: CameraModel
+    rectification: tuple[float, ...] = UPRIGHT
+    projection: tuple[float, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its pictures."""
+        return self.camera.width, self.camera.height
 
 
 def assumed_calibration(width: int, height: int, horizontal_fov: float) -> Calibration:
@@ -42,45 +42,57 @@ def assumed_calibration(width: int, height: int, horizontal_fov: float) -> Calib
         )
     focal = width / (2.0 * math.tan(horizontal_fov / 2.0))
     center_x, center_y = (width - 1) / 2.0, (height - 1) / 2.0  # pixel centres are whole numbers
-    return Calibration(
-        width=width,
-        height=height,
-        distortion_model="plumb_bob",
-        distortion=(0.0,) * 5,
-        intrinsics=(focal, 0.0, center_x, 0.0, focal, center_y, 0.0, 0.0, 1.0),
-        rectification=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
-        projection=(focal, 0.0, center_x, 0.0, 0.0, focal, center_y, 0.0, 0.0, 0.0, 1.0, 0.0),
-    )
+    return Calibration(CameraModel(width, height, focal, focal, center_x, center_y))
 
 
 def read_calibration(path: Path) -> Calibration:
     """The calibration in a file; SourceError that names the field if it is not one."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return read_yaml(path, _CalibrationFile, ValueError).calibration
+    except ValueError as error:
         raise SourceError(f"{path} is not a calibration file ({error})", REMEDY) from error
-    if not isinstance(document, Mapping):
-        raise SourceError(f"{path} is not a calibration file (it is not a mapping)", REMEDY)
-    try:
-        return _calibration(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{path} is not a calibration file ({error!r})", REMEDY) from error
 
 
-def _calibration(document: Mapping[str, Any]) -> Calibration:
-    return Calibration(
-        width=int(document["image_width"]),
-        height=int(document["image_height"]),
-        distortion_model=str(document["distortion_model"]),
-        distortion=_numbers(document, "distortion_coefficients"),
-        intrinsics=_numbers(document, "camera_matrix", 9),
-        rectification=_numbers(document, "rectification_matrix", 9),
-        projection=_numbers(document, "projection_matrix", 12),
-    )
+@dataclass(frozen=True)
+class _Matrix:
+    """Row by row."""
+
+    data: tuple[float, ...]
+    rows: int = 0
+    cols: int = 0
 
 
-def _numbers(document: Mapping[str, Any], name: str, count: int | None = None) -> tuple[float, ...]:
-    values = tuple(float(value) for value in document[name]["data"])
-    if count is not None and len(values) != count:
-        raise ValueError(f"{name} has {len(values)} numbers instead of {count}")
-    return values
+@dataclass(frozen=True)
+class _CalibrationFile:
+    """The keys of the file."""
+
+    image_width: int
+    image_height: int
+    distortion_model: str
+    distortion_coefficients: _Matrix
+    camera_matrix: _Matrix
+    rectification_matrix: _Matrix
+    projection_matrix: _Matrix
+    camera_name: str = ""
+
+    def __post_init__(self) -> None:
+        for name, size in (
+            ("camera_matrix", 9),
+            ("rectification_matrix", 9),
+            ("projection_matrix", 12),
+        ):
+            if (count := len(getattr(self, name).data)) != size:
+                raise FieldError(f"has {count} numbers, expected {size}", name, "data")
+
+    @property
+    def calibration(self) -> Calibration:
+        """ValueError for numbers that are no camera."""
+        fx, _, cx, _, fy, cy, *_ = self.camera_matrix.data
+        camera = CameraModel(
+            self.image_width,
+            self.image_height,
+            *(fx, fy, cx, cy),
+            distortion_model=self.distortion_model,
+            distortion=self.distortion_coefficients.data,
+        )
+        return Calibration(camera, self.rectification_matrix.data, self.projection_matrix.data)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_msgs.msg import Header
 
-from uio2_ros.messages.audio import SAMPLE_RATES_HZ
+from uio2_ros.messages.audio import SAMPLE_RATES_HZ, PcmFormat, chunk_message
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import AudioChunk
 from uio2_ros.nodes.sources.microphone_clock import SampleClock
@@ -174,15 +175,9 @@ class MicrophoneNode(SourceNode[MicrophoneSettings]):
         channels: int,
         settings: MicrophoneSettings,
     ) -> None:
-        chunk = AudioChunk(
-            sample_rate=settings.sample_rate,
-            channels=channels,
-            encoding=settings.encoding,
-            data=data,
-        )
-        chunk.header.stamp = time_message(stamp_ns)
-        chunk.header.frame_id = settings.frame_id
-        self._audio.publish(chunk)
+        form = PcmFormat(settings.sample_rate, channels, settings.encoding)
+        header = Header(stamp=time_message(stamp_ns), frame_id=settings.frame_id)
+        self._audio.publish(chunk_message(data, form, header))
         self._published += 1
 
     def _announce(self, source: SoundSource) -> None:
@@ -200,7 +195,7 @@ class MicrophoneNode(SourceNode[MicrophoneSettings]):
 
 def main(args: list[str] | None = None) -> int:
     """Entry point of microphone_node."""
-    return run(MicrophoneNode, args)
+    return run(MicrophoneNode, "microphone", args)
 
 
 if __name__ == "__main__":

@@ -13,24 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.sources.source_error import SourceError
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
-from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.settings import Effect, setting
 
 RETRY_PERIOD_S = 2.0
 DIAGNOSTICS_PERIOD_S = 1.0
-STOP_CHECK_PERIOD_S = 0.1
 LONGEST_JOIN_S = 1.0
 """A thread inside a driver call may not come back; the process ends without it."""
 
@@ -151,29 +146,13 @@ class SourceNode(Node, Generic[Settings]):
         return status_message(name, readings.pop("warning", ""), readings)
 
 
-def run(make_node: Callable[[], SourceNode[Any]], args: list[str] | None) -> int:
-    """Spin a node until SIGINT or SIGTERM and return the exit code 0."""
-    exit_when_parent_dies()
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = make_node()
-        _spin(node, asked_to_stop)
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-def _spin(node: SourceNode[Any], asked_to_stop: threading.Event) -> None:
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    node.start()
-    try:
-        while not asked_to_stop.is_set() and node.failure is None:
-            executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-    finally:
-        node.stop()
-        executor.shutdown()
-        node.destroy_node()
-    if node.failure is not None:
-        raise node.failure
+def run(make_node: Callable[[], SourceNode[Any]], name: str, args: list[str] | None) -> int:
+    """Spin a node until SIGINT or SIGTERM and return the exit code."""
+    return run_node(
+        make_node,
+        lambda node, _: node.stop(),
+        args,
+        name=name,
+        start=SourceNode.start,
+        failure=lambda node: node.failure,
+    )
