@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,10 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
+from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
 from uio2_ros.cli.answer_files import save_answer
 from uio2_ros.cli.answer_progress import progress_line
-from uio2_ros.cli.ask_execute import (
-    EXIT_ANSWERED,
-    EXIT_FAILED,
-    EXIT_NO_AGENT,
-    execute,
-)
+from uio2_ros.cli.ask_execute import execute
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
@@ -42,8 +36,6 @@ from uio2_ros.tasks.task import Task, Use
 from uio2_ros.viewing.answer_text import answer_json, findings
 
 DEFAULT_PICTURE = Path("uio2_answer.png")
-WAIT_S = 20.0
-QUIET_WAIT_S = 3.0
 ASK_AGAIN_PERIOD_S = 0.5
 DRAWING_WAIT_S = 3.0
 HELP_WIDTH = 79
@@ -53,41 +45,20 @@ SYNTHETIC_NOTICE = (
 )
 TIMINGS = ("queue", "preprocess", "encode", "first_token", "decode", "postprocess", "total")
 
-EXIT_INTERRUPTED = 130
-EXIT_READER_GONE = 128 + signal.SIGPIPE
-
 
 def main(argv: Sequence[str]) -> int:
     """0: answered; 1: the agent's error; 2: no agent, or wrong arguments; 130: interrupted;
     141: nobody reads the output to its end, as in `./uio2 ask ... | head -1`.
     """
-    return ending_with_reader(lambda: _main(argv))
-
-
-def ending_with_reader(command: Callable[[], int]) -> int:
-    """The exit code of a command, or that nobody reads what it prints any more."""
-    try:
-        code = command()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # what is left in the buffer would be written, and fail again, when Python ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_READER_GONE
-    return code
+    return run_command("ask", lambda: _main(argv))
 
 
 def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     choice = choose_task(arguments)
-    try:
-        with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
-            return _ask(agent, arguments, choice)
-    except AgentUnavailableError as error:
-        print(f"uio2 ask: {error}", file=sys.stderr)
-        return EXIT_NO_AGENT
-    except KeyboardInterrupt:
-        print("uio2 ask: cancelled", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    end_s = time.monotonic() + arguments.wait
+    with awaited_agent(arguments) as agent:
+        return _ask(agent, arguments, choice, end_s)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--timeout", type=float, default=0.0, help="seconds; default: the agent's")
     parser.add_argument("--max-age", type=float, default=0.0, help="of the picture, seconds")
     parser.add_argument("--seed", type=int, default=0, help="other than 0: sample")
-    parser.add_argument("--namespace", default="", help="of the agent")
-    parser.add_argument("--name", default="agent", help="of the agent's node")
-    parser.add_argument("--wait", type=float, default=WAIT_S, help="seconds to wait for the agent")
+    add_agent_options(parser)
     parser.add_argument(
         "--image", type=Path, default=DEFAULT_PICTURE, help="where the picture goes"
     )
@@ -176,9 +145,9 @@ FLAGS: tuple[tuple[str, Field, dict[str, Any]], ...] = (
 """How the fields of an instruction are given, beside its text."""
 
 
-def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) -> int:
-    end_s = time.monotonic() + arguments.wait
-    await_agent(agent, arguments.wait)
+def _ask(
+    agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion, end_s: float
+) -> int:
     with _Drawings(agent) as drawings:
         try:
             with progress_line(sys.stderr) as show_progress:
@@ -187,26 +156,14 @@ def _ask(agent: AgentClient, arguments: argparse.Namespace, choice: Suggestion) 
             raise
         except AgentError as error:
             _show_error(error, choice, as_json=arguments.json)
-            return EXIT_FAILED
+            return Exit.FAILED
         drawing = drawings.of(result)
     picture = _save(drawing, arguments.image) if drawing is not None else None
     show = _show_json if arguments.json else _show
     show(result, choice, picture, _save_contents(result, arguments.image))
     if not arguments.execute:
-        return EXIT_ANSWERED
+        return Exit.DONE
     return execute(agent, arguments.bridge, result, after_step=arguments.after_step)
-
-
-def await_agent(agent: AgentClient, wait_s: float) -> None:
-    """Waits for the agent, and says so; AgentUnavailableError when the time is over."""
-    if agent.wait_for_agent(min(QUIET_WAIT_S, wait_s)):
-        return
-    print(f"waiting for {agent.agent}; start it with ./uio2 up", file=sys.stderr)
-    if not agent.wait_for_agent(max(0.0, wait_s - QUIET_WAIT_S)):
-        raise AgentUnavailableError(
-            f"no {agent.agent} after {wait_s:g} s. Start it with ./uio2 up in another terminal; if "
-            "it runs, compare ROS_DOMAIN_ID and --namespace"
-        )
 
 
 def _answer(
@@ -372,7 +329,3 @@ def _show_error(error: AgentError, choice: Suggestion, *, as_json: bool) -> None
         print(json.dumps(answer, indent=2))
     else:
         print(f"uio2 ask: {error}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from uio2_ros.cli.agent_command import Exit
 from uio2_ros.client import AgentAnswer, AgentClient, BridgeClient, Execution, ExecutionError
 
-EXIT_ANSWERED, EXIT_FAILED, EXIT_NO_AGENT = 0, 1, 2
 DISCOVERY_S = 5.0
 LOOK_PERIOD_S = 0.1
 
@@ -22,14 +22,14 @@ def execute(
     """The exit code. Ctrl-C, SIGTERM and SIGHUP stop the robot, then raise KeyboardInterrupt."""
     if answer.plan is None:
         print("uio2 ask: this answer has no plan to carry out; try --task plan", file=sys.stderr)
-        return EXIT_FAILED
+        return Exit.FAILED
     bridge = BridgeClient(agent, bridge_name)
     if not bridge.wait_for_bridge(DISCOVERY_S):
         print(
             f"uio2 ask: there is no {bridge.action}; start it with ./uio2 up bridge:=true",
             file=sys.stderr,
         )
-        return EXIT_NO_AGENT
+        return Exit.NO_AGENT
     try:
         with _signals_interrupt():
             execution = bridge.execute(answer.message.plan, after_step=after_step)
@@ -37,7 +37,7 @@ def execute(
         print(f"executed  {execution.result()} steps", file=sys.stderr)
     except ExecutionError as error:
         print(f"uio2 ask: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return Exit.FAILED
     finally:
         if not bridge.close():
             print(
@@ -45,7 +45,7 @@ def execute(
                 "by its own means if it moves",
                 file=sys.stderr,
             )
-    return EXIT_ANSWERED
+    return Exit.DONE
 
 
 def _watch(execution: Execution) -> None:

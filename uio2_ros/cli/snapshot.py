@@ -17,9 +17,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
 from uio2_ros.cli.snapshot_sources import NothingToShowError, TopicListener, recorded
 from uio2_ros.client import AgentClient
-from uio2_ros.robot.errors import InstructionError, InvalidInputError
+from uio2_ros.robot.errors import InvalidInputError
 from uio2_ros.tasks.registry import TASKS
 from uio2_ros.tasks.routing import suggest
 from uio2_ros.viewing.published_answer import PublishedAnswer
@@ -27,11 +28,9 @@ from uio2_ros.viewing.published_answer import PublishedAnswer
 DEFAULT_OUTPUT = Path("uio2_snapshot.png")
 DEFAULT_SIZE = (1500, 700)
 SIDES = range(100, 10_001)
-WAIT_S = 20.0
 SETTLING_S = 5.0
 """How long intrinsics and transforms are waited for once the answer is there."""
 VIEW_NAMES = ("behind", "left", "front", "top")
-EXIT_WRITTEN, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,15 @@ class Angles:
 
 def main(argv: Sequence[str]) -> int:
     """0: written; 1: no answer, or it cannot be shown; 2: wrong arguments; 130: interrupted."""
+    failures = (InvalidInputError, NothingToShowError)
+    return run_command("snapshot", lambda: _main(argv), *failures, without_agent=Exit.FAILED)
+
+
+def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    try:
-        heard = _heard(arguments)
-        pixels = _render(heard, arguments)
-        _write(pixels, arguments.output)
-    except (InstructionError, InvalidInputError, NothingToShowError) as error:
-        print(f"uio2 snapshot: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        print("uio2 snapshot: cancelled", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    _write(_render(_heard(arguments), arguments), arguments.output)
     print(arguments.output)
-    return EXIT_WRITTEN
+    return Exit.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,9 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(VIEW_NAMES)}, or ELEVATION,AZIMUTH in degrees (azimuth 0: from x)",
     )
     parser.add_argument("--frame", default="", help="fixed frame; default: base_link if known")
-    parser.add_argument("--namespace", default="", help="of the agent")
-    parser.add_argument("--name", default="agent", help="of the agent's node")
-    parser.add_argument("--wait", type=float, default=WAIT_S, help="seconds to wait")
+    add_agent_options(parser)
     return parser
 
 
@@ -112,14 +105,9 @@ def _view(text: str) -> str | Angles:
 def _heard(arguments: argparse.Namespace) -> PublishedAnswer:
     if arguments.recording is not None:
         return recorded(arguments.recording, arguments.namespace, arguments.until)
-    with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
+    end_s = time.monotonic() + arguments.wait
+    with awaited_agent(arguments) as agent:
         listener = TopicListener(agent)
-        end_s = time.monotonic() + arguments.wait
-        if not agent.wait_for_agent(arguments.wait):
-            raise NothingToShowError(
-                f"no {agent.agent} after {arguments.wait:g} s. Start it with ./uio2 up in another "
-                "terminal; if it runs, compare ROS_DOMAIN_ID and --namespace"
-            )
         stamp = _ask(agent, arguments) if arguments.instruction else None
         return _shown(listener, stamp, end_s, arguments.wait)
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Sequence
 
-from uio2_ros.cli.ask import (
-    EXIT_INTERRUPTED,
-    FLAGS,
-    WAIT_S,
-    await_agent,
-    choose_task,
-    ending_with_reader,
-)
-from uio2_ros.cli.ask_execute import EXIT_ANSWERED, EXIT_FAILED, EXIT_NO_AGENT
-from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError, Until
+from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.ask import FLAGS, choose_task
+from uio2_ros.client import AgentAnswer, Until
 from uio2_ros.robot.time import to_s
 from uio2_ros.viewing.answer_text import answer_json, findings
 
@@ -29,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     """0: what it waited for came, or the time it was to last is over; 1: the agent's error, which
     TIMEOUT is; 2: no agent, or wrong arguments; 130: interrupted; 141: nobody reads on.
     """
-    return ending_with_reader(lambda: _main(argv))
+    return run_command("watch", lambda: _main(argv))
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -38,9 +30,8 @@ def _main(argv: Sequence[str]) -> int:
     is_noun = not choice.task and arguments.task is None
     task = "localize" if is_noun and arguments.until in ("seen", "gone") else choice.task
     shown = _Shown(as_json=arguments.json)
-    try:
-        with AgentClient(name=arguments.name, namespace=arguments.namespace) as agent:
-            await_agent(agent, arguments.wait)
+    with awaited_agent(arguments) as agent:
+        try:
             agent.watch(
                 choice.instruction,
                 task=task,
@@ -55,16 +46,9 @@ def _main(argv: Sequence[str]) -> int:
                 for_at_most_s=arguments.for_at_most,
                 on_answer=shown.show,
             )
-    except AgentUnavailableError as error:
-        print(f"uio2 watch: {error}", file=sys.stderr)
-        return EXIT_NO_AGENT
-    except AgentError as error:
-        print(f"uio2 watch: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        print(f"uio2 watch: ended after {shown.answers} answers", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    return EXIT_ANSWERED
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"ended after {shown.answers} answers") from None
+    return Exit.DONE
 
 
 class _Shown:
@@ -111,12 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--for", dest="for_at_most", type=float, default=math.inf, help="seconds at most"
     )
-    parser.add_argument("--namespace", default="", help="of the agent")
-    parser.add_argument("--name", default="agent", help="of the agent's node")
-    parser.add_argument("--wait", type=float, default=WAIT_S, help="seconds to wait for the agent")
+    add_agent_options(parser)
     parser.add_argument("--json", action="store_true", help="print each answer as a line of JSON")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
