@@ -250,3 +250,14 @@ def test_a_generation_beside_texts_leaves_them_their_graphs(taped, engine, unequ
     assert writing.tokens == finished(engine, unequal[0], grammar).tokens
     alone = engine.generate(unequal[1:], sampling=sampling)
     assert [one.tokens for one in beside] == [one.tokens for one in alone]
+
+
+def test_numbers_that_overflowed_do_not_reach_the_next_text(engine, unequal):
+    rows = engine.model.static_rows(1)
+    for tensor in rows._held.tensors():
+        if tensor.is_floating_point():
+            tensor.fill_(torch.nan)
+    with torch.inference_mode():
+        rows.admit(engine.encode(unequal[1]))
+        tokens, starts = torch.tensor([[0]]), torch.tensor([0])
+        assert rows.step(rows.width, tokens, starts, "text").isfinite().all()

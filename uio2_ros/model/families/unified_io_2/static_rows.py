@@ -98,7 +98,7 @@ class StaticRows:
 
     def admit(self, encoded: Encoded, copies: int = 1) -> bool:
         """Add `copies` rows, side by side, for each of the encoded inputs (B, S, E); whether that
-        moved all tensors."""
+        moved all tensors. Nothing stays of who had their places: NaN would pass any mask."""
         count, width, rows = len(encoded.mask) * copies, encoded.mask.shape[1], len(self)
         moves = rows + count > self.room
         if moves:
@@ -112,6 +112,9 @@ class StaticRows:
         for held, layer in zip(self._held.memory, read, strict=True):
             for place, part in zip(held or (), layer or (), strict=True):
                 place[new, :, :width] = part.repeat_interleave(copies, 0)
+                place[new, :, width:] = 0
+        for place in (part for layer in self._held.cache for part in layer):
+            place[new] = 0
         self._lengths += [0] * count
         self._widths += [width] * count
         return moves
