@@ -220,43 +220,37 @@ def _parsed(name: str, text: str) -> Value:
         raise BringupError(f"{name}:={text} is not possible; expected {expected}") from None
 
 
-CONTRACT_KEYS = {"camera_info": "camera_info_topic", "audio": "audio_topic"}
-PICTURE_KEY = "observation.images."
-
-
 def _topics_of(contract: str) -> dict[str, Value]:
     """The topics that a contract names, by their launch arguments."""
     if not contract:
         return {}
-    import yaml  # here, as in _check_parameter_file
+    from uio2_ros.robot.contract import AUDIO, CAMERA_INFO, ContractError, read_contract
 
     try:
-        topics = yaml.safe_load(Path(contract).read_bytes())["topics"]
-        pictures = {key: "image_topic" for key in topics if key.startswith(PICTURE_KEY)}
-        names = {**CONTRACT_KEYS, **pictures}
-        return {names[key]: _parsed(names[key], topics[key]) for key in topics if key in names}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise BringupError(f"contract:={contract} is no contract of topics: {error}") from error
+        found = read_contract(Path(contract))
+    except ContractError as error:
+        raise BringupError(f"contract:={error}") from error
+    arguments = {
+        found.picture_key: "image_topic",
+        CAMERA_INFO: "camera_info_topic",
+        AUDIO: "audio_topic",
+    }
+    topics = {arguments[key]: name for key, name in found.topics.items() if key in arguments}
+    return {argument: _parsed(argument, topic) for argument, topic in topics.items()}
 
 
 def _check_parameter_file(text: str) -> None:
     if not text:
         return
-    import yaml  # here, since the set-up imports this module before anything is installed
+    # here, since the set-up imports this module before anything is installed
+    from uio2_ros.robot.parameter_file import ParameterFileError, read_parameters
 
     try:
-        document = yaml.safe_load(Path(text).read_bytes())
-    except OSError as error:
+        read_parameters(Path(text))
+    except ParameterFileError as error:
         raise BringupError(
-            f"params_file:={text} cannot be read ({error.strerror}); give the path of a file"
+            f"params_file:={error}; {config_folder() / 'agent.yaml'} is one to start from"
         ) from error
-    except yaml.YAMLError as error:
-        raise BringupError(f"params_file:={text} is not YAML: {error}") from error
-    if not isinstance(document, Mapping | None):
-        raise BringupError(
-            f"params_file:={text} holds no parameters of nodes; copy "
-            f"{config_folder() / 'agent.yaml'} and change what you need"
-        )
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,10 @@ def test_impossible_arguments_say_what_is_possible(given: dict[str, str], messag
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("agent: [", "is not YAML: .*line 1"), ("just words", "holds no parameters of nodes; copy")],
+    [
+        ("agent: [", "is not YAML: .*line 1"),
+        ("just words", "holds no parameters of nodes; .*agent.yaml"),
+    ],
 )
 def test_parameter_file_that_is_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
     file = tmp_path / "own.yaml"
@@ -244,8 +247,19 @@ def test_the_recorder_that_is_always_on_runs_where_it_is_asked_for() -> None:
 
 
 def test_a_contract_that_cannot_be_read_is_named() -> None:
-    with pytest.raises(BringupError, match=r"contract:=missing\.yaml is no contract"):
+    with pytest.raises(BringupError, match=r"contract:=missing\.yaml: cannot be read"):
         running(contract="missing.yaml")
+
+
+def test_a_contract_names_the_topics_that_were_not_given(tmp_path: Path) -> None:
+    file = tmp_path / "contract.yaml"
+    topics = "{observation.images.front: /eye, action: /cmd_vel, audio: ear}"
+    file.write_text(f"action_space: diff_drive\ntopics: {topics}\n")
+    settings = Settings.parse({"contract": str(file), "audio_topic": "microphone"})
+    assert (settings.image_topic, settings.audio_topic) == ("/eye", "microphone")
+    file.write_text(f"topics: {topics}\n")
+    with pytest.raises(BringupError, match="lacks the keys action_space"):
+        Settings.parse({"contract": str(file)})
 
 
 def test_in_the_simulator_too_the_bridge_can_be_left_out_or_told_not_to_follow() -> None:

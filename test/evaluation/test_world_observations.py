@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from evaluation.scripted import settings
@@ -78,6 +80,18 @@ def test_the_histories_are_those_of_the_agents_parameters() -> None:
     frames, sound = histories.frames, histories.audio
     assert (frames.count, frames.period_s, sound.seconds) == (8, 1.0, 40.0)
     assert bounds.max_steps == 8
+
+
+def test_a_parameter_file_that_up_takes_is_taken_here(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "/robot/agent: {ros__parameters: {history.count: 3, tasks: {max_steps: 5}, model: nano}}"
+    )
+    histories, bounds = agent_defaults(file)
+    assert (histories.frames.count, bounds.max_steps) == (3, 5)
+    file.write_text("bridge: {ros__parameters: {rate: 5.0}}")
+    with pytest.raises(ValueError, match="does not hold the parameters of an agent"):
+        agent_defaults(file)
 
 
 def test_pictures_that_nobody_will_see_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

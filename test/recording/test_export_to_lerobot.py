@@ -28,9 +28,9 @@ from uio2_ros.data.lerobot import ImportSettings, import_episode
 from uio2_ros.data.lerobot_files import LeRobotDataSet
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
-from uio2_ros.recording.contract import Contract, ContractError, read_contract
 from uio2_ros.recording.to_lerobot import LeRobotExport
 from uio2_ros.recording.to_samples import RecordingSettings, import_recording
+from uio2_ros.robot.contract import Contract, ContractError, read_contract
 
 CAMERA = "observation.images.front"
 ARM = Contract(

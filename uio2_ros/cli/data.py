@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.recording.contract import ContractError
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import ActionSpaceError
+from uio2_ros.robot.contract import ContractError
 from uio2_ros.robot.errors import CheckpointError, InvalidInputError, TokenizerError
 
 ACTIONS = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from uio2_ros.cli.data_import import action_space_of
-from uio2_ros.recording.contract import read_contract
+from uio2_ros.robot.contract import read_contract
 
 
 def main(argv: Sequence[str]) -> int:

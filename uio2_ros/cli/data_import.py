@@ -12,20 +12,20 @@ from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError
 from uio2_ros.data.writing import Amount, ShardSource
-from uio2_ros.recording.contract import (
-    ACTION,
-    AUDIO,
-    CAMERA_INFO,
-    TASK,
-    Contract,
-    read_contract,
-)
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
     load_action_spaces,
     read_action_space,
+)
+from uio2_ros.robot.contract import (
+    ACTION,
+    AUDIO,
+    CAMERA_INFO,
+    TASK,
+    Contract,
+    read_contract,
 )
 
 EPISODES_PER_SHARD = 8

@@ -16,10 +16,10 @@ from rclpy.signals import SignalHandlerOptions
 from tqdm import tqdm
 
 from uio2_ros.processes.supervision import stop_on_signals
-from uio2_ros.recording.contract import Contract, ContractError, read_contract
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.recording_writer import COMPRESSIONS, RecordingWriter
+from uio2_ros.robot.contract import Contract, ContractError, read_contract
 
 SPIN_S = 0.1
 MIB = 2**20

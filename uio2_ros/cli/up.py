@@ -9,12 +9,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import yaml
 
@@ -31,6 +30,7 @@ from uio2_ros.processes.supervision import (
     own_terminal,
     stop_on_signals,
 )
+from uio2_ros.robot.parameter_file import parameters_of
 
 PAGE_S, PAGE_POLL_S = 20.0, 0.2
 """How long the banner waits for the page, and how often it looks."""
@@ -259,24 +259,7 @@ def _model_line(settings: bringup.Settings) -> str:
 
 def _of_file(settings: bringup.Settings, node: str, parameter: str, default: str) -> str:
     """What the parameter file says of a node's parameter, or the default."""
-    document = yaml.safe_load(settings.parameter_file.read_text())
-    values = [
-        parameters[parameter]
-        for name, parameters in _parameters_by_node(document, "")
-        if name.endswith((node, "**")) and parameter in parameters
-    ]
-    return str(values[-1]) if values else default
-
-
-def _parameters_by_node(document: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Nodes may be named by one path or by nested mappings, see rcl_yaml_param_parser."""
-    if not isinstance(document, Mapping):
-        return
-    for name, section in document.items():
-        if name == "ros__parameters":
-            yield path, section or {}
-        else:
-            yield from _parameters_by_node(section, f"{path}/{name}")
+    return str(parameters_of(settings.parameter_file, node).get(parameter, default))
 
 
 def _help() -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from uio2_ros.bringup import config_folder
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
+from uio2_ros.robot.parameter_file import parameters_of
 from uio2_ros.robot.records import plain, structured
 from uio2_ros.settings import check, from_values, setting
 from uio2_ros.sim import SIM_TASKS, PictureSize, Split
@@ -115,19 +114,24 @@ class RunSettings:
 def agent_defaults(path: Path | None = None) -> tuple[ObservationSettings, TaskSettings]:
     """Histories and bounds of an agent's parameter file; the default is config/agent.yaml."""
     file = path or config_folder() / "agent.yaml"
-    try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8"))["/**"]["agent"]["ros__parameters"]
-    except (KeyError, TypeError, yaml.YAMLError) as error:
-        raise ValueError(
-            f"{file} does not hold the parameters of an agent (/**, agent, ros__parameters): "
-            f"{error}"
-        ) from error
+    given = parameters_of(file, "agent")
+    if not given:
+        raise ValueError(f"{file} does not hold the parameters of an agent")
     histories = ObservationSettings(
-        from_values(FrameHistorySettings, given.get("history", {})),
-        from_values(AudioHistorySettings, given.get("audio", {})),
+        from_values(FrameHistorySettings, _within("history.", given)),
+        from_values(AudioHistorySettings, _within("audio.", given)),
     )
-    moves = given.get("navigation", {}).get("moves", histories.moves)
-    return replace(histories, moves=moves), TaskSettings(**given.get("tasks", {}))
+    moves = given.get("navigation.moves", histories.moves)
+    return replace(histories, moves=moves), from_values(TaskSettings, _within("tasks.", given))
+
+
+def _within(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a group, by their names in it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix)
+    }
 
 
 def _among(what: str, given: Sequence[str], known: Sequence[str]) -> None:

@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 from uio2_ros.data.lerobot_writing import LeRobotWriter, Numbers, Pixels
 from uio2_ros.data.shards import DataSetError
-from uio2_ros.recording.contract import ACTION, STATE, TASK, Contract
 from uio2_ros.recording.recorded import Recorded, Topic
 from uio2_ros.recording.recording_file import Recording
 from uio2_ros.recording.to_samples import (
@@ -31,6 +30,7 @@ from uio2_ros.recording.to_samples import (
     frame_of,
 )
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
+from uio2_ros.robot.contract import ACTION, STATE, TASK, Contract
 from uio2_ros.robot.time import to_ns, to_s
 
 LONGEST_GAP_S = 0.5
