@@ -189,3 +189,11 @@ def test_code_outside_the_codebook_is_refused(code: int) -> None:
 def test_contradicting_sizes_are_refused(change: dict[str, tuple[int, int]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ImageVQGAN(dataclasses.replace(SMALL, **change))  # type: ignore[arg-type]
+
+
+def test_narrow_networks_have_fewer_groups_to_normalise() -> None:
+    narrow = dataclasses.replace(SMALL, ch=32, norm_groups=8)
+    norms = [one for one in ImageVQGAN(narrow).modules() if isinstance(one, torch.nn.GroupNorm)]
+    assert {norm.num_groups for norm in norms} == {8}
+    with pytest.raises(ValueError, match="ch 32 must be a multiple of norm_groups 5"):
+        dataclasses.replace(narrow, norm_groups=5)

@@ -236,9 +236,15 @@ class ImageVQGANConfig:
     default_input_size: Size
     patch_size: Size
     checkpoint_path: str
+    norm_groups: int = field(default=32, metadata=UNLESS_DEFAULT)
+    """Of channels: a group of one would forget how light a picture is."""
 
     def __post_init__(self) -> None:
         _require(not self.double_z, "image_vqgan: double_z is not supported")
+        _require(
+            self.ch % self.norm_groups == 0,
+            f"image_vqgan: ch {self.ch} must be a multiple of norm_groups {self.norm_groups}",
+        )
         _check_dropout("image_vqgan", self.dropout)
 
 

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from uio2_ros.model.families.unified_io_2.config import ImageVQGANConfig
 
-NORM_GROUPS = 32
 LOOKUP_ELEMENTS = 1 << 22  # distances held at once by a codebook lookup, 16 MiB of float32
 
 
@@ -118,19 +117,20 @@ class Codebook(nn.Module):
 def _encoder(config: ImageVQGANConfig) -> nn.Sequential:
     """(B, C, H, W) -> (B, Z, h, w)."""
     width, size, top = config.ch, config.resolution, len(config.ch_mult) - 1
+    groups = config.norm_groups
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["conv_in"] = _conv3x3(config.in_channels, width)
     for level, multiple in enumerate(config.ch_mult):
         for block in range(config.num_res_blocks):
-            layers[f"down_{level}_block_{block}"] = ResBlock(width, config.ch * multiple)
+            layers[f"down_{level}_block_{block}"] = ResBlock(width, config.ch * multiple, groups)
             width = config.ch * multiple
             if size in config.attn_resolutions:
-                layers[f"down_{level}_attn_{block}"] = AttentionBlock(width)
+                layers[f"down_{level}_attn_{block}"] = AttentionBlock(width, groups)
         if level < top:
             layers[f"down_{level}_downsample"] = Downsample(width)
             size //= 2
-    layers.update(_middle(width))
-    layers.update(_head(width, config.z_channels))
+    layers.update(_middle(width, groups))
+    layers.update(_head(width, config.z_channels, groups))
     return nn.Sequential(layers)
 
 
@@ -138,33 +138,34 @@ def _decoder(config: ImageVQGANConfig) -> nn.Sequential:
     """(B, Z, h, w) -> (B, C, H, W)."""
     top = len(config.ch_mult) - 1
     width, size = config.ch * config.ch_mult[top], config.resolution // 2**top
+    groups = config.norm_groups
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     layers["conv_in"] = _conv3x3(config.z_channels, width)
-    layers.update(_middle(width))
+    layers.update(_middle(width, groups))
     for level, multiple in enumerate(reversed(config.ch_mult)):
         for block in range(config.num_res_blocks + 1):
-            layers[f"up_{level}_block_{block}"] = ResBlock(width, config.ch * multiple)
+            layers[f"up_{level}_block_{block}"] = ResBlock(width, config.ch * multiple, groups)
             width = config.ch * multiple
             if size in config.attn_resolutions:
-                layers[f"up_{level}_attn_{block}"] = AttentionBlock(width)
+                layers[f"up_{level}_attn_{block}"] = AttentionBlock(width, groups)
         if level < top:
             layers[f"up_{level}_upsample"] = Upsample(width)
             size *= 2
-    layers.update(_head(width, config.out_ch))
+    layers.update(_head(width, config.out_ch, groups))
     return nn.Sequential(layers)
 
 
-def _middle(width: int) -> dict[str, nn.Module]:
+def _middle(width: int, groups: int) -> dict[str, nn.Module]:
     return {
-        "mid_block_1": ResBlock(width, width),
-        "mid_attn_1": AttentionBlock(width),
-        "mid_block_2": ResBlock(width, width),
+        "mid_block_1": ResBlock(width, width, groups),
+        "mid_attn_1": AttentionBlock(width, groups),
+        "mid_block_2": ResBlock(width, width, groups),
     }
 
 
-def _head(width: int, channels: int) -> dict[str, nn.Module]:
+def _head(width: int, channels: int, groups: int) -> dict[str, nn.Module]:
     return {
-        "norm_out": _norm(width),
+        "norm_out": _norm(width, groups),
         "activation_out": nn.SiLU(),
         "conv_out": _conv3x3(width, channels),
     }
@@ -173,11 +174,11 @@ def _head(width: int, channels: int) -> dict[str, nn.Module]:
 class ResBlock(nn.Module):
     """Two normalised 3x3 convolutions beside a shortcut, 1x1 where the width changes."""
 
-    def __init__(self, width_in: int, width_out: int) -> None:
+    def __init__(self, width_in: int, width_out: int, groups: int) -> None:
         super().__init__()
-        self.norm1 = _norm(width_in)
+        self.norm1 = _norm(width_in, groups)
         self.conv1 = _conv3x3(width_in, width_out)
-        self.norm2 = _norm(width_out)
+        self.norm2 = _norm(width_out, groups)
         self.conv2 = _conv3x3(width_out, width_out)
         self.nin_shortcut = (
             nn.Conv2d(width_in, width_out, 1) if width_in != width_out else nn.Identity()
@@ -193,9 +194,9 @@ class ResBlock(nn.Module):
 class AttentionBlock(nn.Module):
     """Single-head self-attention over all cells of the grid."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, groups: int) -> None:
         super().__init__()
-        self.norm = _norm(width)
+        self.norm = _norm(width, groups)
         self.q = nn.Conv2d(width, width, 1)
         self.k = nn.Conv2d(width, width, 1)
         self.v = nn.Conv2d(width, width, 1)
@@ -235,8 +236,8 @@ class Upsample(nn.Module):
         return y
 
 
-def _norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(NORM_GROUPS, width, eps=1e-6)
+def _norm(width: int, groups: int) -> nn.GroupNorm:
+    return nn.GroupNorm(groups, width, eps=1e-6)
 
 
 def _conv3x3(width_in: int, width_out: int) -> nn.Conv2d:
