@@ -20,10 +20,6 @@ class Range(NamedTuple):
     low: float
     high: float
 
-    def bin_size(self, vocabulary: Vocabulary) -> float:
-        """What two neighbouring tokens differ by."""
-        return (self.high - self.low) / (len(vocabulary.location_ids) - 1)
-
 
 def fractions_of(vocabulary: Vocabulary, tokens: npt.ArrayLike) -> Floats:
     """Location tokens of any shape to fractions in [0, 1]; ValueError for other tokens."""

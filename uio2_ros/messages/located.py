@@ -17,7 +17,6 @@ from uio2_ros.msg import LocatedObjectArray, LocatedPoint
 from uio2_ros.msg import RememberedObject as RememberedObjectMessage
 from uio2_ros.robot.answer import Cuboid
 from uio2_ros.robot.box import Box
-from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.located import (
     Located,
     LocatedObject,
@@ -56,20 +55,6 @@ def located_detections(message: LocatedObjectArray) -> Detection3DArray:
         if one.source is not RangeSource.NONE
     ]
     return cuboids_message(cuboids, message.header)
-
-
-def located_of(message: Any) -> Located:
-    """What a LocatedObjectArray says; ValueError for a pose that is none."""
-    return Located(
-        objects=tuple(map(_object, message.objects)),
-        points=tuple(
-            LocatedPoint(one.object, one.set, one.name, RangeSource(one.source), _xyz(one.position))
-            for one in message.points
-        ),
-        depth_offset_s=message.depth_offset,
-        error_code=ErrorCode.of(message.error_code),
-        error_msg=message.error_msg,
-    )
 
 
 def _object_message(one: LocatedObject) -> LocatedObjectMessage:

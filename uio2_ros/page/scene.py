@@ -102,7 +102,13 @@ def items_of_simulation(state: Any) -> list[Item]:
     upright = (1.0, 0.0, 0.0, 0.0)
     if state.header.frame_id == "base_link":  # at a table: a tool that hangs down
         items.append(
-            SceneSolid(SolidForm.CYLINDER, tool, (0.03, 0.03, TOOL_LENGTH_M), upright, colour)
+            SceneSolid(
+                SolidForm.CYLINDER,
+                tool,
+                (TOOL_WIDTH_M, TOOL_WIDTH_M, TOOL_LENGTH_M),
+                upright,
+                colour,
+            )
         )
     else:
         turn = pose_of(state.robot).quaternion_wxyz
