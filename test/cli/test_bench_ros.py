@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import subprocess
 import sys
 import time
@@ -48,14 +49,30 @@ def test_memory_that_shrinks_has_not_grown() -> None:
     assert growth_of([200, 200, 100, 100, 100], 1.0).value == 0.0
 
 
+def started_camera() -> subprocess.Popen[str]:
+    environ = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+    command = [sys.executable, "-m", "uio2_ros.cli.bench_camera", "/bench/image", "64", "48", "50"]
+    return subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.ros
+def test_the_camera_obeys_what_it_was_told_before_it_had_started() -> None:
+    with started_camera() as camera:
+        assert camera.stdin is not None
+        assert camera.stdout is not None
+        camera.stdin.write("stream\ncount 2\n")
+        camera.stdin.flush()
+        answered = select.select([camera.stdout], [], [], patient(60))[0]
+        camera.stdin.close()
+    assert answered
+
+
 @pytest.mark.ros
 def test_the_camera_sends_what_it_counts_with_fresh_stamps() -> None:
     began_ns = time.time_ns()
-    environ = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
-    command = [sys.executable, "-m", "uio2_ros.cli.bench_camera", "/bench/image", "64", "48", "50"]
-    camera = subprocess.Popen(
-        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    camera = started_camera()
     assert camera.stdin is not None
     assert camera.stdout is not None
     context = Context()

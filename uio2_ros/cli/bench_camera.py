@@ -98,8 +98,9 @@ def main(argv: list[str]) -> int:
     rclpy.init(args=[])
     node = rclpy.create_node("bench_camera", enable_rosout=False)
     camera = PicturePublisher(node, topic, int(width), int(height), float(rate_hz))
-    for line in sys.stdin:
-        camera.obey(*line.split())
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as commands:
+        for line in commands:  # unbuffered, or `_command_waits` would not know of a line read ahead
+            camera.obey(*line.decode().split())
     rclpy.try_shutdown()
     return 0
 
