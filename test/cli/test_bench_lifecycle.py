@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -30,9 +29,9 @@ def test_growth_of_anything_fails() -> None:
 
 
 @pytest.mark.ros
-def test_nothing_remains_of_a_few_cycles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_remains_of_a_few_cycles(monkeypatch: pytest.MonkeyPatch) -> None:
     private_domain(monkeypatch)
-    with FaultStage(tmp_path) as stage:
+    with FaultStage() as stage:
         held, seconds = cycles(stage, SHORT)
     assert len(held) == SHORT + 1 < WARM + SHORT
     counted = [result for result in judge(held, seconds) if result.unit == "more"]

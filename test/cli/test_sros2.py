@@ -63,7 +63,7 @@ def test_shipped_policy_has_all_that_agent_and_bridge_do(
     from uio2_ros.cli.faults.stage import FaultStage, wait_until
 
     private_domain(monkeypatch)
-    with FaultStage(tmp_path) as stage:
+    with FaultStage() as stage:
         agent = stage.agent()
         bridge = stage.node("uio2_ros.nodes.bridge.node")
         wait_until(lambda: "active: ask" in agent.log.read_text(), "the agent")
@@ -82,7 +82,7 @@ def test_shipped_policy_has_all_that_the_page_does_while_somebody_looks(
     from uio2_ros.cli.faults.stage import FaultStage, wait_until
 
     private_domain(monkeypatch)
-    with FaultStage(tmp_path) as stage:
+    with FaultStage() as stage:
         page = stage.node("uio2_ros.page.node", port=8180)
         wait_until(lambda: "the page: http" in page.log.read_text(), "the page")
         found = re.search(r"the page: (\S+)", page.log.read_text())

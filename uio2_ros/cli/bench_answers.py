@@ -9,15 +9,13 @@ exceeded; many at once have never been four times as many a second (benchmarks/N
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 
+from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.cli.options import at_least_one
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
@@ -158,10 +156,8 @@ def main(argv: Sequence[str]) -> int:
         ]
     print(f"{options.model}, {options.threads} threads, {options.count} pictures")
     print(_table(rows))
-    if options.json:
-        content = {"model": options.model, "threads": options.threads}
-        content["rows"] = [asdict(row) for row in rows]
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"model": options.model, "threads": options.threads}
+    save({**content, "rows": [asdict(row) for row in rows]}, options.json)
     return int(not all(row.within_limits for row in rows))
 
 
@@ -176,7 +172,7 @@ def _table(rows: Sequence[AnswerTimes]) -> str:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench answers", description=__doc__)
+    parser = bench_parser("answers", __doc__)
     parser.add_argument("model", nargs="?", default="uio2-nano", help="a bundle or checkpoint")
     parser.add_argument(
         "--tasks", nargs="+", choices=tuple(QUESTIONS), default=["next_action", "refexp"]
@@ -185,9 +181,4 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--count", type=at_least_one, default=16, help="pictures alone, and as many at once"
     )
     parser.add_argument("--threads", type=at_least_one, default=2, help="of torch")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

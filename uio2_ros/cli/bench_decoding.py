@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 from uio2_ros.cli.options import at_least_one
 from uio2_ros.decoding import (
     COCO_17,
@@ -229,7 +229,7 @@ def _measurement(name: str, cost: Cost, limit: float) -> Measurement:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench decoding", description=__doc__)
+    parser = bench_parser("decoding", __doc__)
     parser.add_argument("--model", default="large", help="model size (default: large)")
     parser.add_argument(
         "--layers",
@@ -251,5 +251,4 @@ def main(argv: Sequence[str]) -> int:
         torch.set_num_threads(asked.threads)
     measurements = measure(asked)
     print(f"each grammar per token; limit: {SHARE:.0%} of the faster step")
-    print(table(measurements))
-    return 0 if all(item.passes for item in measurements) else 1
+    return conclude(measurements, asked.json)

@@ -7,13 +7,12 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uio2_ros.cli.faults.report import FaultReport, lines, save
+from uio2_ros.cli.measurement import bench_parser
 
 if TYPE_CHECKING:
     from uio2_ros.cli.faults.stage import FaultStage
@@ -79,26 +78,20 @@ def _play(name: str) -> int:
     """Runs a scenario here, and prints its outcome as JSON."""
     import importlib
 
-    from uio2_ros.cli.dds_domain import keep_to_one_domain
     from uio2_ros.cli.faults.stage import FaultStage
 
-    keep_to_one_domain()
     module = importlib.import_module(f"uio2_ros.cli.faults.{SCENARIOS[name]}")
     play: Callable[[FaultStage], FaultReport] = getattr(module, name)
-    with (
-        tempfile.TemporaryDirectory(prefix="uio2-faults-") as folder,
-        FaultStage(Path(folder)) as stage,
-    ):
+    with FaultStage() as stage:
         outcome = play(stage)
-        seen = outcome.seen.replace(f"{folder}/", "").replace(sys.executable, "python")
+        seen = outcome.seen.replace(f"{stage.folder}/", "").replace(sys.executable, "python")
     print(json.dumps({**asdict(outcome), "seen": seen}))
     return 0
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench faults", description=__doc__)
+    parser = bench_parser("faults", __doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the outcomes there too")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     unknown = sorted(set(options.scenarios) - set(SCENARIOS))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import threading
 import time
 from collections import Counter
@@ -12,10 +10,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 
+from uio2_ros.cli.measurement import bench_parser, conditions, save
 from uio2_ros.cli.server_process import ServerProcess
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
@@ -190,7 +188,7 @@ def _restarts_line(report: FleetReport) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./uio2 bench fleet", description=__doc__)
+    parser = bench_parser("fleet", __doc__)
     parser.add_argument("--model", default="uio2-nano")
     parser.add_argument("--robots", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each run (default: 60)")
@@ -209,15 +207,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--concurrent", type=int, default=16)
     parser.add_argument("--processes", type=int, default=1, help="processes with a model each")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """1 if a robot had no answer, or an instruction none or two."""
     asked = _parser().parse_args(argv)
-    load = os.getloadavg()[0]
-    print(f"load {load:.1f} on {len(os.sched_getaffinity(0))} processor(s)", flush=True)
+    given = conditions(asked)
     options = ["--concurrent", str(asked.concurrent), "--queue-size", str(asked.robots)]
     options += ["--processes", str(asked.processes)]
     with ServerProcess(asked.model, *options) as server:
@@ -233,8 +229,5 @@ def main(argv: Sequence[str]) -> int:
             alone, fleet = (one.per_second for one in runs)
             told = {"ratio": fleet / alone if alone else 0.0}
             print(f"throughput {told['ratio']:.2f} times that of one robot alone")
-    if asked.json is not None:
-        given = {name: value for name, value in vars(asked).items() if name != "json"}
-        everything = {"load": load, **given, **told, "runs": [asdict(one) for one in runs]}
-        asked.json.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    save({**given, **told, "runs": [asdict(one) for one in runs]}, asked.json)
     return int(any(one.fewest == 0 or one.unanswered or one.twice for one in runs))

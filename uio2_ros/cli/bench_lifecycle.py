@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import psutil
 from lifecycle_msgs.msg import Transition
 
-from uio2_ros.cli.dds_domain import keep_to_one_domain
 from uio2_ros.cli.faults.of_model import change_state
 from uio2_ros.cli.faults.stage import FaultStage, Program
-from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 
 CYCLE = (
     Transition.TRANSITION_CONFIGURE,
@@ -46,21 +41,15 @@ class Holdings:
 def main(argv: Sequence[str]) -> int:
     """0 if nothing grows."""
     options = _parse(argv)
-    keep_to_one_domain()
-    with (
-        tempfile.TemporaryDirectory(prefix="uio2-lifecycle-") as folder,
-        FaultStage(Path(folder)) as stage,
-    ):
+    with FaultStage() as stage:
         held, seconds = cycles(stage, options.cycles)
-    results = judge(held, seconds)
-    print(table(results))
-    if options.json:
-        content = {"cycles": options.cycles, "seconds": round(seconds, 1)}
-        samples = [asdict(one) for one in held[:: max(1, len(held) // 20)]]
-        results_json = [{**asdict(one), "passes": one.passes} for one in results]
-        text = json.dumps({**content, "results": results_json, "samples": samples}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return int(not all(result.passes for result in results))
+    return conclude(
+        judge(held, seconds),
+        options.json,
+        cycles=options.cycles,
+        seconds=round(seconds, 1),
+        samples=[asdict(one) for one in held[:: max(1, len(held) // 20)]],
+    )
 
 
 def cycles(stage: FaultStage, number: int) -> tuple[list[Holdings], float]:
@@ -113,7 +102,7 @@ def _cycle(stage: FaultStage) -> None:
 def _holdings(agent: Program) -> Holdings:
     process = psutil.Process(agent.pid)
     return Holdings(
-        process.memory_info().rss,
+        agent.resident_bytes,
         process.num_threads(),
         process.num_fds(),
         len(process.children()),
@@ -121,11 +110,6 @@ def _holdings(agent: Program) -> Holdings:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench lifecycle", description=__doc__)
+    parser = bench_parser("lifecycle", __doc__)
     parser.add_argument("--cycles", type=int, default=1000)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -18,7 +18,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
+from uio2_ros.cli.options import at_least_one
 
 LOADING_LIMIT = 1.5  # times reading the file
 MEMORY_LIMIT = 1.3  # times the weights
@@ -110,12 +111,11 @@ def main(argv: Sequence[str]) -> int:
     with place as folder:
         make_checkpoint(Path(folder), options.config)
         results = measure(Path(folder), options.repeats)
-    print(table(results))
-    return int(not all(result.passes for result in results))
+    return conclude(results, options.json)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench load", description=__doc__)
+    parser = bench_parser("load", __doc__)
     parser.add_argument(
         "--folder",
         type=Path,
@@ -123,12 +123,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         f"otherwise 5.4 GB go to {LARGE_FILES_FOLDER} for as long as it takes",
     )
     parser.add_argument("--config", default="large", help="name of a shipped configuration")
-    parser.add_argument("--repeats", type=int, default=3, help="processes per loading time")
-    options = parser.parse_args(argv)
-    if options.repeats < 1:
-        parser.error(f"--repeats must be at least 1, got {options.repeats}")
-    return options
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    parser.add_argument(
+        "--repeats", type=at_least_one, default=3, help="processes per loading time"
+    )
+    return parser.parse_args(argv)

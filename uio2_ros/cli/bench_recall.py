@@ -7,17 +7,14 @@ that of lifting and remembering; with a model's, that of the robot.
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.cli.options import add_options
 from uio2_ros.serving.spec import ModelSpec
 
@@ -32,6 +29,8 @@ LEAST_WITHIN = 0.95
 def main(argv: Sequence[str]) -> int:
     """Measure and print; 1 if true boxes are recalled less well than they must be."""
     from uio2_ros.evaluation.recall import finders, recalls, summaries
+    from uio2_ros.evaluation.run import versions
+    from uio2_ros.evaluation.summary import finite
     from uio2_ros.serving import InProcess
     from uio2_ros.sim import SIM_TASKS, PictureSize
 
@@ -55,9 +54,14 @@ def main(argv: Sequence[str]) -> int:
             answerer.close()
     found = summaries(records)
     print(_table(found))
-    if options.json is not None:
-        command = shlex.join(["./uio2", "bench", "recall", *argv])
-        _write(options.json, command, options.model, found)
+    content = {
+        "what": "distance of recalled objects from the simulator's truth, metres",
+        "command": shlex.join(["./uio2", "bench", "recall", *argv]),
+        "model": options.model,
+        "versions": versions(),
+        "summary": [finite(asdict(one)) for one in found],
+    }
+    save(content, options.json)
     limited = [one for one in found if (one.place, one.boxes) == ("table", "truth")]
     return 0 if all(one.within.mean >= LEAST_WITHIN for one in limited) else 1
 
@@ -80,35 +84,10 @@ def _table(found: Sequence[RecallSummary]) -> str:
     return "\n".join(lines)
 
 
-def _write(path: Path, command: str, model: str, found: Sequence[RecallSummary]) -> None:
-    from uio2_ros.evaluation.run import versions
-
-    rows = [_finite(asdict(one)) for one in found]
-    content = {
-        "what": "distance of recalled objects from the simulator's truth, metres",
-        "command": command,
-        "model": model,
-        "versions": versions(),
-        "summary": rows,
-    }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench recall", description=__doc__)
+    parser = bench_parser("recall", __doc__)
     add_options(parser, ModelSpec, "model", "tokenizer", "device", "dtype")
     parser.set_defaults(model="uio2-nano")
     parser.add_argument("--scenes", type=int, default=DEFAULT_SCENES, help="the tasks in turn")
     parser.add_argument("--seed", type=int, default=7, help="of the first scene of each task")
-    parser.add_argument("--json", type=Path, help="file for the summary")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import statistics
-import sys
-import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from std_msgs.msg import Header
 
 from uio2_ros.bringup import SIM_BRIDGE
-from uio2_ros.cli.dds_domain import keep_to_one_domain
-from uio2_ros.cli.faults.stage import FaultStage, wait_until
+from uio2_ros.cli.faults.stage import FaultStage, call, wait_until
+from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.client import AgentError, ExecutionError
 from uio2_ros.evaluation.scores import Estimate, rate
 from uio2_ros.messages.plans import plan_message
@@ -79,16 +74,10 @@ class Trial:
 def main(argv: Sequence[str]) -> int:
     """0 if both ways were measured."""
     options = _parse(argv)
-    keep_to_one_domain()
-    with (
-        tempfile.TemporaryDirectory(prefix="uio2-reinstruct-") as folder,
-        FaultStage(Path(folder)) as stage,
-    ):
+    with FaultStage() as stage:
         trials = _measure(stage, options)
     print(_table(trials))
-    if options.json:
-        text = json.dumps({"trials": [asdict(trial) for trial in trials]}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+    save({"trials": [asdict(trial) for trial in trials]}, options.json)
     return int(not trials)
 
 
@@ -152,7 +141,8 @@ def _trial(robot: Robot, interruption: Interruption, way: str) -> Trial:
         problem = str(error)
     seconds = time.monotonic() - began_s
     first.exception(MOST_S)
-    state = _call(robot, GetSimulationState, "get_state", GetSimulationState.Request()).state
+    asked = GetSimulationState.Request()
+    state = call(robot.agent.node, GetSimulationState, "/simulator/get_state", asked).state
     return Trial(
         episode.seed,
         way,
@@ -167,24 +157,10 @@ def _reset(robot: Robot, episode: Episode) -> None:
     request = ResetSimulation.Request(
         task=episode.task, seed=episode.seed, split=episode.split.value
     )
-    response = _call(robot, ResetSimulation, "reset", request)
+    response = call(robot.agent.node, ResetSimulation, "/simulator/reset", request)
     if not response.success:
         raise RuntimeError(response.message)
     _wait_for_picture(robot)
-
-
-def _call(robot: Robot, kind: Any, name: str, request: Any) -> Any:
-    """The response of one of the simulator's services."""
-    node, answered = robot.agent.node, threading.Event()
-    client = node.create_client(kind, f"/simulator/{name}")
-    try:
-        wait_until(client.service_is_ready, client.srv_name)
-        future = client.call_async(request)
-        future.add_done_callback(lambda _: answered.set())
-        wait_until(answered.is_set, f"the response of {client.srv_name}")
-        return future.result()
-    finally:
-        node.destroy_client(client)
 
 
 def _wait_for_picture(robot: Robot) -> None:
@@ -227,13 +203,8 @@ def _percent(estimate: Estimate) -> str:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench reinstruct", description=__doc__)
+    parser = bench_parser("reinstruct", __doc__)
     parser.add_argument("--episodes", type=int, default=20, help="each of them both ways")
     parser.add_argument("--first", type=int, default=500, help="seed from which they are taken")
     parser.add_argument("--model", default="uio2-nano", help="as of ./uio2 up")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from uio2_ros.cli.bench_fleet import INSTRUCTIONS, observation
 from uio2_ros.cli.emulated_link import EmulatedLink, LinkQuality
+from uio2_ros.cli.measurement import bench_parser, conditions, save
 from uio2_ros.cli.server_process import START_S, ServerProcess
 from uio2_ros.remote.pictures import PictureCodec
 from uio2_ros.robot.answer import Progress
@@ -97,7 +95,7 @@ def _remotely(server: ServerProcess, port: int, codec: PictureCodec, count: int)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="./uio2 bench remote", description=__doc__)
+    parser = bench_parser("remote", __doc__)
     parser.add_argument("--model", default="uio2-nano")
     parser.add_argument("--count", type=int, default=30, help="instructions of each way")
     link = parser.add_argument_group("the slow link, which a proxy here emulates")
@@ -106,7 +104,6 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument(
         "--loss", type=float, default=0.01, help="share of segments that come late (default: 0.01)"
     )
-    parser.add_argument("--json", type=Path, help="file for the numbers")
     return parser
 
 
@@ -114,8 +111,7 @@ def main(argv: Sequence[str]) -> int:
     """Medians of so many instructions, each about a new picture of 320 x 240."""
     asked = _parser().parse_args(argv)
     quality = LinkQuality(asked.delay_ms / MS, asked.megabits * 1e6, asked.loss)
-    load = os.getloadavg()[0]
-    print(f"load {load:.1f} on {len(os.sched_getaffinity(0))} processor(s)", flush=True)
+    given = conditions(asked)
     ways: list[WayReport] = []
 
     def tell(report: WayReport) -> None:
@@ -129,8 +125,5 @@ def main(argv: Sequence[str]) -> int:
         for port in (server.port, link.port):
             for codec in PictureCodec:
                 tell(_remotely(server, port, codec, asked.count))
-    if asked.json is not None:
-        given = {name: value for name, value in vars(asked).items() if name != "json"}
-        told = {"load": load, **given, "ways": [asdict(one) for one in ways]}
-        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    save({**given, "ways": [asdict(one) for one in ways]}, asked.json)
     return 0

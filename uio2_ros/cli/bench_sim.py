@@ -8,52 +8,37 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-from uio2_ros.cli.measurement import Measurement, table
+import psutil
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
+from sensor_msgs.msg import Image
+from std_msgs.msg import Bool
+
+from uio2_ros.cli.faults.stage import FaultStage, wait_until
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 
 MODULE = "uio2_ros.nodes.simulator.node"
 MOST_CPU_S = 2.0
 """Of two cores, per second."""
 TOLERANCE = 1.02
-START_S = 60.0
+SETTLE_S = 2.0
 
 
 def main(argv: Sequence[str]) -> int:
     """Measure and print; 1 if a limit is exceeded."""
     options = _parse(argv)
-    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randrange(1, 100))
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    words = [sys.executable, "-m", MODULE, "--ros-args"]
-    parameters = {"width": options.width, "height": options.height, "image_rate": options.rate}
-    for name, value in parameters.items():
-        words += ["-p", f"{name}:={value}"]
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
-    try:
-        measurements = _measure(process.pid, options.rate, options.seconds)
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-    print(table(measurements))
-    return 0 if all(item.passes for item in measurements) else 1
+    with FaultStage() as stage:
+        size = {"width": options.width, "height": options.height}
+        simulator = stage.node(MODULE, image_rate=options.rate, **size)
+        results = _measure(stage, simulator.pid, options.rate, options.seconds)
+    return conclude(results, options.json)
 
 
-def _measure(pid: int, rate_hz: float, seconds: float) -> list[Measurement]:
-    import psutil
-    import rclpy
-    from geometry_msgs.msg import PoseStamped
-    from sensor_msgs.msg import Image
-    from std_msgs.msg import Bool
-
-    rclpy.init()
-    node = rclpy.create_node("bench_sim")
+def _measure(stage: FaultStage, pid: int, rate_hz: float, seconds: float) -> list[Measurement]:
+    node = stage.client.node
     arrived_s: list[float] = []
 
     def keep(_: Image) -> None:
@@ -63,22 +48,21 @@ def _measure(pid: int, rate_hz: float, seconds: float) -> list[Measurement]:
 
     def work(_: Bool) -> None:
         for publisher, side in zip(poses, (0.3, -0.3), strict=True):
-            publisher.publish(_pose(PoseStamped(), side))
+            publisher.publish(_pose(side))
 
     node.create_subscription(Image, "image", keep, 10)
     node.create_subscription(Bool, "step_done", work, 10)
-    _spin_until(node, lambda: len(arrived_s) > 0, START_S)
+    wait_until(lambda: bool(arrived_s), "a picture")
     work(Bool())
-    _spin_until(node, lambda: False, 2.0)
+    time.sleep(SETTLE_S)
     simulator = psutil.Process(pid)
     used, first = simulator.cpu_times(), len(arrived_s) - 1
-    _spin_until(node, lambda: False, seconds)
+    time.sleep(seconds)
     cpu_s = sum(simulator.cpu_times()[:2]) - sum(used[:2])
-    node.destroy_node()
-    rclpy.try_shutdown()
-    gaps_s = [late - early for early, late in pairwise(arrived_s[first:])]
+    measured_s = arrived_s[first:]
+    gaps_s = [late - early for early, late in pairwise(measured_s)]
     simulated_s = len(gaps_s) / rate_hz
-    passed_s = arrived_s[-1] - arrived_s[first]
+    passed_s = measured_s[-1] - measured_s[0]
     note = f"longest gap {max(gaps_s) * 1e3:.0f} ms, {len(gaps_s)} pictures"
     return [
         Measurement(
@@ -98,24 +82,14 @@ def _measure(pid: int, rate_hz: float, seconds: float) -> list[Measurement]:
     ]
 
 
-def _pose(message: Any, side: float) -> Any:
+def _pose(side: float) -> PoseStamped:
     """A tool above the table that points down."""
-    message.pose.position.x, message.pose.position.y = 0.5, side
-    message.pose.position.z = 0.05 if side < 0 else 0.02
-    message.pose.orientation.x, message.pose.orientation.w = 1.0, 0.0
-    return message
-
-
-def _spin_until(node: Any, done: Callable[[], bool], most_s: float) -> None:
-    import rclpy
-
-    end_s = time.monotonic() + most_s
-    while time.monotonic() < end_s and not done():
-        rclpy.spin_once(node, timeout_sec=0.05)
+    position = Point(x=0.5, y=side, z=0.05 if side < 0 else 0.02)
+    return PoseStamped(pose=Pose(position=position, orientation=Quaternion(x=1.0, w=0.0)))
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench sim", description=__doc__)
+    parser = bench_parser("sim", __doc__)
     parser.add_argument("--width", type=int, default=320, help="pixels")
     parser.add_argument("--height", type=int, default=240, help="pixels")
     parser.add_argument("--rate", type=float, default=15.0, help="pictures per second")

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
 import psutil
 
 from uio2_ros.cli.bench_ros import CALLBACK_LIMIT_MS, growth_of
-from uio2_ros.cli.dds_domain import keep_to_one_domain
-from uio2_ros.cli.faults.stage import LOCALIZE, FaultStage, Program, wait_until
-from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.faults.stage import LOCALIZE, PICTURES, FaultStage, Program, wait_until
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 
 S_PER_HOUR = 3600.0
 ASK_EVERY_S = 10.0
 SAMPLE_EVERY_S = 5.0
+WRITTEN_EVERY = round(60 / SAMPLE_EVERY_S)
+"""One sample a minute."""
 WARM_S = 30.0
 """By then the windows of the agent's statistics hold nothing of its start."""
 ROUND = 900
@@ -64,17 +60,16 @@ class Soak:
 def main(argv: Sequence[str]) -> int:
     """0 if nothing exceeds its limit."""
     options = _parse(argv)
-    keep_to_one_domain()
-    with (
-        tempfile.TemporaryDirectory(prefix="uio2-soak-") as folder,
-        FaultStage(Path(folder)) as stage,
-    ):
+    with FaultStage() as stage:
         soak = _soak(stage, options.hours, options.ask_every)
-    results = judge(soak)
-    print(table(results))
-    if options.json:
-        options.json.write_text(json.dumps(_written(soak, results), indent=1) + "\n", "utf-8")
-    return int(not all(result.passes for result in results))
+    return conclude(
+        judge(soak),
+        options.json,
+        hours=soak.hours,
+        instructions=soak.asked,
+        pictures=soak.sent,
+        samples=[asdict(sample) for sample in soak.samples[::WRITTEN_EVERY]],
+    )
 
 
 def judge(soak: Soak) -> list[Measurement]:
@@ -125,7 +120,7 @@ def _soak(stage: FaultStage, hours: float, ask_every_s: float) -> Soak:
     agent, camera = stage.agent(), CountingCamera(stage.camera())
     stage.until_answered()
     camera.begin_to_count()
-    first = _received(stage)
+    first = stage.received
     time.sleep(WARM_S)
     end_s = time.monotonic() + hours * S_PER_HOUR
     samples, failed, asked = [_sample(stage, agent)], list[str](), 0
@@ -140,7 +135,7 @@ def _soak(stage: FaultStage, hours: float, ask_every_s: float) -> Soak:
         samples.append(_sample(stage, agent))
         time.sleep(SAMPLE_EVERY_S)
     sent = camera.finish()
-    received = _received(stage) - first
+    received = stage.received - first
     return Soak(hours, tuple(samples), asked, tuple(failed), sent, received)
 
 
@@ -171,16 +166,15 @@ class CountingCamera:
         return self._asked * ROUND
 
     def _done(self, pictures: int) -> int:
-        return self._program.log.read_text().splitlines().count(f"sent {pictures}")
+        return self._program.said().count(f"sent {pictures}")
 
 
 def _sample(stage: FaultStage, agent: Program) -> SoakSample:
-    process = psutil.Process(agent.pid)
-    pictures = stage.readings("agent: pictures")
-    times = process.cpu_times()
+    pictures = stage.readings(PICTURES)
+    times = psutil.Process(agent.pid).cpu_times()
     return SoakSample(
         time.monotonic(),
-        process.memory_info().rss,
+        agent.resident_bytes,
         times.user + times.system,
         float(pictures["callback p99 (ms)"]),
         float(pictures["callback longest (ms)"]),
@@ -190,29 +184,8 @@ def _sample(stage: FaultStage, agent: Program) -> SoakSample:
     )
 
 
-def _received(stage: FaultStage) -> int:
-    return int(stage.readings("agent: pictures")["received"])
-
-
-def _written(soak: Soak, results: Sequence[Measurement]) -> dict[str, Any]:
-    """The JSON; of the samples one a minute."""
-    every = round(60 / SAMPLE_EVERY_S)
-    return {
-        "hours": soak.hours,
-        "instructions": soak.asked,
-        "pictures": soak.sent,
-        "results": [{**asdict(one), "passes": one.passes} for one in results],
-        "samples": [asdict(sample) for sample in soak.samples[::every]],
-    }
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench soak", description=__doc__)
+    parser = bench_parser("soak", __doc__)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--ask-every", type=float, default=ASK_EVERY_S, help="seconds")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,12 +7,10 @@ objects' names, and, if asked for, with those that a model finds.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.evaluation.tracks import (
     ARM_TASKS,
     DRIVE_TASKS,
@@ -62,9 +60,7 @@ def main(argv: Sequence[str]) -> int:
         looks[options.model] = lambda pictures: model_answers(pictures, answerer)
     rows = [row for rate in options.rates for row in _rows(looks, options, rate)]
     print(_table(rows))
-    if options.json:
-        content = {"first_seed": options.first, "rows": [asdict(row) for row in rows]}
-        options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    save({"first_seed": options.first, "rows": [asdict(row) for row in rows]}, options.json)
     return int(any(row.same < STABLE for row in rows if row.boxes != options.model))
 
 
@@ -106,16 +102,11 @@ def _table(rows: Sequence[TrackRow]) -> str:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench tracks", description=__doc__)
+    parser = bench_parser("tracks", __doc__)
     parser.add_argument("--sequences", type=int, default=20, help="of each kind")
     parser.add_argument("--first", type=int, default=100, help="seed of the first")
     parser.add_argument(
         "--rates", type=float, nargs="+", default=[2.0, 5.0], help="Hz of the pictures"
     )
     parser.add_argument("--model", default="", help="also with the boxes of this one: uio2-nano")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,24 +7,17 @@ seconds somebody asks once; before the standing instructions begin, so that both
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psutil
-
 from uio2_ros.cli.bench_ros import growth_of
-from uio2_ros.cli.dds_domain import keep_to_one_domain
-from uio2_ros.cli.faults.stage import FaultStage, Program
-from uio2_ros.cli.measurement import Measurement, table
+from uio2_ros.cli.faults.stage import FaultStage, Program, resident_bytes
+from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 from uio2_ros.client import AgentAnswer, PendingAnswer, WatchSettings
 
 WATCHED: dict[str, WatchSettings] = {
@@ -35,6 +28,8 @@ ONCE: dict[str, Any] = {"instruction": "the red cube", "task": "refexp"}
 ALONE = 10
 """Questions before the standing instructions begin."""
 ASK_EVERY_S = 10.0
+WRITTEN_EVERY = round(60 / ASK_EVERY_S)
+"""One sample a minute."""
 WARM_S = 20.0
 """Until the rates and memory are those of every day."""
 MOST_SHORT_PERCENT = 5.0
@@ -86,17 +81,16 @@ class WatchRun:
 def main(argv: Sequence[str]) -> int:
     """0 if nothing exceeds its limit."""
     options = _parse(argv)
-    keep_to_one_domain()
-    with (
-        tempfile.TemporaryDirectory(prefix="uio2-watch-") as folder,
-        FaultStage(Path(folder)) as stage,
-    ):
+    with FaultStage() as stage:
         watched = _watch(stage, options)
-    results = judge(watched)
-    print(table(results))
-    if options.json:
-        options.json.write_text(json.dumps(_written(watched, results), indent=1) + "\n", "utf-8")
-    return int(not all(result.passes for result in results))
+    return conclude(
+        judge(watched),
+        options.json,
+        minutes=watched.minutes,
+        rate_hz=watched.rate_hz,
+        ids=watched.ids,
+        samples=[asdict(sample) for sample in watched.samples[::WRITTEN_EVERY]],
+    )
 
 
 def judge(watched: WatchRun) -> list[Measurement]:
@@ -183,33 +177,16 @@ def _go_on(pending: Sequence[PendingAnswer[AgentAnswer]], seconds: float) -> Non
 def _sample(agent: Program, standing: Sequence[WatchLog]) -> WatchSample:
     return WatchSample(
         time.monotonic(),
-        psutil.Process(agent.pid).memory_info().rss,
-        psutil.Process(agent.model_pid).memory_info().rss,
+        agent.resident_bytes,
+        resident_bytes(agent.model_pid),
         tuple(one.answers for one in standing),
         os.getloadavg()[0],
     )
 
 
-def _written(watched: WatchRun, results: Sequence[Measurement]) -> dict[str, Any]:
-    """The JSON; of the samples one a minute."""
-    every = round(60 / ASK_EVERY_S)
-    return {
-        "minutes": watched.minutes,
-        "rate_hz": watched.rate_hz,
-        "ids": watched.ids,
-        "results": [{**asdict(one), "passes": one.passes} for one in results],
-        "samples": [asdict(sample) for sample in watched.samples[::every]],
-    }
-
-
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench watch", description=__doc__)
+    parser = bench_parser("watch", __doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=2.0, help="Hz, of each of the two")
     parser.add_argument("--model", default="uio2-nano", help="as of ./uio2 up")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
     return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

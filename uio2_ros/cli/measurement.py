@@ -1,9 +1,14 @@
-"""What benchmarks print: a value, its limit, their ratio, and whether it passes."""
+"""What benchmarks share: options, values with their limits, what they print and write."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,38 @@ class Measurement:
     def ratio(self) -> float | None:
         """Value over limit; None where the limit is zero."""
         return self.value / self.limit if self.limit else None
+
+
+def bench_parser(suite: str, description: str | None) -> argparse.ArgumentParser:
+    """The options of `./uio2 bench SUITE`, of which all have one: --json, for `save`."""
+    parser = argparse.ArgumentParser(prog=f"./uio2 bench {suite}", description=description)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured there")
+    return parser
+
+
+def conclude(measurements: Sequence[Measurement], file: Path | None, **content: Any) -> int:
+    """Prints the measurements, writes them to the file with what else there is to say, and judges:
+    exit code 0 if all pass."""
+    print(table(measurements))
+    results = [{**asdict(one), "passes": one.passes} for one in measurements]
+    save({**content, "results": results}, file)
+    return int(not all(one.passes for one in measurements))
+
+
+def save(content: dict[str, Any], file: Path | None) -> None:
+    """Writes JSON, if a file was asked for."""
+    if file is not None:
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def conditions(options: argparse.Namespace) -> dict[str, Any]:
+    """How busy the machine is, which is printed, and the options: what numbers depend on."""
+    load = os.getloadavg()[0]
+    print(f"load {load:.1f} on {len(os.sched_getaffinity(0))} processor(s)", flush=True)
+    return {
+        "load": load,
+        **{name: value for name, value in vars(options).items() if name != "json"},
+    }
 
 
 def table(measurements: Sequence[Measurement]) -> str:

@@ -1,4 +1,4 @@
-"""Options of commands that are settings, with their defaults, bounds and meanings; pairs of pixels.
+"""Options of commands: settings, with their defaults, bounds and meanings; and counts.
 
 Imports the standard library only.
 """

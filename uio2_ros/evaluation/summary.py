@@ -114,12 +114,13 @@ def summary_json(
         "success": [asdict(one) for one in successes(episodes)],
         "perception": [asdict(one) for one in understandings(perceptions)],
     }
-    return {name: [_finite(row) for row in rows] for name, rows in found.items()}
+    return {name: [finite(row) for row in rows] for name, rows in found.items()}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """A number, or the numbers of a dictionary, for JSON: null where there is none."""
     if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
+        return {name: finite(each) for name, each in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

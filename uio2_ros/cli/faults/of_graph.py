@@ -8,7 +8,7 @@ from geometry_msgs.msg import TwistStamped
 
 from uio2_ros.cli.faults.of_model import BY_ITSELF
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import FaultStage, Told, fate, report, wait_until
+from uio2_ros.cli.faults.stage import PICTURES, FaultStage, Told, fate, report, wait_until
 from uio2_ros.client import BridgeClient
 from uio2_ros.control import Cause
 from uio2_ros.msg import ActionStep, Plan
@@ -19,7 +19,6 @@ SOON_S = 1.0
 CONTROLLER = "uio2_ros.cli.faults.controller"
 BRIDGE = "uio2_ros.nodes.bridge.node"
 BRIDGE_STATUS = "bridge: plans"
-PICTURES = "agent: pictures"
 
 
 def clock_jumps_back(stage: FaultStage) -> FaultReport:
@@ -69,12 +68,12 @@ def qos_changes(stage: FaultStage) -> FaultReport:
     camera = stage.camera("reliable")
     stage.until_answered()
     wait_until(lambda: "reliable" in stage.readings(PICTURES)["qos"], "the QoS to be adopted")
-    before = int(stage.readings(PICTURES)["received"])
+    before = stage.received
     since_s = time.monotonic()
     camera.say("best_effort")
     camera.say("stream")
     wait_until(lambda: "best effort" in stage.readings(PICTURES)["qos"], "the QoS to be adopted")
-    wait_until(lambda: int(stage.readings(PICTURES)["received"]) > before, "pictures")
+    wait_until(lambda: stage.received > before, "pictures")
     told = Told("NONE", "the subscription is made anew with the publisher's QoS", _since(since_s))
     return report(
         "camera changes its QoS from reliable to best effort",

@@ -26,11 +26,10 @@ def full_disk(stage: FaultStage) -> FaultReport:
     stage.answering_agent(env={"ROS_LOG_DIR": str(disk), "TMPDIR": str(disk)})
     since_s = time.monotonic()
     file = disk / "a.mcap"
-    recorder = stage.start(
-        "uio2_ros.cli.record", "-o", str(file), "--compression", "none", "/image"
-    )
+    words = ("record", "-o", str(file), "--compression", "none", "/image")
+    recorder = stage.start("uio2_ros.cli", *words)
     code = recorder.process.wait(60.0)
-    lines = recorder.log.read_text().splitlines()
+    lines = recorder.said()
     said = next((line for line in lines if "disk is full" in line), lines[-1])
     seen_s = time.monotonic() - since_s
     _fill(disk)

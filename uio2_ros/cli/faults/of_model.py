@@ -17,7 +17,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
 from uio2_ros.cli.faults.report import FaultReport
-from uio2_ros.cli.faults.stage import LOCALIZE, START_S, FaultStage, fate, report, wait_until
+from uio2_ros.cli.faults.stage import LOCALIZE, FaultStage, call, fate, report, wait_until
 
 STOPPED_TIMEOUT_S = 2.0
 BY_ITSELF = "by itself"
@@ -122,12 +122,8 @@ def _configure(stage: FaultStage) -> None:
 
 def change_state(stage: FaultStage, transition: int) -> None:
     """One transition of the agent; RuntimeError if it refuses."""
-    node = stage.client.node
-    client = node.create_client(ChangeState, f"{stage.client.agent}/change_state")
-    if not client.wait_for_service(START_S):
-        raise TimeoutError(f"no agent within {START_S:g} s")
-    future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-    wait_until(future.done, f"transition {transition}")
-    node.destroy_client(client)
-    if not future.result().success:
+    request = ChangeState.Request(transition=Transition(id=transition))
+    name = f"{stage.client.agent}/change_state"
+    response = call(stage.client.node, ChangeState, name, request)
+    if not response.success:
         raise RuntimeError(f"the agent refused transition {transition}")

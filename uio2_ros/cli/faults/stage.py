@@ -1,4 +1,4 @@
-"""The processes of one scenario and who asks them, in a DDS domain that is theirs alone."""
+"""The processes of a scenario or benchmark and who asks them, in a DDS domain of their own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,7 +18,9 @@ from typing import Any
 
 import psutil
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
 
+from uio2_ros.cli.dds_domain import keep_to_one_domain
 from uio2_ros.cli.faults.report import FaultReport
 from uio2_ros.client import (
     AgentAnswer,
@@ -26,12 +29,15 @@ from uio2_ros.client import (
     ExecutionError,
     PendingAnswer,
 )
+from uio2_ros.client.service_call import call_service
 from uio2_ros.control import Cause
 
 START_S = 120.0
 """By then a process has started and a fault is over."""
 POLL_S = 0.05
 ENDING_S = 5.0
+PICTURES = "agent: pictures"
+"""The end of the name of a status."""
 CHILD_MODULE = "uio2_ros.serving.child"
 LOCALIZE: dict[str, Any] = {
     "instruction": "the cup",
@@ -72,11 +78,26 @@ class Program:
         wait_until(lambda: bool(models()), "the inference process")
         return models()[0]
 
+    @property
+    def resident_bytes(self) -> int:
+        """Of the process, without its children."""
+        return resident_bytes(self.pid)
+
     def say(self, line: str) -> None:
         """A line of its input."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
+
+    def said(self) -> list[str]:
+        """The lines of its output."""
+        return self.log.read_text(errors="replace").splitlines()
+
+    def expect_alive(self) -> None:
+        """RuntimeError with the end of its log if it has ended."""
+        if self.process.poll() is not None:
+            last = "\n".join(self.said()[-40:])
+            raise RuntimeError(f"{self.log.stem} ended with {self.process.returncode}\n{last}")
 
     def kill(self) -> None:
         """As kill -9 does."""
@@ -95,15 +116,19 @@ class Program:
 
 
 class FaultStage:
-    """Starts programs; `with` ends them. `folder` is empty at the beginning."""
+    """Starts programs; `with` ends them, and removes `folder`, which is empty at the beginning."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
+
+    def __init__(self) -> None:
         self._stack = ExitStack()
         self.diagnostics: dict[str, tuple[str, dict[str, str]]] = {}
         """The last message and values of every status, by its name."""
 
     def __enter__(self) -> FaultStage:
+        keep_to_one_domain()
+        folder = tempfile.TemporaryDirectory(prefix="uio2-bench-")
+        self.folder = Path(self._stack.enter_context(folder))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,6 +155,11 @@ class FaultStage:
 
         wait_until(lambda: bool(found()), f"diagnostics of {ending}", self._last_lines)
         return found()[0]
+
+    @property
+    def received(self) -> int:
+        """Pictures that have reached the agent."""
+        return int(self.readings(PICTURES)["received"])
 
     def at_end(self, undo: Callable[[], Any]) -> None:
         """Does that when the programs started from now on have ended."""
@@ -165,9 +195,10 @@ class FaultStage:
         given = {"diagnostics_period": 0.1, "grace": 2.0, **parameters}
         return self.node("uio2_ros.nodes.agent.node", env, **given)
 
-    def camera(self, *commands: str) -> Program:
-        """640x480 at 30 Hz, after these commands."""
-        camera = self.start("uio2_ros.cli.bench_camera", "/image", "640", "480", "30")
+    def camera(self, *commands: str, size: tuple[int, int] = (640, 480)) -> Program:
+        """Width x height at 30 Hz, after these commands."""
+        words = ("/image", *map(str, size), "30")
+        camera = self.start("uio2_ros.cli.bench_camera", *words)
         for command in (*commands, "stream"):
             camera.say(command)
         return camera
@@ -238,13 +269,26 @@ def report(
     )
 
 
+def resident_bytes(pid: int) -> int:
+    """With the shared memory that a process has touched: pictures, and DDS's segments."""
+    return int(psutil.Process(pid).memory_info().rss)
+
+
+def call(node: Node, kind: Any, name: str, request: Any) -> Any:
+    """The response of a service, which has time to be found and to answer."""
+    return call_service(node, kind, name, request, discovery_s=START_S, longest_s=START_S)
+
+
 def wait_until(
-    condition: Callable[[], bool], what: str, explain: Callable[[], str] = lambda: ""
+    condition: Callable[[], bool],
+    what: str,
+    explain: Callable[[], str] = lambda: "",
+    longest_s: float = START_S,
 ) -> None:
-    """Waits for a condition; TimeoutError, with an explanation, after START_S of a machine that has
-    a processor for every program."""
+    """Waits for a condition; TimeoutError, with an explanation, after `longest_s` of a machine that
+    has a processor for every program."""
     waiting = os.getloadavg()[0] / len(os.sched_getaffinity(0))
-    patience_s = START_S * max(1.0, waiting)
+    patience_s = longest_s * max(1.0, waiting)
     end_s = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > end_s:
