@@ -92,7 +92,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--compressed", action="store_true", help="pictures come as JPEG")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

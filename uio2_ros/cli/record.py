@@ -133,7 +133,3 @@ def _topics(arguments: argparse.Namespace) -> list[str]:
 
 def _full(name: str) -> str:
     return name if name.startswith("/") else f"/{name}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -116,7 +116,3 @@ def _rate(text: str) -> float:
     if not 0 < rate < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no rate; give a number above 0")
     return rate
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -35,7 +35,3 @@ def main(argv: Sequence[str]) -> int:
     command = [sys.executable, "-m", TOOL, "environment", "--output-reproducible"]
     command += ["--pyproject", str(ROOT / "pyproject.toml"), "-o", options.output, sys.executable]
     return subprocess.call(command)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -136,7 +136,3 @@ def _lasting(name: str) -> str:
 
     before, announcement, _ = name.partition(ANNOUNCEMENTS)
     return f"{before}{announcement}*" if announcement else name
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

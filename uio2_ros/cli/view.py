@@ -192,7 +192,3 @@ def _show_graph(arguments: argparse.Namespace) -> int:
         node.destroy_node()
         context.try_shutdown()
     return EXIT_SHOWN
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
