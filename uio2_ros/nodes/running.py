@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 import rclpy
@@ -32,12 +33,14 @@ def run_node(
     failure: Callable[[Made], BaseException | None] = lambda _: None,
     wrong: tuple[type[Exception], ...] = WRONG,
     executor: Callable[[], Executor] = SingleThreadedExecutor,
+    around: AbstractContextManager[object] | None = None,
 ) -> int:
     """The exit code: 0 after a signal; 1, with the reason in the log, if `make` raised a `wrong`.
 
     start: once the node can be spun. failure: what ended the work of its own threads; it is raised
     when the node has ended. end: what to do before the node is destroyed, also where a callback
-    raised; it may spin on. name: of the log lines before there is a node.
+    raised; it may spin on. around: entered once the node is made, left when it is destroyed.
+    name: of the log lines before there is a node.
     """
     exit_when_parent_dies()
     asked_to_stop = stop_signals()
@@ -48,14 +51,15 @@ def run_node(
             return 1
         spinning = executor()
         spinning.add_node(node)
-        start(node)
-        try:
-            while not asked_to_stop.is_set() and failure(node) is None:
-                spinning.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-        finally:
-            end(node, spinning)
-            spinning.shutdown(timeout_sec=0)
-            node.destroy_node()
+        with around or nullcontext():
+            start(node)
+            try:
+                while not asked_to_stop.is_set() and failure(node) is None:
+                    spinning.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
+            finally:
+                end(node, spinning)
+                spinning.shutdown(timeout_sec=0)
+                node.destroy_node()
         if (fault := failure(node)) is not None:
             raise fault
     finally:

@@ -19,17 +19,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
+from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleNodeMixin, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
-from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from uio2_ros.client.tolerant_executor import TolerantExecutor
@@ -60,9 +57,8 @@ from uio2_ros.nodes.deferred import result_of
 from uio2_ros.nodes.diagnostics import status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
 from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
-from uio2_ros.processes.parent_watch import exit_when_parent_dies
+from uio2_ros.nodes.running import STOP_CHECK_PERIOD_S, run_node
 from uio2_ros.processes.process_memory import bound_arenas, settled
-from uio2_ros.processes.stop_signals import stop_signals
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.errors import ErrorCode, InstructionError
@@ -75,7 +71,6 @@ from uio2_ros.tasks.registry import describe_tasks
 from uio2_ros.tasks.task import DEFAULT_FAMILY
 
 SETTINGS = settings_of(AgentSettings)
-STOP_CHECK_PERIOD_S = 0.1
 FOLLOW_PERIOD_S = 0.5
 """How often changes of the publishers are looked for."""
 SWITCH_INTERVAL_S = 0.0002
@@ -561,41 +556,26 @@ def main(args: list[str] | None = None) -> int:
     wrong.
     """
     bound_arenas()
-    exit_when_parent_dies()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     logging.basicConfig(level=logging.WARNING)
-    asked_to_stop = stop_signals()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        _spin(AgentNode(), asked_to_stop.is_set)
-    except ParameterException as error:
-        get_logger("agent").fatal(
-            f"{error}. Correct it where it was set, in the parameter file or on the command line; "
-            "a DOUBLE is written with a point, as 2.0"
-        )
-        return 1
-    finally:
-        rclpy.try_shutdown()
-    return 0
+    return run_node(
+        AgentNode,
+        _end,
+        args,
+        name="agent",
+        start=AgentNode.start,
+        executor=TolerantExecutor,
+        around=settled(),
+    )
 
 
-def _spin(node: AgentNode, over: Callable[[], bool]) -> None:
-    executor = TolerantExecutor()
-    executor.add_node(node)
-    with settled():
-        node.start()
-        try:
-            while not over():
-                executor.spin_once(timeout_sec=STOP_CHECK_PERIOD_S)
-        finally:
-            node.refuse()
-            _reply_to_all(node, executor)
-            node.stop()
-            executor.shutdown(timeout_sec=0)
-            node.destroy_node()
+def _end(node: AgentNode, executor: Executor) -> None:
+    node.refuse()
+    _reply_to_all(node, executor)
+    node.stop()
 
 
-def _reply_to_all(node: AgentNode, executor: TolerantExecutor) -> None:
+def _reply_to_all(node: AgentNode, executor: Executor) -> None:
     """Spins until nobody waits for a reply, and a little longer if somebody did; not for ever."""
     if not node.replying:
         return
