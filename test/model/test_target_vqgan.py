@@ -66,3 +66,13 @@ def test_a_vqgan_of_other_sizes_is_refused(tmp_path: Path) -> None:
     TargetVQGAN(tiny).save_beside(text_model(tmp_path))
     with pytest.raises(CheckpointError, match="mis-shaped"):
         TargetVQGAN.of(locate(tmp_path), "audio")
+
+
+def test_the_shipped_bundle_has_a_vqgan_of_sound_and_is_small() -> None:
+    files = locate("uio2-nano")
+    assert files.vqgans.keys() == {"audio"}
+    spectrogram = TargetVQGAN.of(files, "audio").vqgan.decode(torch.arange(512)[None])
+    assert spectrogram.shape == (1, 1, 128, 256)
+    assert bool(spectrogram.isfinite().all())
+    folder = files.vqgans["audio"].parent
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 16e6
