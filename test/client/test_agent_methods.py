@@ -113,7 +113,7 @@ def test_a_task_of_another_package_can_be_asked_like_any_other() -> None:
     assert agent.asked == [Instruction("cups", "count")] * 2
     assert list(inspect.signature(AgentClient.count).parameters) == ["self", "what", "settings"]
     assert "  count WHAT\n" in ask._parser().format_help()
-    for words in (["how many?", "--task", "count"], ["count the cups"]):
+    for words in (["how many?", "--task", "count"], ["tally the cups"]):
         assert ask.choose_task(ask._parser().parse_args(words)).task == "count"
 
 

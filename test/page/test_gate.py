@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from uio2_ros.page.access import PageAccess
-from uio2_ros.page.gate import COOKIE, Gate
+from uio2_ros.page.gate import COOKIE, RequestGate
 
 TOKEN = "0123456789abcdef"
 HERE = "http://127.0.0.1:8080"
@@ -36,7 +36,7 @@ def client(token: str = "", base: str = HERE) -> TestClient:
         await websocket.send_text("hello")
         await websocket.close()
 
-    gate = Gate(app, PageAccess(token), most_body_bytes=1000)
+    gate = RequestGate(app, PageAccess(token), most_body_bytes=1000)
     return TestClient(gate, base_url=base, follow_redirects=False)
 
 

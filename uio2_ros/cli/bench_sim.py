@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import psutil
-from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion
+from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import Image
 from std_msgs.msg import Bool
 
 from uio2_ros.cli.faults.stage import FaultStage, wait_until
 from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
+from uio2_ros.messages.poses import pose_message
+from uio2_ros.robot.poses import Pose3D
 
 MODULE = "uio2_ros.nodes.simulator.node"
 MOST_CPU_S = 2.0
@@ -84,8 +86,8 @@ def _measure(stage: FaultStage, pid: int, rate_hz: float, seconds: float) -> lis
 
 def _pose(side: float) -> PoseStamped:
     """A tool above the table that points down."""
-    position = Point(x=0.5, y=side, z=0.05 if side < 0 else 0.02)
-    return PoseStamped(pose=Pose(position=position, orientation=Quaternion(x=1.0, w=0.0)))
+    pose = Pose3D((0.5, side, 0.05 if side < 0 else 0.02), (0.0, 1.0, 0.0, 0.0))
+    return PoseStamped(pose=pose_message(pose))
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -21,7 +21,7 @@ from uio2_ros import __version__
 from uio2_ros.page import errors, http, mcp_tools
 from uio2_ros.page.access import PageAccess
 from uio2_ros.page.browser.layout import Page
-from uio2_ros.page.gate import COOKIE, LOGIN, Gate
+from uio2_ros.page.gate import COOKIE, LOGIN, RequestGate
 from uio2_ros.page.robot import RobotLink
 
 MCP_PATH = "/mcp"
@@ -63,7 +63,7 @@ def make_app(robot: RobotLink, access: PageAccess, most_body_bytes: int) -> ASGI
     app.router.routes.append(Route(MCP_PATH, endpoint=StreamableHTTPASGIApp(sessions)))
     _add_login(app, access)
     _add_page(app, robot)
-    return Gate(app, access, most_body_bytes)
+    return RequestGate(app, access, most_body_bytes)
 
 
 def _add_login(app: FastAPI, access: PageAccess) -> None:

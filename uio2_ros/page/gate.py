@@ -45,7 +45,7 @@ class Refusal(Exception):
         self.message = message
 
 
-class Gate:
+class RequestGate:
     """Lets requests pass to `app`."""
 
     def __init__(self, app: ASGIApp, access: PageAccess, most_body_bytes: int) -> None:
