@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from uio2_ros.processes.process_memory import release_frames
+
 GARBAGE = """
 import collections, gc
 import numpy, uio2_ros.tasks.registry
@@ -77,3 +79,21 @@ def test_all_threads_share_an_arena() -> None:
 
 def test_what_nothing_uses_is_given_back() -> None:
     assert output(HELD) == "True"
+
+
+def test_an_error_forgets_the_frames_of_all_that_it_came_from() -> None:
+    errors = []
+    try:
+        try:
+            raise ValueError("first")
+        except ValueError as first:
+            errors.append(first)
+            cause = KeyError("made, never raised")
+            cause.__context__ = OSError("behind it")
+            raise RuntimeError("second") from cause
+    except RuntimeError as second:
+        second.__suppress_context__ = False
+        cause.__cause__ = second  # a circle ends, too
+        errors.append(second)
+        release_frames(second)
+    assert [error.__traceback__ for error in errors] == [None, None]

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from uio2_ros.inference.family import GenerationState
 from uio2_ros.inference.generation import OnToken, StopCondition, TokenSequences, forbid, raw_scores
-from uio2_ros.inference.graphed_steps import Decoder
+from uio2_ros.inference.graphed_steps import StepDecoder
 from uio2_ros.inference.sampling import Sampling, require_possible
 
 
 def search_beams(
-    model: Decoder,
+    model: StepDecoder,
     state: GenerationState,
     sampling: Sampling,
     *,

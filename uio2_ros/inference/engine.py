@@ -42,7 +42,7 @@ from uio2_ros.inference.generation import (
 )
 from uio2_ros.inference.generation_inputs import GenerationInputs, check_examples, resolve
 from uio2_ros.inference.graphed_passes import GraphedPasses, SharedPasses
-from uio2_ros.inference.graphed_steps import Decoder, GraphedSteps
+from uio2_ros.inference.graphed_steps import GraphedSteps, StepDecoder
 from uio2_ros.inference.graphs import Graphs
 from uio2_ros.inference.rendering import Rendered, Renderer
 from uio2_ros.inference.sampling import Sampling
@@ -228,7 +228,7 @@ class Engine:
         return self.model.device
 
     @property
-    def decoder(self) -> Decoder:
+    def decoder(self) -> StepDecoder:
         """What generations are decoded with: the model, or graphs of it."""
         shared = self._shared_passes()
         return self.model if shared is None else GraphedSteps(self.model, shared)

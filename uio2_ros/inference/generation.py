@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from uio2_ros.inference.family import GenerationState
-from uio2_ros.inference.graphed_steps import Decoder
+from uio2_ros.inference.graphed_steps import StepDecoder
 from uio2_ros.inference.sampling import (
     LogitsProcessor,
     Sampling,
@@ -60,7 +60,7 @@ class TokenSequences:
 
 
 def generate_tokens(
-    model: Decoder,
+    model: StepDecoder,
     state: GenerationState,
     sampling: Sampling,
     *,

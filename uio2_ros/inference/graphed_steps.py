@@ -11,7 +11,7 @@ from uio2_ros.inference.family import GenerationState, Network
 from uio2_ros.inference.graphed_passes import GraphedPasses, SharedPasses
 
 
-class Decoder(Protocol):
+class StepDecoder(Protocol):
     """The part of a `Network` that generations use."""
 
     @property

@@ -36,10 +36,13 @@ def release_frames(error: BaseException) -> None:
     Whatever keeps an error that passed through its own methods is in a cycle with it, by way of the
     traceback's frames and of their callers: megabytes, until the collector comes.
     """
-    chain: BaseException | None = error
-    while chain is not None:
-        chain.__traceback__ = None
-        chain = chain.__cause__ or chain.__context__
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        seen.add(id(one))
+        one.__traceback__ = None
+        origins = (one.__cause__, one.__context__)
+        waiting += [origin for origin in origins if origin is not None and id(origin) not in seen]
 
 
 @contextmanager

@@ -44,7 +44,7 @@ YOUNG = 1.0
 grown up. Models now and then see a thing twice: the next time it is the object that has long been
 known, and not its double."""
 GROWN_UP = 5
-"""Times that an object was found until then."""
+"""Times that an object was found until then; at most `NAMES`, as far as they are counted."""
 NAMES = 10
 """Of the last names that an object had, each counts alike."""
 ARTICLES = frozenset({"a", "an", "the"})
