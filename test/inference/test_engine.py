@@ -576,7 +576,7 @@ def test_encoders_run_in_what_they_were_trained_in_where_that_is_faster(
     vit = nano.input_embedders["image"].vit
     wanted = torch.bfloat16 if faster else torch.float32
     assert vit.embedding.weight.dtype == wanted
-    assert nano.encoder.layers[0].mlp.wo.weight.dtype == wanted
+    assert nano.state_dict()["encoder.layers.0.mlp.wo.weight"].dtype == wanted
     assert nano.dtype == torch.float32
     assert nano.decoder.layers[0].mlp.wo.weight.dtype == torch.float32
     asked: Any = Engine.from_pretrained("uio2-nano", device="cpu", dtype="float32").model

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 
+from uio2_ros.model.families.unified_io_2 import layers
 from uio2_ros.model.families.unified_io_2.layers import (
+    MANY_KEYS,
     Attention,
     KeysValues,
     RMSNorm,
+    attention,
     scaled_cosine_attention,
     split_heads,
 )
@@ -28,12 +32,12 @@ def test_split_heads_keeps_channels_of_a_head_together() -> None:
 
 def test_masked_keys_have_no_influence() -> None:
     torch.manual_seed(0)
-    attention = Attention(16, 2, qk_norm=True)
+    layer = Attention(16, 2, qk_norm=True)
     x, context = torch.randn(1, 3, 16), torch.randn(1, 5, 16)
     mask = torch.tensor([True, True, True, False, False])[None, None, None]
-    query = attention.project_query(x)
-    seen = attention.attend(query, attention.project_keys_values(context), mask)
-    shorter = attention.attend(query, attention.project_keys_values(context[:, :3]))
+    query = layer.project_query(x)
+    seen = layer.attend(query, layer.project_keys_values(context), mask)
+    shorter = layer.attend(query, layer.project_keys_values(context[:, :3]))
     torch.testing.assert_close(seen, shorter)
 
 
@@ -47,3 +51,17 @@ def test_scaled_cosine_attention_ignores_lengths_and_clamps_its_scale() -> None:
     cosine = torch.nn.functional.cosine_similarity(query[:, :, :, None], keys[:, :, None], dim=-1)
     factor = torch.tensor([10.0, 100.0]).view(1, 2, 1, 1)
     torch.testing.assert_close(mixed, (cosine * factor).softmax(-1) @ values)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_lone_query_in_bfloat16_is_attended_for_as_others_are(masked: bool) -> None:
+    torch.manual_seed(0)
+    query = torch.randn(2, 3, 1, 16).bfloat16()
+    keys, values = torch.randn(2, 2, 3, MANY_KEYS, 16).bfloat16()
+    mask = torch.rand(2, 1, 1, MANY_KEYS) < 0.5 if masked else None
+    exact = attention(query.float(), keys.float(), values.float(), mask)
+    found = attention(query, keys, values, mask)
+    assert layers._is_lone_query(query, keys)
+    assert not layers._is_lone_query(query, keys[:, :, 1:])
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), exact, rtol=0.02, atol=0.02)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,23 @@ def test_both_ways_to_multiply_give_what_the_weights_say(
     error = (y - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-9)
     assert error.max() < 0.02
     assert not y[1, 1].any()
+
+
+def test_integer_products_have_a_kernel_on_every_cpu_that_is_said_to_have_them() -> None:
+    if not quantization.multiplies_integers():
+        pytest.skip("this CPU has no products of int8")
+    linear = nn.Linear(512, 512, bias=False)
+    layer = QuantizedLinear(*quantize_weight(linear.weight))
+    x = torch.randn(64, 512)
+    with torch.inference_mode():
+        exact, rough = (min(_seconds(one, x) for _ in range(7)) for one in (linear, layer))
+    assert rough < 10 * exact, "oneDNN's reference takes a hundred times as long"
+
+
+def _seconds(layer: nn.Module, x: torch.Tensor) -> float:
+    began = time.perf_counter()
+    layer(x)
+    return time.perf_counter() - began
 
 
 def test_a_layer_that_was_used_still_moves_as_plain_integers() -> None:

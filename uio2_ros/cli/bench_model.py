@@ -34,6 +34,7 @@ from uio2_ros.inference import Engine
 from uio2_ros.inference.devices import ALL_BFLOAT16
 from uio2_ros.inference.engine import CUDA_GRAPHS, graphs_for
 from uio2_ros.inference.families import family, sizes
+from uio2_ros.model.packing import PackedLinear
 from uio2_ros.model.quantization import QuantizedLinear
 from uio2_ros.processing import Example
 
@@ -50,6 +51,7 @@ FORMS: Mapping[str, tuple[str, str | None]] = {
 """dtype and quantize of each; `all`: the ViTs are bfloat16, too."""
 WIDTH = 4096  # of the square products and of the rows that are read: far beyond the caches
 READ_BYTES = 512 * 2**20
+LAYERS = (nn.Linear, PackedLinear, QuantizedLinear)
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ def _synthetic(
     if dtype == ALL_BFLOAT16:
         family(network.family).cast_encoders(network, torch.bfloat16)
     network.to(device)
+    network.pack()
     graphs = graphs_for(cuda_graphs, network.device)
     return Engine(
         network, engine.processor, name=engine.name, synthetic_weights=True, graphs=graphs
@@ -315,7 +318,7 @@ def _work(engine: Engine, asked: TimedQuestion) -> Work:
         made.append(2.0 * inputs[0].shape[-1] * output.numel())
 
     network: Any = engine.model
-    layers = [one for one in network.modules() if isinstance(one, (nn.Linear, QuantizedLinear))]
+    layers = [one for one in network.modules() if isinstance(one, LAYERS)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     engine.forget()
     _encode_history(engine, asked)
@@ -332,8 +335,8 @@ def _step_bytes(engine: Engine, modality: str) -> int:
     decoder = getattr(network, "decoder", None)
     if decoder is None:
         return 0
-    quantized = [one for one in decoder.modules() if isinstance(one, QuantizedLinear)]
-    layers = sum(p.nbytes for p in decoder.parameters()) + sum(q.weight_bytes for q in quantized)
+    own = [one for one in decoder.modules() if isinstance(one, (PackedLinear, QuantizedLinear))]
+    layers = sum(p.nbytes for p in decoder.parameters()) + sum(one.weight_bytes for one in own)
     return layers + int(network.output_table(modality).nbytes)
 
 

@@ -28,6 +28,7 @@ from uio2_ros.inference.family import (
     ExampleProcessor,
     LoadOptions,
     Network,
+    PackingNetwork,
     StaticNetwork,
     TextTokenizer,
     TokenizerSource,
@@ -150,6 +151,8 @@ class Engine:
         cast = dtype == "auto" and trained_low and small_layers_are_faster_in_bfloat16(place)
         if cast or dtype == ALL_BFLOAT16:
             kind.cast_encoders(model, torch.bfloat16)
+        if isinstance(model, PackingNetwork):
+            model.pack()
         processor = kind.processor(model, given, own=not tokenizer and not files.is_jax)
         return Engine(
             model,

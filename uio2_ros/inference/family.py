@@ -212,6 +212,14 @@ class StaticNetwork(Protocol):
         """None under way yet, room for so many."""
 
 
+@runtime_checkable
+class PackingNetwork(Protocol):
+    """A network that lays its weights out for the CPU it runs on."""
+
+    def pack(self) -> Any:
+        """In place, where that is faster; for inference."""
+
+
 class Network(Protocol):
     """A network that reads examples and writes tokens of the modalities in `writes`."""
 
@@ -222,7 +230,6 @@ class Network(Protocol):
     @property
     def device(self) -> torch.device: ...
     def eval(self) -> Any: ...
-
     def target_length(self, modality: str) -> int:
         """Tokens of every picture or sound, and the most of a text, its end included.
 

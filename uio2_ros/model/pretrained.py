@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.config_file import CONFIG_FILE
+from uio2_ros.model.packing import is_worth, pack_linears, packed, packed_product
+from uio2_ros.model.products import product
 from uio2_ros.model.quantization import check_quantization, quantize_linears
 from uio2_ros.model.skeleton import without_weights
 from uio2_ros.model.synthetic import synthetic_state_dict
@@ -36,8 +38,8 @@ class PretrainedModel(nn.Module):
 
     A family derives its network from this and says how its configuration is read (`read_config`),
     what its tensors are called (`official_name`), which of them keep a dtype of their own
-    (`dtype_of`), which parts have linear layers to quantise (`quantized_parts`), and how what JAX
-    wrote is read (`from_jax`).
+    (`dtype_of`), which parts have linear layers to quantise (`quantized_parts`) or to pack
+    (`many_row_parts`, `few_row_parts`), and how what JAX wrote is read (`from_jax`).
     """
 
     quantized_parts: ClassVar[tuple[str, ...]] = ()
@@ -46,6 +48,7 @@ class PretrainedModel(nn.Module):
         super().__init__()
         self.config: Any = config
         self.quantization: str | None = None
+        self._packed_tables: dict[str, Tensor] = {}
 
     # ---- making ----
 
@@ -224,6 +227,50 @@ class PretrainedModel(nn.Module):
         for name, parameter in self.named_parameters():
             wanted = parameter.dtype if dtype is None else self.dtype_of(name, dtype)
             parameter.data = parameter.data.to(wanted, copy=True)
+
+    # ---- products ----
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        """The target modalities."""
+        raise NotImplementedError
+
+    def output_table(self, modality: str) -> Tensor:
+        """The rows (V, E) that logits of a target modality are products with."""
+        raise NotImplementedError
+
+    def many_row_parts(self) -> Iterable[nn.Module]:
+        """What reads whole inputs."""
+        raise NotImplementedError
+
+    def few_row_parts(self) -> Iterable[nn.Module]:
+        """What reads token by token."""
+        raise NotImplementedError
+
+    def pack(self) -> Self:
+        """Lay the weights out for inference on this CPU, in place, where that is faster.
+
+        To be done last. Output tables are embeddings, too, and then there twice.
+        """
+        if self.device.type == "cpu":
+            for part in self.many_row_parts():
+                pack_linears(part, few_rows=False)
+            for part in self.few_row_parts():
+                pack_linears(part, few_rows=True)
+            tables = {name: self.output_table(name).detach() for name in self.writes}
+            self._packed_tables = {n: packed(one) for n, one in tables.items() if is_worth(one)}
+        return self
+
+    def times_output_table(self, x: Tensor, modality: str) -> Tensor:
+        """x (..., E) -> (..., V)."""
+        table = self._packed_tables.get(modality)
+        return (
+            product(x, self.output_table(modality)) if table is None else packed_product(x, table)
+        )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._packed_tables.clear()
+        return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
 
     # ---- dtypes ----
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 QUANTIZATIONS = ("int8",)
 LARGEST = 127  # of the integers; -128 is not used, so that the range is symmetric
+UNSIGNED_ZERO = 128
+"""Inputs are given as unsigned integers around it: VNNI multiplies unsigned by signed ones, and
+without AMX oneDNN has nothing but a reference, a hundred times slower, for two signed factors."""
 SMALLEST = 1e-30  # of a row's largest input, so that zeros have a scale
 BLOCK = 2**18  # weights quantised at a time: what they need as float32 stays in the cache
 
@@ -54,9 +57,10 @@ class QuantizedLinear(nn.Module):
             self.weight = self.weight.new_empty(0)
         dtype = x.dtype if x.dtype in (torch.float32, torch.bfloat16) else torch.float32
         step = x.abs().amax(-1, keepdim=True).float().clamp_(min=SMALLEST).div_(LARGEST)
-        integers = (x / step).round_().to(torch.int8)  # (..., I)
+        integers = (x / step).round_().to(torch.int8).bitwise_xor_(-UNSIGNED_ZERO)  # (..., I)
         y: Tensor = torch.ops.onednn.qlinear_pointwise(
-            *(integers, 1.0, 0, self._packed, self.scale, self._zeros),
+            *(integers.view(torch.uint8), 1.0, UNSIGNED_ZERO, self._packed, self.scale),
+            self._zeros,
             *(None, 1.0, 0, dtype, "none", [], ""),
         )
         return y.mul_(step).to(x.dtype)

@@ -20,7 +20,7 @@ from uio2_ros.model.families.unified_io_1.position_bias import RelativeBias
 from uio2_ros.model.families.unified_io_1.weights import UnifiedIO1Weights
 from uio2_ros.model.families.unified_io_2.image_vqgan import ImageVQGAN
 from uio2_ros.model.families.unified_io_2.layers import KeysValues, RMSNorm, split_heads
-from uio2_ros.model.products import Linear, product
+from uio2_ros.model.products import Linear
 
 MASKED = -1e10  # added to logits of what is not attended to, as in training
 START = 0  # the text starts with it
@@ -321,6 +321,14 @@ class UnifiedIO1(UnifiedIO1Weights):
         self._check(modality)
         return self.config.model.image_vocab_size if modality == "image" else START
 
+    def many_row_parts(self) -> Iterable[nn.Module]:
+        """The layers that read whole inputs."""
+        return [self.encoder.layers]
+
+    def few_row_parts(self) -> Iterable[nn.Module]:
+        """The layers that read token by token."""
+        return [self.decoder.layers]
+
     def output_table(self, modality: str) -> Tensor:
         """The rows (V, E) that logits are products with: words, or codes of pictures."""
         words = self.config.model.vocab_size
@@ -420,7 +428,7 @@ class UnifiedIO1(UnifiedIO1Weights):
             is_start = tokens == model.image_vocab_size
             tokens = torch.where(is_start, model.vocab_size - 1, tokens + model.vocab_size)
         x = self.decoder(state, self.token_embedder(tokens), image, visible)
-        logits: Tensor = product(x, self.output_table(modality)).float() / model.emb_dim**0.5
+        logits: Tensor = self.times_output_table(x, modality).float() / model.emb_dim**0.5
         return logits
 
     def _check(self, modality: str) -> None:

@@ -52,7 +52,6 @@ from uio2_ros.model.families.unified_io_2.transformer import (
 from uio2_ros.model.families.unified_io_2.vit import AudioViT, ImageViT
 from uio2_ros.model.families.unified_io_2.vocabulary import START_ID
 from uio2_ros.model.families.unified_io_2.weights import UnifiedIOWeights
-from uio2_ros.model.products import product
 
 
 @dataclass(frozen=True)
@@ -192,12 +191,20 @@ class UnifiedIO(UnifiedIOWeights):
         By torch.compile, which needs a C++ compiler on a CPU. Lengths may vary. Generation, which
         runs layers token by token, stays as it is.
         """
-        vits = (vit.blocks for vit in self.modules() if isinstance(vit, (ImageViT, AudioViT)))
-        for layer in (*self.encoder.layers, *self.decoder.layers, *chain.from_iterable(vits)):
+        for layer in chain(chain.from_iterable(self.many_row_parts()), self.decoder.layers):
             layer.compile(dynamic=True)
         for layer in cast(Iterable[DecoderLayer], self.decoder.layers):
             layer.remember = torch.compile(layer.remember, dynamic=True)  # type: ignore[method-assign]
         return self
+
+    def many_row_parts(self) -> Iterable[nn.ModuleList]:
+        """The layers that read whole inputs, of ViTs and encoder."""
+        vits = [one for one in self.modules() if isinstance(one, (ImageViT, AudioViT))]
+        return [*(vit.blocks for vit in vits), self.encoder.layers]
+
+    def few_row_parts(self) -> Iterable[nn.ModuleList]:
+        """The layers that read token by token."""
+        return [self.decoder.layers]
 
     # ---- generation ----
 
@@ -271,8 +278,8 @@ class UnifiedIO(UnifiedIOWeights):
 
     def logits(self, hidden: Tensor, modality: str) -> Tensor:
         """(..., E) -> (..., V) float32, over the vocabulary of `modality`."""
-        table = self.output_table(modality)
-        return product(hidden, table).float().div_(math.sqrt(hidden.shape[-1]))
+        products = self.times_output_table(hidden, modality)
+        return products.float().div_(math.sqrt(hidden.shape[-1]))
 
     def target_embedder(self, modality: str) -> TargetEmbedder:
         """What turns a modality's tokens into decoder inputs; ValueError for one not written."""

@@ -1,0 +1,92 @@
+"""Packed weights give what plain ones give, and are plain again where somebody needs them so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from uio2_ros.inference import Engine
+from uio2_ros.model import UnifiedIO, packing
+from uio2_ros.model.packing import PackedLinear, is_worth, pack_linears
+from uio2_ros.model.products import LARGE
+
+pytestmark = pytest.mark.skipif(
+    not packing._packs_many_rows(), reason="weights are packed on CPUs with AVX512, without AMX"
+)
+
+
+def _linear(dtype: torch.dtype, bias: bool) -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(96, 80, bias=bias).to(dtype).requires_grad_(False)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(0, 96), (96,), (1, 96), (2, 1, 96), (3, 171, 96)])
+def test_a_layer_gives_what_it_gave(dtype: torch.dtype, bias: bool, shape: tuple[int, ...]) -> None:
+    linear = _linear(dtype, bias)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    wanted, found = linear(x), PackedLinear(linear)(x)
+    assert found.dtype == dtype
+    assert found.shape == wanted.shape
+    step = 1e-5 if dtype == torch.float32 else 2**-7
+    torch.testing.assert_close(found, wanted, rtol=step, atol=step)
+
+
+def test_moved_cast_and_saved_it_has_its_weight() -> None:
+    linear = _linear(torch.float32, bias=True)
+    layer = PackedLinear(linear)
+    assert torch.equal(layer.state_dict()["weight"], linear.weight)
+    x = torch.ones(2, 96)
+    torch.testing.assert_close(layer.to("cpu")(x), linear(x))
+    low = PackedLinear(_linear(torch.float32, bias=True)).to(torch.bfloat16)
+    assert low.weight is not None
+    assert torch.equal(low.weight, linear.weight.bfloat16())
+
+
+def test_small_float32_weights_are_left_alone_where_rows_are_few() -> None:
+    assert not is_worth(torch.empty(8, 8))
+    assert is_worth(torch.empty(8, 8, dtype=torch.bfloat16))
+    assert is_worth(torch.empty(LARGE, 1))
+    few, many = (nn.Sequential(nn.Sequential(_linear(torch.float32, True))) for _ in range(2))
+    pack_linears(few, few_rows=True)
+    pack_linears(many, few_rows=False)
+    assert isinstance(few[0][0], nn.Linear)
+    assert isinstance(many[0][0], PackedLinear)
+
+
+@pytest.mark.parametrize("name", ["tiny", "uio1-tiny"])
+def test_a_network_answers_as_before(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LARGE", 1)
+    plain, packed = (Engine.synthetic(name, device="cpu") for _ in range(2))
+    packed.model.pack()
+    layers = [one for one in packed.model.modules() if isinstance(one, PackedLinear)]
+    assert any(".decoder" in f".{n}" for n, m in packed.model.named_modules() if m in layers)
+    assert packed.model._packed_tables
+    example = plain.processor("What is this?", image=torch.zeros(48, 64, 3).byte().numpy())
+    (one,), (other,) = plain.generate([example]), packed.generate([example])
+    assert one.tokens == other.tokens
+    encoded, again = plain.encode(example), packed.encode(example)
+    torch.testing.assert_close(again.hidden, encoded.hidden, rtol=1e-4, atol=1e-4)
+
+
+def test_a_packed_network_is_saved_as_it_was(tmp_path: Path) -> None:
+    plain, packed = (UnifiedIO.synthetic("tiny") for _ in range(2))
+    packed.pack().save_pretrained(tmp_path)
+    again = UnifiedIO.from_pretrained(tmp_path)
+    for name, tensor in plain.official_state_dict().items():
+        assert torch.equal(again.official_state_dict()[name], tensor), name
+
+
+def test_moved_networks_forget_packed_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "LARGE", 1)
+    network = UnifiedIO.synthetic("tiny").pack()
+    hidden = torch.ones(1, network.config.t5_config.emb_dim)
+    before = network.logits(hidden, "text")
+    with torch.no_grad():
+        network.text_token_embedder.weight.mul_(2)
+    assert torch.equal(network.logits(hidden, "text"), before)
+    torch.testing.assert_close(network.to("cpu").logits(hidden, "text"), 2 * before)

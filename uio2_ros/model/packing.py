@@ -1,0 +1,123 @@
+"""Linear layers that hold their weights in the layout that oneDNN reads, for inference on a CPU.
+
+A plain weight is read less well, by few rows above all: packed, a token of a large model takes two
+thirds of the time (benchmarks/NOTES.md).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from uio2_ros.model.products import LARGE
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+ROWS = 16
+"""For so many rows weights are laid out; the layout measured as good for 1 and for 771."""
+MADV_PAGEOUT = 21  # linux/mman.h
+
+
+class PackedLinear(nn.Module):
+    """x (..., I) -> (..., O) as the linear layer it is made of, whose weight it takes over.
+
+    It has no gradients. Moved or cast, it goes on with a plain weight.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.weight_bytes = linear.weight.nbytes
+        self.bias = linear.bias
+        self.register_parameter("weight", None)
+        self._packed: Tensor | None = packed(linear.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._packed is None:
+            assert self.weight is not None
+            return F.linear(x, self.weight, self.bias)
+        return packed_product(x, self._packed, self.bias)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        if self._packed is not None:
+            self.weight = nn.Parameter(self._packed.to_dense(), requires_grad=False)
+            self._packed = None
+        return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
+
+    def _save_to_state_dict(
+        self, destination: dict[str, Tensor], prefix: str, keep_vars: bool
+    ) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self._packed is not None:
+            destination[f"{prefix}weight"] = self._packed.to_dense()
+
+
+def packed(weight: Tensor) -> Tensor:
+    """A weight (O, I) in oneDNN's layout, an opaque tensor."""
+    laid_out: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), ROWS)
+    return laid_out
+
+
+def packed_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x (..., I) by a packed weight (O, I) -> (..., O), as `F.linear`."""
+    y: Tensor = torch.ops.mkldnn._linear_pointwise.default(x, weight, bias, "none", [], "")
+    return y
+
+
+def pack_linears(module: nn.Module, *, few_rows: bool) -> None:
+    """Replace the linear layers inside `module` for which it is faster, one after another, in
+    place; so that no weight is there twice, those that are mapped from a file leave the memory.
+
+    few_rows: of the inputs. AMX, which reads plain weights as fast, is left alone, and so are small
+    float32 weights, where a call takes longer than it saves.
+    """
+    if not (_packs_few_rows() if few_rows else _packs_many_rows()):
+        return
+    for name, child in module.named_children():
+        if not isinstance(child, nn.Linear):
+            pack_linears(child, few_rows=few_rows)
+        elif not few_rows or is_worth(child.weight):
+            setattr(module, name, PackedLinear(child))
+            _page_out(child.weight)
+
+
+def is_worth(weight: Tensor) -> bool:
+    """Whether few rows by this weight are faster where it is packed."""
+    return _packs_few_rows() and (weight.dtype == torch.bfloat16 or weight.numel() >= LARGE)
+
+
+@cache
+def _packs_few_rows() -> bool:
+    has_kernels = torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
+        torch.ops.mkldnn, "_reorder_linear_weight"
+    )
+    return has_kernels and _cpu_has("avx2") and not _cpu_has("amx_tile")
+
+
+@cache
+def _packs_many_rows() -> bool:
+    return _packs_few_rows() and _cpu_has("avx512")
+
+
+def _cpu_has(feature: str) -> bool:
+    supported = getattr(torch.cpu, f"_is_{feature}_supported", None)  # torch 2.6 and newer
+    return supported is not None and bool(supported())
+
+
+def _page_out(weight: Tensor) -> None:
+    """Let the system have the pages of a weight that nobody reads any more."""
+    first = -(-weight.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+    size = weight.data_ptr() + weight.nbytes - first
+    libc = ctypes.CDLL(None)
+    if size > 0 and hasattr(libc, "madvise"):  # elsewhere, and before Linux 5.4, they stay
+        libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), MADV_PAGEOUT)
