@@ -124,6 +124,36 @@ def test_a_wall_is_nothing_to_stand_on() -> None:
     assert error_m(found, box, level) < 0.06
 
 
+LOW = Pose3D((0.0, 0.0, 0.5), from_roll_pitch_yaw(math.radians(-95), 0.0, -math.pi / 2))
+"""0.5 m above a floor, looking ahead and down by 5 degrees."""
+CRATE = Block((2.4, 0.3, 0.2), (0.4, 0.4, 0.4))
+
+
+def test_what_is_seen_from_low_is_above_the_middle_of_its_footprint() -> None:
+    found = Lifter(CAMERA, depth_of(CRATE, eye=LOW)).detection(CRATE.found(LOW))
+    assert error_m(found, CRATE, LOW) < 0.05
+    assert found.size[2] == pytest.approx(0.4, abs=0.02)
+    assert LOW.then(found.pose).turn((0.0, 0.0, 1.0)) == pytest.approx((0.0, 0.0, 1.0), abs=0.02)
+
+
+def test_the_floor_is_found_below_it_where_a_wall_fills_what_is_around_it() -> None:
+    wall = Block((3.0, 0.0, 1.5), (0.1, 9.0, 3.0))
+    tall = Block((2.4, 0.3, 0.4), (0.4, 0.4, 0.8))
+    found = Lifter(CAMERA, depth_of(tall, wall, eye=LOW)).detection(tall.found(LOW))
+    assert error_m(found, tall, LOW) < 0.05
+    assert LOW.then(found.pose).turn((0.0, 0.0, 1.0)) == pytest.approx((0.0, 0.0, 1.0), abs=0.02)
+
+
+def test_what_the_lower_edge_cuts_off_stands_on_the_floor_beside_it() -> None:
+    near = Block((0.9, 0.0, 0.2), (0.4, 0.4, 0.4))
+    box = near.seen(LOW)
+    assert box.y2 > CAMERA.height
+    seen = Detection(Box(box.x1, box.y1, box.x2, float(CAMERA.height)), "crate")
+    found = Lifter(CAMERA, depth_of(near, eye=LOW)).detection(seen)
+    assert found.is_cut
+    assert error_m(found, near, LOW) < 0.05
+
+
 @pytest.mark.parametrize("hole", [0.0, np.nan, np.inf])
 def test_unknown_depth_is_no_place(hole: float) -> None:
     depth = depth_of(MUG)

@@ -52,8 +52,8 @@ def test_small_float32_weights_are_left_alone_where_rows_are_few() -> None:
     assert is_worth(torch.empty(8, 8, dtype=torch.bfloat16))
     assert is_worth(torch.empty(LARGE, 1))
     few, many = (nn.Sequential(nn.Sequential(_linear(torch.float32, True))) for _ in range(2))
-    pack_linears(few, few_rows=True)
-    pack_linears(many, few_rows=False)
+    pack_linears([few], few_rows=True)
+    pack_linears([many], few_rows=False)
     assert isinstance(few[0][0], nn.Linear)
     assert isinstance(many[0][0], PackedLinear)
 
@@ -71,6 +71,29 @@ def test_a_network_answers_as_before(name: str, monkeypatch: pytest.MonkeyPatch)
     assert one.tokens == other.tokens
     encoded, again = plain.encode(example), packed.encode(example)
     torch.testing.assert_close(again.hidden, encoded.hidden, rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_mapped_leaves_the_process_and_what_is_its_own_stays(tmp_path: Path) -> None:
+    size = 2**20
+    torch.save({"weight": torch.ones(size // 1024, 1024)}, tmp_path / "weights")
+    mapped = torch.load(tmp_path / "weights", mmap=True)["weight"]
+    own = torch.ones(size // 1024, 1024)
+    before = _file_pages()
+    mapped.sum(), own.sum()
+    assert _file_pages() >= before + mapped.nbytes // 2
+    for one in (mapped, own):
+        packing._leave(packing._mapped_files(), one)
+    assert _file_pages() < before + mapped.nbytes // 2
+    assert bool((mapped == 1).all())  # read again from the file
+    assert bool((own == 1).all())
+
+
+def _file_pages() -> int:
+    """Bytes of files that are mapped and in memory."""
+    (line,) = [
+        one for one in Path("/proc/self/status").read_text().splitlines() if "RssFile" in one
+    ]
+    return int(line.split()[1]) * 1024
 
 
 def test_a_packed_network_is_saved_as_it_was(tmp_path: Path) -> None:

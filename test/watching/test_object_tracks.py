@@ -56,6 +56,32 @@ def test_an_object_that_was_hidden_for_a_while_is_the_same_and_after_long_anothe
     assert ids(tracks.followed(boxes((100, 100)))) != first
 
 
+def test_what_was_found_once_is_remembered_as_long() -> None:
+    tracks = ObjectTracks()
+    first = ids(tracks.followed(boxes((100, 100))))
+    for _ in range(KEPT - 1):
+        tracks.followed(Answer())
+    assert ids(tracks.followed(boxes((100, 100)))) == first
+
+
+def test_what_stops_while_it_is_hidden_is_where_it_was_last() -> None:
+    tracks = ObjectTracks()
+    for step in range(8):
+        moving = ids(tracks.followed(boxes((100 + 30 * step, 100))))
+    for _ in range(4):
+        tracks.followed(Answer())
+    assert ids(tracks.followed(boxes((310, 100), label="cup"))) == moving
+
+
+def test_what_goes_on_while_it_is_hidden_is_where_it_is_expected() -> None:
+    tracks = ObjectTracks()
+    for step in range(8):
+        moving = ids(tracks.followed(boxes((100 + 30 * step, 100))))
+    for _ in range(4):
+        tracks.followed(Answer())
+    assert ids(tracks.followed(boxes((460, 100), label="cup"))) == moving
+
+
 def test_what_is_called_otherwise_is_the_same_where_it_was_and_nowhere_else() -> None:
     tracks = ObjectTracks()
     known = ids(tracks.followed(boxes((100, 100))))
@@ -89,6 +115,24 @@ def test_what_a_model_saw_twice_is_afterwards_the_object_that_was_long_known() -
     twice = ids(tracks.followed(boxes((100, 100), (125, 100))))
     assert twice[0] == known[0] != twice[1]
     assert ids(tracks.followed(boxes((125, 100)))) == known
+
+
+def test_what_a_model_sees_twice_in_one_answer_has_one_id() -> None:
+    tracks = ObjectTracks()
+    one = boxes((100, 100), (300, 100), label="red cube").detections
+    double = boxes((106, 100), label="red ball").detections
+    other = boxes((294, 100), label="blue tray").detections
+    for _ in range(3):
+        first, second, again, inside = ids(tracks.followed(Answer(detections=one + double + other)))
+        assert again == first
+        assert len({first, second, inside}) == 3
+
+
+def test_doubles_are_of_one_object_whichever_is_told_first() -> None:
+    tracks = ObjectTracks()
+    seen = [ids(tracks.followed(boxes(*pair))) for pair in ([(100, 100), (106, 100)],) * 3]
+    seen += [ids(tracks.followed(boxes((106, 100), (100, 100)))) for _ in range(3)]
+    assert len({track for pair in seen for track in pair}) == 1
 
 
 def test_what_has_come_to_stay_keeps_its_own_id() -> None:

@@ -6,9 +6,10 @@ is along the optical axis (REP 118); 0 and what is not finite is unknown.
 A box holds the object and what is behind it. Most things stand on something flat: the plane that
 the surroundings of the box show is found, and what rises above it within the box is the object, as
 high as it rises. The centre lies on the ray through the middle of the box, half that height above
-the plane. Where no such plane is to be seen, or from too low, the object is the nearest surface
-that fills a good part of the box, and its centre lies behind that by half of what it measures
-across.
+the plane. From low that ray says little: there the centre is above the middle of the object's
+footprint on the plane, and half as high as the object. Where no such plane is to be seen, the
+object is the nearest surface that fills a good part of the box, and its centre lies behind that by
+half of what it measures across.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from transforms3d.quaternions import mat2quat, quat2mat
 
+from uio2_ros.memory.footprint import footprint
 from uio2_ros.robot.answer import Answer, Cuboid, Detection, PointSet
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.camera_model import CameraModel
@@ -54,6 +56,10 @@ MOST_FOOT = 0.4
 """How high the lowest of what stands on a plane may be, as a share of its height."""
 FLAT_ROUGHNESSES = 3.0
 """How high what lies flat on a plane may begin, in roughnesses."""
+TOP_PERCENT = 99
+"""Of the heights of what is seen from low, the one that counts as its top: it may be narrow."""
+LEVEL = math.cos(math.radians(45))
+"""From where on a plane's normal points so much to the picture's upper edge that it is a floor."""
 MODE_SHARE = 0.15
 """Of a box's pixels with depth, the least that the nearest surface must fill."""
 NEAREST_PATCH = 2
@@ -102,6 +108,12 @@ class Plane:
         reach = (self.distance + height) / slope if slope < -1e-9 else math.inf
         return ray * reach if 0 < reach < math.inf else None
 
+    def axes(self, ray: Floats) -> Floats:
+        """(2, 3) unit vectors along the plane: as far ahead with a ray as can be, and right."""
+        ahead = ray - self.normal * (self.normal @ ray)
+        ahead /= max(float(np.linalg.norm(ahead)), 1e-9)
+        return np.stack([ahead, np.cross(ahead, self.normal)])
+
     def steepness(self, ray: Floats) -> float:
         """Sine of the angle between a ray and the plane."""
         return float(abs(self.normal @ ray) / np.linalg.norm(ray))
@@ -119,6 +131,13 @@ class _Patch:
     def share(self) -> float:
         """Of the box's pixels whose depth is known."""
         return float(self.valid[self.inside].mean()) if self.inside.any() else 0.0
+
+    @property
+    def lower(self) -> _Patch:
+        """The same with surroundings of the lower half of the box and below alone."""
+        rows = np.flatnonzero(self.inside.any(axis=1))
+        below = np.arange(len(self.inside)) > rows.mean()
+        return replace(self, valid=self.valid & (self.inside | below[:, None]))
 
 
 class Lifter:
@@ -266,7 +285,40 @@ class Lifter:
         height = None if plane is None else _height(patch, plane)
         if plane is not None and height is not None and plane.steepness(ray) > LOWEST_VIEW:
             return self._upright(found, plane, height, RangeSource.DEPTH)
+        for floor in (plane, _supporting_plane(patch.lower)):
+            placed = None if floor is None else self._on_floor(found, patch, floor)
+            if placed is not None:
+                return placed
         return self._behind_surface(found, _nearest_surface(patch, plane))
+
+    def _on_floor(self, found: LocatedObject, patch: _Patch, plane: Plane) -> LocatedObject | None:
+        """The object above the middle of its footprint; None where it does not stand there.
+
+        Where the picture's lower edge cuts off its foot, what is level is what it stands on.
+        """
+        thing, heights = _rising(patch, plane)
+        box, points = found.box, patch.points[thing]
+        has_foot = box.y2 <= self._camera.height - EDGE_PIXELS
+        if len(points) < LEAST_PIXELS:
+            return None
+        if not _stands(heights, points[:, 2]) if has_foot else -plane.normal[1] < LEVEL:
+            return None
+        axes = plane.axes(self._ray(*box.center))
+        foot = footprint(
+            points @ axes.T,
+            min(round(box.size[0]), MOST_SAMPLES),
+            float(_roughness(points[:, 2].min())),
+            is_cut=box.x1 < EDGE_PIXELS or box.x2 > self._camera.width - EDGE_PIXELS,
+        )
+        height = float(np.percentile(heights, TOP_PERCENT))
+        x, y, z = (foot.middle @ axes + plane.normal * (plane.distance + height / 2)).tolist()
+        return replace(
+            found,
+            source=RangeSource.DEPTH,
+            pose=Pose3D((x, y, z), _upright_quaternion(plane.normal)),
+            size=(foot.diameter, foot.diameter, height),
+            deviation_m=_deviation(RangeSource.DEPTH, z),
+        )
 
     def _behind_surface(self, found: LocatedObject, surface_z: float) -> LocatedObject:
         """The object behind a surface that many of its pixels show."""
@@ -388,14 +440,26 @@ def _height(patch: _Patch, plane: Plane) -> float | None:
 
     None where it does not stand there, but hovers before it, as before a wall.
     """
+    thing, heights = _rising(patch, plane)
+    if len(heights) < LEAST_PIXELS:
+        return 0.0
+    stands = _stands(heights, patch.points[thing][:, 2])
+    return float(np.percentile(heights, 95)) if stands else None
+
+
+def _rising(patch: _Patch, plane: Plane) -> tuple[Mask, Floats]:
+    """What in the box rises above a plane, in one piece: (h, w), and its heights (n,)."""
     z = np.nan_to_num(patch.points[..., 2])
     above = plane.heights(np.nan_to_num(patch.points))
     thing = _largest_piece(patch.valid & patch.inside & (above > _roughness(z)), z)
-    if thing.sum() < LEAST_PIXELS:
-        return 0.0
-    foot, top = np.percentile(above[thing], (5, 95))
-    lowest = max(MOST_FOOT * top, FLAT_ROUGHNESSES * float(np.median(_roughness(z[thing]))))
-    return float(top) if foot < lowest else None
+    return thing, above[thing]
+
+
+def _stands(heights: Floats, z: Floats) -> bool:
+    """Whether what has these heights above a plane, at these depths, begins near it."""
+    foot, top = np.percentile(heights, (5, 95))
+    lowest = max(MOST_FOOT * top, FLAT_ROUGHNESSES * float(np.median(_roughness(z))))
+    return bool(foot < lowest)
 
 
 def _nearest_surface(patch: _Patch, plane: Plane | None) -> float:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 ROWS = 16
 """For so many rows weights are laid out; the layout measured as good for 1 and for 771."""
-MADV_PAGEOUT = 21  # linux/mman.h
+MAPS = Path("/proc/self/maps")
+MADV_DONTNEED = 4  # linux/mman.h
 
 
 class PackedLinear(nn.Module):
@@ -74,21 +76,27 @@ def packed_product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Ten
     return y
 
 
-def pack_linears(module: nn.Module, *, few_rows: bool) -> None:
-    """Replace the linear layers inside `module` for which it is faster, one after another, in
-    place; so that no weight is there twice, those that are mapped from a file leave the memory.
+def pack_linears(parts: Iterable[nn.Module], *, few_rows: bool) -> None:
+    """Replace the linear layers inside modules for which it is faster, one after another, in place;
+    so that no weight is there twice, those that are mapped from a file leave the process.
 
     few_rows: of the inputs. AMX, which reads plain weights as fast, is left alone, and so are small
     float32 weights, where a call takes longer than it saves.
     """
     if not (_packs_few_rows() if few_rows else _packs_many_rows()):
         return
-    for name, child in module.named_children():
-        if not isinstance(child, nn.Linear):
-            pack_linears(child, few_rows=few_rows)
-        elif not few_rows or is_worth(child.weight):
-            setattr(module, name, PackedLinear(child))
-            _page_out(child.weight)
+    found = [
+        (owner, name, child)
+        for part in parts
+        for owner in part.modules()
+        for name, child in owner.named_children()
+        if isinstance(child, nn.Linear) and (not few_rows or is_worth(child.weight))
+    ]
+    mapped = _mapped_files()
+    while found:
+        owner, name, linear = found.pop()
+        setattr(owner, name, PackedLinear(linear))
+        _leave(mapped, linear.weight)
 
 
 def is_worth(weight: Tensor) -> bool:
@@ -114,10 +122,19 @@ def _cpu_has(feature: str) -> bool:
     return supported is not None and bool(supported())
 
 
-def _page_out(weight: Tensor) -> None:
-    """Let the system have the pages of a weight that nobody reads any more."""
+def _mapped_files() -> list[range]:
+    """The addresses of this process that are a file's, not its own memory; [] where none tells."""
+    if not MAPS.exists():
+        return []
+    lines = [line.split() for line in MAPS.read_text(encoding="utf-8").splitlines()]
+    places = [addresses.split("-") for addresses, _, _, _, inode, *_ in lines if inode != "0"]
+    return [range(int(first, 16), int(end, 16)) for first, end in places]
+
+
+def _leave(mapped: Sequence[range], weight: Tensor) -> None:
+    """Leave the pages of a mapped weight that nobody reads any more to the system's page cache."""
     first = -(-weight.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
-    size = weight.data_ptr() + weight.nbytes - first
-    libc = ctypes.CDLL(None)
-    if size > 0 and hasattr(libc, "madvise"):  # elsewhere, and before Linux 5.4, they stay
-        libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), MADV_PAGEOUT)
+    end = (weight.data_ptr() + weight.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
+    if first < end and any(first in one and end - 1 in one for one in mapped):
+        libc = ctypes.CDLL(None)
+        libc.madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_DONTNEED)

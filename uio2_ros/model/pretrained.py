@@ -253,10 +253,8 @@ class PretrainedModel(nn.Module):
         To be done last. Output tables are embeddings, too, and then there twice.
         """
         if self.device.type == "cpu":
-            for part in self.many_row_parts():
-                pack_linears(part, few_rows=False)
-            for part in self.few_row_parts():
-                pack_linears(part, few_rows=True)
+            pack_linears(self.many_row_parts(), few_rows=False)
+            pack_linears(self.few_row_parts(), few_rows=True)
             tables = {name: self.output_table(name).detach() for name in self.writes}
             self._packed_tables = {n: packed(one) for n, one in tables.items() if is_worth(one)}
         return self

@@ -1,8 +1,8 @@
 """Ids that stay with objects from answer to answer: norfair's tracker over boxes and centres.
 
-Boxes are matched where a Kalman filter expects them, by DIoU (Zheng et al. 2020, Distance-IoU
-loss), which tells near from far where boxes no longer overlap: at 2 Hz small things move by more
-than their size.
+Boxes are matched where a Kalman filter expects them or where they were last, by DIoU (Zheng et al.
+2020, Distance-IoU loss), which tells near from far where boxes no longer overlap: at 2 Hz small
+things move by more than their size.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from norfair.distances import Distance
 
-from uio2_ros.robot.answer import Answer
+from uio2_ros.robot.answer import Answer, Detection
 from uio2_ros.robot.box import Box
 
 Array = npt.NDArray[np.float64]
 
 KEPT = 10
-"""Answers for which an object that is not found is remembered, once it was found as often."""
+"""Answers for which an object that is not found is remembered."""
 FARTHEST_DIOU = 2.5
 """Of a box from where it is expected; beyond 1 they do not overlap, and 2 is as far as can be. An
 arm carries a cube across half the picture between two answers, so what is called the same may come
@@ -39,14 +39,17 @@ so that what is called wholly otherwise must overlap to be the same; half of it 
 was a red mug."""
 OTHER_LABEL_M = 0.2
 """The same of 3D boxes."""
-YOUNG = 1.0
+YOUNG = 2.0
 """By how much farther an object counts that was found once, less from time to time until it is
-grown up. Models now and then see a thing twice: the next time it is the object that has long been
-known, and not its double."""
+grown up. Models now and then see a thing twice or what is not there: the next time it is the object
+that has long been known, and not its double."""
 GROWN_UP = 5
 """Times that an object was found until then; at most `NAMES`, as far as they are counted."""
 NAMES = 10
 """Of the last names that an object had, each counts alike."""
+DOUBLE_OVERLAP = 0.6
+"""IoU from which boxes of one answer whose names share half of their words are of one object."""
+DOUBLE_WORDS = 0.5
 ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -55,7 +58,8 @@ class ObjectTracks:
 
     Ids are numbers, unique in this process. Every object has one from its first answer on. Models
     waver between names, so an object may be called otherwise if it is where it was, and by a name
-    that shares words with its last ones if it is not far from there.
+    that shares words with its last ones if it is not far from there. What a model sees twice in one
+    answer has one id twice.
     """
 
     def __init__(self) -> None:
@@ -65,9 +69,13 @@ class ObjectTracks:
     def followed(self, answer: Answer) -> Answer:
         """The answer with the ids of its detections and 3D boxes; an answer without any counts,
         too: it tells that the objects were not found."""
-        corners = [(found.label, _corners(found.box)) for found in answer.detections]
+        firsts = _firsts(answer.detections)
+        own = list(dict.fromkeys(firsts))
+        singles = [answer.detections[number] for number in own]
+        corners = [(found.label, _corners(found.box)) for found in singles]
         centres = [(found.label, np.array([found.center])) for found in answer.cuboids]
-        boxes, cuboids = _ids(self._boxes, corners), _ids(self._cuboids, centres)
+        of_first = dict(zip(own, _ids(self._boxes, corners), strict=True))
+        boxes, cuboids = [of_first[first] for first in firsts], _ids(self._cuboids, centres)
         return replace(
             answer,
             detections=tuple(
@@ -84,16 +92,22 @@ class ObjectTracks:
 def diou_distances(candidates: Array, tracked: Array) -> Array:
     """(N, M) 1 - DIoU of boxes (N, 4) and (M, 4), x1 y1 x2 y2: 0 for equal ones, below 2."""
     one, other = candidates[:, None, :], tracked[None, :, :]
-    low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
-    common = np.clip(high - low, 0, None).prod(-1)
-    union = _areas(one) + _areas(other) - common
     between = (one[..., :2] + one[..., 2:] - other[..., :2] - other[..., 2:]) / 2
     around_low = np.minimum(one[..., :2], other[..., :2])
     around_high = np.maximum(one[..., 2:], other[..., 2:])
     diagonal = np.square(around_high - around_low).sum(-1)
-    distances: Array = 1 - common / np.maximum(union, 1e-9)
+    distances: Array = 1 - _overlaps(candidates, tracked)
     distances += np.square(between).sum(-1) / np.maximum(diagonal, 1e-9)
     return distances
+
+
+def _overlaps(candidates: Array, tracked: Array) -> Array:
+    """(N, M) IoU of boxes (N, 4) and (M, 4)."""
+    one, other = candidates[:, None, :], tracked[None, :, :]
+    low, high = np.maximum(one[..., :2], other[..., :2]), np.minimum(one[..., 2:], other[..., 2:])
+    common = np.clip(high - low, 0, None).prod(-1)
+    overlaps: Array = common / np.maximum(_areas(one) + _areas(other) - common, 1e-9)
+    return overlaps
 
 
 def centre_distances(candidates: Array, tracked: Array) -> Array:
@@ -131,10 +145,12 @@ class _Unlikeness(Distance):
         if not objects or not candidates:
             return np.empty((len(candidates or ()), len(objects)))
         found = np.stack([one.points.ravel() for one in candidates])
-        known = np.stack([one.estimate.ravel() for one in objects])
+        expected = np.stack([one.estimate.ravel() for one in objects])
+        last = np.stack([one.last_detection.points.ravel() for one in objects])
+        near = np.minimum(self._distances(found, expected), self._distances(found, last))
         known_names = [self._names[one] for one in objects]
         differ = [[_difference(one.data[1], names) for names in known_names] for one in candidates]
-        unlike: Array = self._distances(found, known) + self._other_label * np.array(differ)
+        unlike: Array = near + self._other_label * np.array(differ)
         young = [max(0.0, 1 - (len(names) - 1) / (GROWN_UP - 1)) for names in known_names]
         return np.where(unlike < self._farthest, unlike + self._young * np.array(young), np.inf)
 
@@ -165,6 +181,22 @@ def _tracker(unlikeness: _Unlikeness) -> norfair.Tracker:
     return tracker
 
 
+def _firsts(detections: Sequence[Detection]) -> list[int]:
+    """For each box the number of the first one of the same object: mostly its own."""
+    firsts: list[int] = []
+    for number, found in enumerate(detections):
+        earlier = dict.fromkeys(firsts)
+        doubled = (first for first in earlier if _is_double(found, detections[first]))
+        firsts.append(next(doubled, number))
+    return firsts
+
+
+def _is_double(one: Detection, other: Detection) -> bool:
+    overlap = _overlaps(_corners(one.box).reshape(1, 4), _corners(other.box).reshape(1, 4))
+    words = _other_words(_words(one.label), _words(other.label))
+    return words <= DOUBLE_WORDS and float(overlap[0, 0]) >= DOUBLE_OVERLAP
+
+
 def _corners(box: Box) -> Array:
     return np.array([[box.x1, box.y1], [box.x2, box.y2]])
 
@@ -183,4 +215,5 @@ def _ids(tracker: norfair.Tracker, found: Sequence[tuple[str, Array]]) -> list[s
             number, label = tracked.last_detection.data
             ids[number] = str(tracked.global_id)
             unlikeness.remember(tracked, label)
+            tracked.hit_counter = KEPT
     return ids
