@@ -24,7 +24,7 @@ from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import ActionKind, Step, TaskPlan
 from uio2_ros.robot.poses import Pose2D
 
-EXACT = Storage(jpeg_quality=None)
+EXACT = Storage(jpeg_quality=0)
 
 
 def picture(seed: int = 0) -> np.ndarray:

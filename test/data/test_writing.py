@@ -188,5 +188,6 @@ def test_an_action_must_be_named(arguments: list[str], capsys: pytest.CaptureFix
 
 
 def test_a_negative_seed_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[Any]) -> None:
-    assert main(["write", str(tmp_path / "set"), *WRITE, "--seed", "-1"]) == 2
+    with pytest.raises(SystemExit, match="2"):
+        main(["write", str(tmp_path / "set"), *WRITE, "--seed", "-1"])
     assert "seed" in capsys.readouterr().err

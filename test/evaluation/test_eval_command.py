@@ -81,7 +81,6 @@ def test_workers_give_what_one_gives(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--size", "large"], "such as 320x240"),
         (["--split", "test"], "split is 'test'; expected one of"),
         (["--gravity", "0"], "unrecognized arguments: --gravity"),
-        (["--ros", "--in-process"], "not allowed with"),
     ],
 )
 def test_a_wrong_option_is_explained(

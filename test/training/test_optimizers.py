@@ -72,6 +72,6 @@ def test_embeddings_and_gains_are_left_to_adamw() -> None:
         "text_token_embedder.weight": nn.Parameter(torch.ones(4, 4)),
         "encoder.encoder_norm.scale": nn.Parameter(torch.ones(4)),
     }
-    muon, adamw = muon_with_adamw(named.items())
+    muon, adamw = muon_with_adamw(named.items(), muon_lr=0.02, adamw_lr=3e-3)
     assert len(muon.param_groups[0]["params"]) == 1
     assert len(adamw.param_groups[0]["params"]) == 2

@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from uio2_ros.cli.data_write import write_and_report
+from uio2_ros.cli.options import add_options, at_least_one
+from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
+from uio2_ros.data.lerobot_files import LeRobotDataSet
+from uio2_ros.data.sample import SampleHistory
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError
 from uio2_ros.data.writing import Amount, ShardSource
 from uio2_ros.recording.failures import RecordingError
+from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
 from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
@@ -39,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     except ValueError as problem:
         print(f"uio2 data import: {problem}", file=sys.stderr)
         return 1
-    storage = Storage(asked.jpeg_quality or None)
+    storage = Storage(asked.jpeg_quality)
     is_new = not (asked.folder / DESCRIPTION).exists()
     data = DataSet.create(asked.folder, _record(asked, space, storage))
     try:
@@ -54,9 +59,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
-    from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
-    from uio2_ros.data.lerobot_files import LeRobotDataSet
-
     settings = ImportSettings(
         action_space=space,
         camera=asked.camera,
@@ -72,8 +74,6 @@ def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource
 
 
 def _files(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
-    from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
-
     settings = RecordingSettings(
         action_space=space,
         instruction=asked.instruction,
@@ -118,7 +118,7 @@ def _record(asked: argparse.Namespace, space: ActionSpace, storage: Storage) -> 
         "chunk": space.chunk,
         "rate_hz": space.rate_hz,
         **chosen,
-        "jpeg_quality": storage.jpeg_quality,
+        "jpeg_quality": storage.jpeg_quality or None,
     }
 
 
@@ -132,10 +132,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     lerobot.add_argument("source", type=Path, metavar="SRC", help="its folder")
     lerobot.add_argument("--camera", default="", help="default: the only one")
     lerobot.add_argument("--instruction", default="", help="of episodes that have none")
-    lerobot.add_argument(
-        "--tolerance", type=float, default=1e-4, help="seconds between a picture and its row"
-    )
-    lerobot.add_argument("--stride", type=int, default=1, help="every how many-th frame")
+    add_options(lerobot, ImportSettings, "tolerance", "stride")
     recording = kinds.add_parser("recording", help="recordings of ROS 2 topics, a shard each")
     recording.add_argument("source", type=Path, nargs="+", metavar="FILE", help="MCAP, .db3 or bag")
     recording.add_argument("--instruction", default="", help="what was done; default: a String")
@@ -147,14 +144,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         ("words", "String"),
     ):
         recording.add_argument(f"--{name}", default="", help=f"{what} topic; default: the only one")
-    recording.add_argument("--period", type=float, default=0.5, help="seconds between samples")
+    add_options(recording, RecordingSettings, "period")
     for kind in (lerobot, recording):
         kind.add_argument("folder", type=Path, metavar="DIR", help="of the new data set")
         kind.add_argument("--action-space", default="", help="name, or .yaml file")
-        kind.add_argument("--history-frames", type=int, default=4)
-        kind.add_argument("--history-period", type=float, default=1.0, help="seconds")
-        kind.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
-        kind.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+        add_options(kind, SampleHistory, "history_frames", "history_period")
+        add_options(kind, Storage, "jpeg_quality")
+        kind.add_argument("--workers", type=at_least_one, default=1, help="processes (default: 1)")
     recording.add_argument(
         "--contract", type=Path, metavar="FILE", help="says the topics and the action space"
     )

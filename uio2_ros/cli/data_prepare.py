@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from uio2_ros.cli.options import add_options
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError, read_shard
 from uio2_ros.inference.devices import small_layers_are_faster_in_bfloat16
@@ -71,17 +72,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("output", type=Path, metavar="OUT")
     parser.add_argument("--model", required=True, help="a bundle or checkpoint")
     parser.add_argument("--tokenizer", type=Path, help="its file, where the bundle has none")
-    parser.add_argument("--examples", type=int, default=32, help="of each picture, at most")
-    parser.add_argument(
-        "--patches", type=int, default=0, help="of each picture that the ViT looks at; 0: all"
-    )
-    parser.add_argument("--paraphrases", type=float, default=0.5, help="share of other wordings")
-    parser.add_argument(
-        "--spoken",
-        type=float,
-        default=0.0,
-        help="share said as people would: other words for things, other capitals and marks",
-    )
+    add_options(parser, Choice, "examples", "patches", "paraphrases", "spoken")
     parser.add_argument(
         "--recolored",
         type=float,

@@ -97,9 +97,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--sample", default="", metavar="KEY", help="default: the first")
     which.add_argument("--number", type=int, default=0, help="count of the sample, from 0")
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--compact", action="store_true", help="one sheet, each task once (default)")
-    size.add_argument("--full", action="store_true", help="one page per example")
+    parser.add_argument(
+        "--full", action="store_true", help="a page for each example, not a sheet with each task"
+    )
     parser.add_argument("--tasks", nargs="+", default=[], help="only these, all of them")
     parser.add_argument("--variant", type=int, default=0, help="paraphrase of the prompts")
     parser.add_argument("--action-space", type=read_action_space_file, nargs="+", default=[])

@@ -13,7 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from uio2_ros.cli.options import at_least_one
+from uio2_ros.cli.options import add_options, at_least_one
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DataSet
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
@@ -27,7 +27,7 @@ SCENES_PER_SHARD = 50
 
 def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
-    storage = Storage(asked.jpeg_quality or None)
+    storage = Storage(asked.jpeg_quality)
     if asked.scenes:
         return _write_scenes(asked, storage)
     try:
@@ -48,11 +48,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
     """Tables that are only looked at."""
-    size = PictureSize(asked.size[0], asked.size[-1])
     settings = SceneSettings(
         Split(asked.split),
         asked.seed,
-        size,
+        PictureSize(asked.size[0], asked.size[-1]),
         samples_per_pixel=asked.samples_per_pixel,
         tasks=tuple(asked.tasks or ()),
         under_way=asked.under_way,
@@ -63,7 +62,7 @@ def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
         **asdict(settings),
         "split": settings.split.value,
         "scenes_per_shard": SCENES_PER_SHARD,
-        "jpeg_quality": storage.jpeg_quality,
+        "jpeg_quality": storage.jpeg_quality or None,
     }
     data = DataSet.create(asked.folder, record)
     amount = Amount(shards=math.ceil(asked.scenes / SCENES_PER_SHARD))
@@ -122,7 +121,7 @@ def _record(settings: SimulatedSettings, per_shard: int, storage: Storage) -> di
         "split": settings.split.value,
         "tasks": list(settings.tasks),
         "episodes_per_shard": per_shard,
-        "jpeg_quality": storage.jpeg_quality,
+        "jpeg_quality": storage.jpeg_quality or None,
     }
 
 
@@ -133,7 +132,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "in the middle goes on when it is given again.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--source", choices=("sim",), default="sim")
     parser.add_argument("--split", choices=[split.value for split in Split], default="train")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("--episodes", type=at_least_one, default=100, help="about 40 samples each")
@@ -141,20 +139,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     amount.add_argument(
         "--scenes", type=at_least_one, help="tables that are only looked at, in place of episodes"
     )
-    parser.add_argument("--seed", type=int, default=0, help="the first seed of each task")
     parser.add_argument(
         "--tasks",
         nargs="+",
         choices=list(SIM_TASKS),
         help="of episodes, all by default; with --scenes their starts, in place of random tables",
     )
-    parser.add_argument(
-        "--under-way",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="of the starts of --scenes that are looked at after some steps were done, 0 to 1",
-    )
+    add_options(parser, SceneSettings, "under_way")
     parser.add_argument(
         "--drawn",
         action="store_true",
@@ -164,10 +155,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--size", type=at_least_one, nargs="+", default=[256], help="width and height"
     )
-    parser.add_argument("--period", type=float, default=0.5, help="seconds between pictures")
-    parser.add_argument(
-        "--samples-per-pixel", type=int, default=0, help="4: smooth edges, at half the speed"
-    )
     parser.add_argument("--episodes-per-shard", type=at_least_one, default=16)
-    parser.add_argument("--jpeg-quality", type=int, default=95, help="0: PNG, which is exact")
+    add_options(parser, SimulatedSettings, "seed", "period", "samples_per_pixel")
+    add_options(parser, Storage, "jpeg_quality")
     return parser.parse_args(list(argv))

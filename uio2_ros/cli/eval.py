@@ -291,9 +291,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--size", type=_size, default=(320, 240), help="WIDTHxHEIGHT of the pictures")
     add("-o", "--output", type=Path, help="folder; one of an interrupted run is gone on with")
     add("--compare", type=Path, help="results.json of another run")
-    ways = sim.add_mutually_exclusive_group()
-    ways.add_argument("--in-process", action="store_true", help="without ROS; the default")
-    ways.add_argument("--ros", action="store_true", help="a real agent over real topics")
+    add("--ros", action="store_true", help="a real agent over real topics")
     eval_data.add_parser(commands)
     eval_vqgan.add_parser(commands)
     calibrate = commands.add_parser(

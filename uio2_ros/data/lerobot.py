@@ -16,15 +16,16 @@ import numpy.typing as npt
 
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
 from uio2_ros.data.lerobot_files import TOLERANCE_S, LeRobotDataSet, LeRobotEpisode
-from uio2_ros.data.sample import Sample
+from uio2_ros.data.sample import SHORTEST_S, Sample, SampleHistory
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
+from uio2_ros.settings import check, setting
 
 
 @dataclass(frozen=True)
-class ImportSettings:
+class ImportSettings(SampleHistory):
     """What becomes of an episode.
 
     The actions' numbers are taken in the units of the action space's file, and as many follow a
@@ -36,20 +37,15 @@ class ImportSettings:
 
     action_space: ActionSpace
     camera: str = ""
-    history_frames: int = 4
-    history_period_s: float = 1.0
-    stride: int = 1
+    stride: int = setting(1, "every how many-th frame", low=1)
     instruction: str = ""
-    tolerance_s: float = TOLERANCE_S
+    tolerance_s: float = setting(
+        TOLERANCE_S, "seconds between a picture and its row", low=SHORTEST_S, name="tolerance"
+    )
 
     def __post_init__(self) -> None:
         expect_continuous(self.action_space)
-        for name, least in (("history_frames", 0), ("stride", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; give {least} or more")
-        for name in ("history_period_s", "tolerance_s"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
+        check(self)
 
 
 def import_episode(

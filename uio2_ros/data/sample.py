@@ -12,6 +12,22 @@ from dataclasses import dataclass, field
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
+from uio2_ros.settings import setting
+
+SHORTEST_S = 1e-6
+"""More than no time."""
+SEEDS = 2**62
+"""No seed is higher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleHistory:
+    """What goes with a picture of the time before it: settings of all that makes samples."""
+
+    history_frames: int = setting(4, "earlier pictures that go with one")
+    history_period_s: float = setting(
+        1.0, "seconds between these, or more", low=SHORTEST_S, name="history_period"
+    )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.records import plain, structured
+from uio2_ros.settings import check, setting
 
 FORMAT = 1
 """Raised when a record means something else than before."""
@@ -39,17 +40,16 @@ class SampleError(ValueError):
 
 @dataclass(frozen=True)
 class Storage:
-    """How exactly a camera's pictures are kept: JPEG of a quality in [1, 100], or PNG (None)."""
+    """How exactly a camera's pictures are kept."""
 
-    jpeg_quality: int | None = 95
+    jpeg_quality: int = setting(95, "of pictures; 0: PNG, which is exact", high=100)
 
     def __post_init__(self) -> None:
-        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise ValueError(f"jpeg_quality is {self.jpeg_quality}; give 1 to 100, or None for PNG")
+        check(self)
 
     def picture(self, pixels: Any) -> tuple[str, bytes]:
         """Ending and content of a picture's file."""
-        if self.jpeg_quality is None:
+        if not self.jpeg_quality:
             return ".png", png_bytes(pixels)
         return ".jpg", jpeg_bytes(pixels, self.jpeg_quality)
 

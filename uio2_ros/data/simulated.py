@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.data.sample import SEEDS, SHORTEST_S, LabelledTask, Sample, SampleHistory
 from uio2_ros.data.simulated_tasks import (
     SEGMENT_S,
     ScenarioSound,
@@ -29,6 +29,7 @@ from uio2_ros.history.move_history import move_text
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
 from uio2_ros.robot.time import to_ns
+from uio2_ros.settings import check, setting
 from uio2_ros.sim import SIM_TASKS, Episode, PictureSize, Split, World, sample_episode
 from uio2_ros.sim.questions import audio_caption
 from uio2_ros.sim.sounds import RATE_HZ, Samples
@@ -44,24 +45,20 @@ Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class SimulatedSettings:
+class SimulatedSettings(SampleHistory):
     """Which episodes, and what is kept of each.
 
-    seed is the first of each task. While the arm works, every camera's picture is taken each
-    period_s; of the base, one before each move. history_frames earlier pictures, history_period_s
-    or more apart, and audio_s of sound go with a picture. samples_per_pixel: 4 smooths edges, as
-    `sim_node` does, and takes twice as long to draw as 0.
+    While the arm works, every camera's picture is taken each period_s; of the base, one before each
+    move. audio_s of sound go with a picture.
     """
 
     split: Split = Split.TRAIN
     tasks: tuple[str, ...] = tuple(SIM_TASKS)
-    seed: int = 0
+    seed: int = setting(0, "the first seed of each task", high=SEEDS)
     size: PictureSize = field(default=PictureSize(256, 256))
-    period_s: float = 0.5
-    history_frames: int = 4
-    history_period_s: float = 1.0
-    audio_s: float = 2 * SEGMENT_S
-    samples_per_pixel: int = 0
+    period_s: float = setting(0.5, "seconds between pictures", low=SHORTEST_S, name="period")
+    audio_s: float = setting(2 * SEGMENT_S, "seconds of sound", low=SHORTEST_S)
+    samples_per_pixel: int = setting(0, "4: smooth edges, at half the speed")
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.tasks if name not in SIM_TASKS]
@@ -70,12 +67,7 @@ class SimulatedSettings:
                 f"no simulator task is called {', '.join(unknown) or 'nothing'}; expected some of "
                 f"{', '.join(SIM_TASKS)}"
             )
-        for name in ("period_s", "history_period_s", "audio_s"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
-        for name in ("seed", "history_frames", "samples_per_pixel"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
+        check(self)
         if min(self.size.width, self.size.height) < 1:
             raise ValueError(f"pictures of {self.size.width} x {self.size.height} hold nothing")
 

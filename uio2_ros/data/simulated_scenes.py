@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from uio2_ros.data.sample import LabelledTask, Sample
+from uio2_ros.data.sample import SEEDS, LabelledTask, Sample
 from uio2_ros.data.simulated_tasks import (
     Generator,
     drawn,
@@ -24,6 +24,7 @@ from uio2_ros.robot.answer import Answer, Detection, Picture
 from uio2_ros.robot.box import Box
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.plan import TaskPlan
+from uio2_ros.settings import check, setting
 from uio2_ros.sim import PictureSize, Split, World, sample_episode
 from uio2_ros.sim.beyond import strange_questions, stranger
 from uio2_ros.sim.language import called
@@ -50,29 +51,25 @@ PLANS = 4
 
 @dataclass(frozen=True)
 class SceneSettings:
-    """Which scenes, and how they are drawn. seed is that of the first scene.
+    """Which scenes, and how they are drawn.
 
     tasks: episodes whose starts are looked at, in turn, with the plan of the oracle; without any,
-    tables of random objects. under_way: share of the episodes that are looked at after some of the
-    steps, with the plan for the rest. drawn: depth, normals and the picture are asked for, too.
+    tables of random objects. drawn: depth, normals and the picture are asked for, too.
     """
 
     split: Split = Split.TRAIN
-    seed: int = 0
+    seed: int = setting(0, "of the first scene", high=SEEDS)
     size: PictureSize = field(default=PictureSize(320, 240))
-    most_objects: int = 7
-    samples_per_pixel: int = 4
+    most_objects: int = setting(7, "of a table", low=1)
+    samples_per_pixel: int = setting(4, "4: smooth edges, at half the speed of 0")
     tasks: tuple[str, ...] = ()
-    under_way: float = 0.0
+    under_way: float = setting(
+        0.0, "share of starts that are looked at after some steps were done, 0 to 1", high=1
+    )
     drawn: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.under_way <= 1:
-            raise ValueError(f"under_way is {self.under_way}; give 0 to 1")
-        if self.most_objects < 1:
-            raise ValueError(f"most_objects is {self.most_objects}; give 1 or more")
-        if self.seed < 0 or self.samples_per_pixel < 0:
-            raise ValueError("seed and samples_per_pixel must not be negative")
+        check(self)
 
 
 @dataclass(frozen=True)

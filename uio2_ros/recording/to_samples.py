@@ -15,7 +15,6 @@ all have a stamp. Needs no ROS.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from mcap.records import Schema
 from mcap_ros2.decoder import DecoderFactory
 
 from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
-from uio2_ros.data.sample import Sample
+from uio2_ros.data.sample import SHORTEST_S, Sample, SampleHistory
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.messages.camera_info import camera_of, shows_rectified
 from uio2_ros.messages.received_pictures import PICTURE_TYPES
@@ -49,6 +48,7 @@ from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
+from uio2_ros.settings import check, setting
 
 HELD_S = 0.5
 """A velocity is taken to be 0 when no command came for longer than this."""
@@ -62,13 +62,12 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class RecordingSettings:
+class RecordingSettings(SampleHistory):
     """What becomes of a recording.
 
     Topics are chosen by name; "" is the only one of its kind, and for sound, camera and words also
     none. instruction: where no topic tells it. Every period_s a picture becomes a sample, with
-    history_frames earlier ones, each history_period_s before the next, audio_s of sound, and as
-    many actions as the action space has in a chunk.
+    audio_s of sound and as many actions as the action space has in a chunk.
     """
 
     action_space: ActionSpace
@@ -78,10 +77,8 @@ class RecordingSettings:
     audio_topic: str = ""
     camera_topic: str = ""
     words_topic: str = ""
-    period_s: float = 0.5
-    history_frames: int = 4
-    history_period_s: float = 1.0
-    audio_s: float = 8.16
+    period_s: float = setting(0.5, "seconds between samples", low=SHORTEST_S, name="period")
+    audio_s: float = setting(8.16, "seconds of sound", low=SHORTEST_S)
 
     @property
     def named_topics(self) -> list[str]:
@@ -91,11 +88,7 @@ class RecordingSettings:
 
     def __post_init__(self) -> None:
         expect_continuous(self.action_space)
-        for name in ("period_s", "history_period_s", "audio_s"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; give more than 0")
-        if self.history_frames < 0:
-            raise ValueError(f"history_frames is {self.history_frames}; give 0 or more")
+        check(self)
 
 
 def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample]:

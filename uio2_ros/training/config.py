@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uio2_ros.robot.records import read_yaml
+from uio2_ros.training.mixture import PARAPHRASES
 
 
 class TrainingConfigError(ValueError):
@@ -41,7 +42,7 @@ class DataSettings:
     path: str = ""
     rate: float = 1.0
     tasks: tuple[str, ...] = ()
-    paraphrases: float = 0.5
+    paraphrases: float = PARAPHRASES
     augmented: bool = True
     denoised: float = 0.0
     action_space: str = ""

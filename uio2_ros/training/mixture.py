@@ -15,6 +15,9 @@ import numpy as np
 from uio2_ros.data.sample import Sample
 from uio2_ros.training.sources import Source
 
+PARAPHRASES = 0.5
+"""Share of examples that are asked in other wordings than the trained prompt's."""
+
 SHUFFLED_PARTS = 2
 """Parts of a source that are read together, and whose samples are mixed."""
 
@@ -33,7 +36,7 @@ class MixtureTask:
     source: Source
     rate: float = 1.0
     tasks: tuple[str, ...] = ()
-    paraphrases: float = 0.5
+    paraphrases: float = PARAPHRASES
     augmented: bool = True
     denoised: float = 0.0
 

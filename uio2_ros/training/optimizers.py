@@ -185,8 +185,8 @@ class MasterWeights:
 def muon_with_adamw(
     named: Iterable[tuple[str, Tensor]],
     *,
-    muon_lr: float = 0.02,
-    adamw_lr: float = 3e-3,
+    muon_lr: float,
+    adamw_lr: float,
     weight_decay: float = 0.0,
     dtype: torch.dtype = torch.bfloat16,
 ) -> tuple[Optimizer, Optimizer]:

@@ -23,9 +23,11 @@ from uio2_ros.data.sample import Sample
 from uio2_ros.model.example import Example, Ints, PatchBatch, PatchInput
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Processor
+from uio2_ros.settings import check, setting
 from uio2_ros.tasks.registry import task_named
 from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.training.grounding import GroundedExample, spoken_of
+from uio2_ros.training.mixture import PARAPHRASES
 from uio2_ros.training.spoken import spoken
 
 ENDING = ".prepared.pt"
@@ -140,17 +142,23 @@ def _chosen(
 
 @dataclass(frozen=True)
 class Choice:
-    """Which examples of a sample are prepared: at most so many, tasks by their rates.
+    """Which examples of a sample are prepared, tasks by their rates.
 
-    paraphrases: the share that is asked with a paraphrase of the trained prompt. patches: as of
-    `prepare_picture`. spoken: the share that is said as people would, see `spoken`.
+    paraphrases: of the trained prompt. patches: as of `prepare_picture`. spoken: see `spoken`.
     """
 
-    most: int = 32
-    patches: int = 0
+    most: int = setting(32, "of each picture, at most", low=1, name="examples")
+    patches: int = setting(0, "of each picture that the ViT looks at; 0: all")
     rates: Mapping[str, float] = field(default_factory=dict)
-    paraphrases: float = 0.5
-    spoken: float = 0.0
+    paraphrases: float = setting(PARAPHRASES, "share asked in other wordings, 0 to 1", high=1)
+    spoken: float = setting(
+        0.0,
+        "share said as people would, 0 to 1: other words for things, other capitals and marks",
+        high=1,
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
 
     def of(self, sample: Sample, rng: np.random.Generator) -> list[int]:
         """Numbers of the sample's tasks, those that make pictures or sounds left out."""
