@@ -58,6 +58,22 @@ def test_small_float32_weights_are_left_alone_where_rows_are_few() -> None:
     assert isinstance(many[0][0], PackedLinear)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_what_onednn_does_not_multiply_everywhere_stays_plain(dtype: torch.dtype) -> None:
+    plain = nn.Sequential(_linear(dtype, bias=True))
+    for few_rows in (True, False):
+        pack_linears([plain], few_rows=few_rows)
+    assert isinstance(plain[0], nn.Linear)
+    assert not is_worth(torch.empty(LARGE, 1, dtype=dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16", "all-bfloat16"])
+def test_the_bundle_loads_and_answers_in_every_dtype(dtype: str) -> None:
+    engine = Engine.from_pretrained("uio2-nano", device="cpu", dtype=dtype)
+    example = engine.processor("What is this?", image=torch.zeros(48, 64, 3).byte().numpy())
+    assert engine.encode(example).hidden.isfinite().all()
+
+
 @pytest.mark.parametrize("name", ["tiny", "uio1-tiny"])
 def test_a_network_answers_as_before(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "LARGE", 1)

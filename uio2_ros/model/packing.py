@@ -90,7 +90,8 @@ def pack_linears(parts: Iterable[nn.Module], *, few_rows: bool) -> None:
         for part in parts
         for owner in part.modules()
         for name, child in owner.named_children()
-        if isinstance(child, nn.Linear) and (not few_rows or is_worth(child.weight))
+        if isinstance(child, nn.Linear)
+        and (is_worth(child.weight) if few_rows else _can_be_packed(child.weight))
     ]
     mapped = _mapped_files()
     while found:
@@ -101,7 +102,15 @@ def pack_linears(parts: Iterable[nn.Module], *, few_rows: bool) -> None:
 
 def is_worth(weight: Tensor) -> bool:
     """Whether few rows by this weight are faster where it is packed."""
-    return _packs_few_rows() and (weight.dtype == torch.bfloat16 or weight.numel() >= LARGE)
+    is_large = weight.dtype == torch.bfloat16 or weight.numel() >= LARGE
+    return is_large and _packs_few_rows() and _can_be_packed(weight)
+
+
+def _can_be_packed(weight: Tensor) -> bool:
+    """Whether oneDNN has this CPU's products of the dtype."""
+    if weight.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return weight.dtype == torch.float32
 
 
 @cache
