@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from uio2_ros.data.lerobot import ImportSettings, import_episode
+from uio2_ros.data.import_settings import ImportSettings
+from uio2_ros.data.lerobot import import_episode
 from uio2_ros.data.lerobot_files import LeRobotDataSet
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError

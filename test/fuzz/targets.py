@@ -345,7 +345,7 @@ def _recording(path: Path) -> Any:
 
 @cache
 def _recording_settings() -> Any:
-    from uio2_ros.recording.to_samples import RecordingSettings
+    from uio2_ros.data.import_settings import RecordingSettings
     from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
 
     forward = Dimension("forward", DimensionKind.VELOCITY, "m/s", -1.0, 1.0, axis=Axis.X)
@@ -587,7 +587,7 @@ def _lerobot(case: str, name: str) -> Target:
 
 @cache
 def _lerobot_settings() -> Any:
-    from uio2_ros.data.lerobot import ImportSettings
+    from uio2_ros.data.import_settings import ImportSettings
     from uio2_ros.robot.action_space import ActionSpace, Dimension, DimensionKind, SpaceKind
 
     made = tuple(Dimension(name, DimensionKind.JOINT, "rad", -9.0, 9.0) for name in "ab")

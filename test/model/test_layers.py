@@ -9,7 +9,6 @@ import torch
 
 from uio2_ros.model.families.unified_io_2 import layers
 from uio2_ros.model.families.unified_io_2.layers import (
-    MANY_KEYS,
     Attention,
     KeysValues,
     RMSNorm,
@@ -57,11 +56,27 @@ def test_scaled_cosine_attention_ignores_lengths_and_clamps_its_scale() -> None:
 def test_a_lone_query_in_bfloat16_is_attended_for_as_others_are(masked: bool) -> None:
     torch.manual_seed(0)
     query = torch.randn(2, 3, 1, 16).bfloat16()
-    keys, values = torch.randn(2, 2, 3, MANY_KEYS, 16).bfloat16()
-    mask = torch.rand(2, 1, 1, MANY_KEYS) < 0.5 if masked else None
+    keys, values = torch.randn(2, 2, 3, 70, 16).bfloat16()
+    mask = torch.rand(2, 1, 1, 70) < 0.5 if masked else None
     exact = attention(query.float(), keys.float(), values.float(), mask)
     found = attention(query, keys, values, mask)
-    assert layers._is_lone_query(query, keys)
-    assert not layers._is_lone_query(query, keys[:, :, 1:])
+    assert layers._is_lone_query(query)
+    assert not layers._is_lone_query(query.repeat(1, 1, 2, 1))
+    assert not layers._is_lone_query(query.float())
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), exact, rtol=0.02, atol=0.02)
+
+
+def test_a_lone_query_in_bfloat16_does_not_see_padding() -> None:
+    torch.manual_seed(0)
+    query = torch.randn(1, 2, 1, 32).bfloat16()
+    keys, values = torch.randn(2, 1, 2, 100, 32).bfloat16()
+    alone = attention(query, keys, values, None)
+    wide = [torch.cat([one, torch.ones(1, 2, 100, 32).bfloat16()], dim=2) for one in (keys, values)]
+    padded = attention(query, wide[0], wide[1], torch.arange(200)[None, None, None] < 100)
+    assert (padded - alone).abs().max() <= 2**-10
+    assert (
+        not attention(query, keys, values, torch.zeros(1, 1, 1, 100, dtype=torch.bool))
+        .isnan()
+        .any()
+    )

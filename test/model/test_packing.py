@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from uio2_ros.inference import Engine
 from uio2_ros.model import UnifiedIO, packing
 from uio2_ros.model.packing import PackedLinear, is_worth, pack_linears
 from uio2_ros.model.products import LARGE
+from uio2_ros.training.lora import add_lora
 
 pytestmark = pytest.mark.skipif(
     not packing._packs_many_rows(), reason="weights are packed on CPUs with AVX512, without AMX"
@@ -129,3 +132,26 @@ def test_moved_networks_forget_packed_tables(monkeypatch: pytest.MonkeyPatch) ->
         network.text_token_embedder.weight.mul_(2)
     assert torch.equal(network.logits(hidden, "text"), before)
     torch.testing.assert_close(network.to("cpu").logits(hidden, "text"), 2 * before)
+
+
+def test_a_packed_network_is_cast_loaded_copied_and_pickled_as_before() -> None:
+    plain = UnifiedIO.synthetic("tiny")
+    hidden = torch.ones(1, plain.config.t5_config.emb_dim)
+    wanted = plain.logits(hidden, "text")
+    for made in (
+        UnifiedIO.synthetic("tiny").pack().to_dtype(torch.float32),
+        copy.deepcopy(UnifiedIO.synthetic("tiny").pack()),
+        pickle.loads(pickle.dumps(UnifiedIO.synthetic("tiny").pack())),
+    ):
+        torch.testing.assert_close(made.logits(hidden, "text"), wanted)
+        assert made.official_state_dict().keys() == plain.official_state_dict().keys()
+    low = UnifiedIO.synthetic("tiny").pack().to_dtype(torch.bfloat16)
+    assert low.logits(hidden.bfloat16(), "text").isfinite().all()
+    again = UnifiedIO.from_config("tiny").pack()
+    again.load_official_state_dict(plain.official_state_dict())
+    torch.testing.assert_close(again.logits(hidden, "text"), wanted)
+
+
+def test_packed_layers_are_not_silently_left_out_of_training() -> None:
+    with pytest.raises(AssertionError, match="packed for inference"):
+        add_lora(UnifiedIO.synthetic("tiny").pack(), ("encoder",), 2, 1.0)

@@ -24,12 +24,13 @@ from recording.test_recordings_to_samples import (
 
 from uio2_ros import bringup
 from uio2_ros.cli.data import main
-from uio2_ros.data.lerobot import ImportSettings, import_episode
+from uio2_ros.data.import_settings import ImportSettings, RecordingSettings
+from uio2_ros.data.lerobot import import_episode
 from uio2_ros.data.lerobot_files import LeRobotDataSet
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
 from uio2_ros.recording.to_lerobot import LeRobotExport
-from uio2_ros.recording.to_samples import RecordingSettings, import_recording
+from uio2_ros.recording.to_samples import import_recording
 from uio2_ros.robot.contract import Contract, ContractError, read_contract
 
 CAMERA = "observation.images.front"

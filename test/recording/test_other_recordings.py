@@ -13,13 +13,14 @@ from mcap.stream_reader import StreamReader
 from mcap.writer import CompressionType, Writer
 
 from uio2_ros.cli.data import main
+from uio2_ros.data.import_settings import RecordingSettings
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.recording.definitions import definition_of
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorded import Recorded
 from uio2_ros.recording.recording_file import Recording
-from uio2_ros.recording.to_samples import RecordingSettings, import_recording
+from uio2_ros.recording.to_samples import import_recording
 from uio2_ros.robot.action_space import ActionSpace, Axis, Dimension, DimensionKind, SpaceKind
 
 CASES = Path(__file__).parent / "cases"

@@ -15,10 +15,11 @@ pytest.importorskip("mcap_ros2")
 from mcap_ros2.writer import Writer
 
 from uio2_ros.cli.data import main
+from uio2_ros.data.import_settings import RecordingSettings
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
 from uio2_ros.recording.failures import RecordingError
-from uio2_ros.recording.to_samples import RecordingSettings, import_recording
+from uio2_ros.recording.to_samples import import_recording
 from uio2_ros.robot.action_space import (
     ActionSpace,
     Axis,

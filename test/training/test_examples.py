@@ -11,7 +11,8 @@ import pytest
 from transforms3d.quaternions import quat2mat
 
 import uio2_ros
-from uio2_ros.data.lerobot import ImportSettings, LeRobotDataSet, import_episode
+from uio2_ros.data.import_settings import ImportSettings
+from uio2_ros.data.lerobot import LeRobotDataSet, import_episode
 from uio2_ros.data.sample import LabelledTask, Sample
 from uio2_ros.data.simulated import SimulatedSettings, samples_of
 from uio2_ros.decoding import COCO_17

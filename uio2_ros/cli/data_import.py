@@ -10,14 +10,12 @@ from typing import Any
 
 from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.cli.options import add_options, at_least_one
-from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
-from uio2_ros.data.lerobot_files import LeRobotDataSet
+from uio2_ros.data.import_settings import ImportSettings, RecordingSettings
 from uio2_ros.data.sample import SampleHistory
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DESCRIPTION, DataSet, DataSetError, WritingError
 from uio2_ros.data.writing import Amount, ShardSource
 from uio2_ros.recording.failures import RecordingError
-from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
 from uio2_ros.robot.action_space import (
     ActionSpace,
     ActionSpaceError,
@@ -59,6 +57,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
+    from uio2_ros.data.lerobot import LeRobotShards
+    from uio2_ros.data.lerobot_files import LeRobotDataSet
+
     settings = ImportSettings(
         action_space=space,
         camera=asked.camera,
@@ -74,6 +75,8 @@ def _lerobot(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource
 
 
 def _files(asked: argparse.Namespace, space: ActionSpace) -> tuple[ShardSource, int]:
+    from uio2_ros.recording.to_samples import RecordingShards
+
     settings = RecordingSettings(
         action_space=space,
         instruction=asked.instruction,

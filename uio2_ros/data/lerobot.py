@@ -14,38 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
-from uio2_ros.data.lerobot_files import TOLERANCE_S, LeRobotDataSet, LeRobotEpisode
-from uio2_ros.data.sample import SHORTEST_S, Sample, SampleHistory
+from uio2_ros.data.action_chunks import act_task, expect_in_range
+from uio2_ros.data.import_settings import ImportSettings
+from uio2_ros.data.lerobot_files import LeRobotDataSet, LeRobotEpisode
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.robot.action_space import SI_FACTORS, ActionSpace
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
-from uio2_ros.settings import check, setting
-
-
-@dataclass(frozen=True)
-class ImportSettings(SampleHistory):
-    """What becomes of an episode.
-
-    The actions' numbers are taken in the units of the action space's file, and as many follow a
-    picture as the space has in a chunk. camera: name of a picture feature ("" = the only one);
-    history_frames earlier pictures, each history_period_s before the next; every `stride`-th frame
-    becomes a sample. instruction: where an episode has none. tolerance_s: how far a film's picture
-    may be from the time of its row.
-    """
-
-    action_space: ActionSpace
-    camera: str = ""
-    stride: int = setting(1, "every how many-th frame", low=1)
-    instruction: str = ""
-    tolerance_s: float = setting(
-        TOLERANCE_S, "seconds between a picture and its row", low=SHORTEST_S, name="tolerance"
-    )
-
-    def __post_init__(self) -> None:
-        expect_continuous(self.action_space)
-        check(self)
 
 
 def import_episode(

@@ -25,13 +25,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from uio2_ros.data.import_settings import TOLERANCE_S
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.media.films import Film, Shown, open_film
 from uio2_ros.media.pictures import decode_rgb
 from uio2_ros.robot.errors import InvalidInputError
 
 INFO = Path("meta") / "info.json"
-TOLERANCE_S = 1e-4
 """How far a picture of a film may be from the time of its row: lerobot's own."""
 _EPISODES_V2 = Path("meta") / "episodes.jsonl"
 _EPISODES_V3 = Path("meta") / "episodes"

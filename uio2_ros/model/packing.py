@@ -11,7 +11,7 @@ import mmap
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +55,14 @@ class PackedLinear(nn.Module):
             self.weight = nn.Parameter(self._packed.to_dense(), requires_grad=False)
             self._packed = None
         return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: with the plain weight."""
+        state = self.__dict__.copy()
+        if self._packed is not None:
+            plain = nn.Parameter(self._packed.to_dense(), requires_grad=False)
+            state.update(_packed=None, _parameters={**self._parameters, "weight": plain})
+        return state
 
     def _save_to_state_dict(
         self, destination: dict[str, Tensor], prefix: str, keep_vars: bool

@@ -146,7 +146,8 @@ class PretrainedModel(nn.Module):
     def official_shapes(self) -> dict[str, tuple[int, ...]]:
         """Official name -> shape, what a checkpoint must hold."""
         self._check_official()
-        return {self.official_name(name): tuple(p.shape) for name, p in self.named_parameters()}
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.state_dict().items()}
+        return {self.official_name(name): shape for name, shape in shapes.items()}
 
     def _check_official(self) -> None:
         if self.quantization is not None:
@@ -182,6 +183,7 @@ class PretrainedModel(nn.Module):
         CheckpointError lists tensors that are unknown, missing or mis-shaped; then nothing is
         loaded.
         """
+        self.unpack()
         check_state_dict(state, self.official_shapes())
         self.take_over(state, device, dtype)
 
@@ -259,6 +261,14 @@ class PretrainedModel(nn.Module):
             self._packed_tables = {n: packed(one) for n, one in tables.items() if is_worth(one)}
         return self
 
+    def unpack(self) -> Self:
+        """Plain weights again."""
+        return self._apply(lambda tensor: tensor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, which packed tables cannot be in."""
+        return {**self.__dict__, "_packed_tables": {}}
+
     def times_output_table(self, x: Tensor, modality: str) -> Tensor:
         """x (..., E) -> (..., V)."""
         table = self._packed_tables.get(modality)
@@ -281,6 +291,7 @@ class PretrainedModel(nn.Module):
         return self._cast(lambda name: self.dtype_of(name, dtype))
 
     def _cast(self, dtype_of: Callable[[str], torch.dtype]) -> Self:
+        self.unpack()
         for name, parameter in self.named_parameters():
             wanted = dtype_of(name)
             if not wanted.is_floating_point:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.data.import_settings import RecordingSettings
 from uio2_ros.data.lerobot_writing import LeRobotWriter, Numbers, Pixels
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.recording.recorded import Recorded, Topic
@@ -25,7 +26,6 @@ from uio2_ros.recording.to_samples import (
     JOINTS,
     ChosenTopics,
     RecordedTracks,
-    RecordingSettings,
     decoded_messages,
     frame_of,
 )

@@ -27,8 +27,9 @@ import numpy.typing as npt
 from mcap.records import Schema
 from mcap_ros2.decoder import DecoderFactory
 
-from uio2_ros.data.action_chunks import act_task, expect_continuous, expect_in_range
-from uio2_ros.data.sample import SHORTEST_S, Sample, SampleHistory
+from uio2_ros.data.action_chunks import act_task, expect_in_range
+from uio2_ros.data.import_settings import RecordingSettings
+from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.messages.camera_info import camera_of, shows_rectified
 from uio2_ros.messages.received_pictures import PICTURE_TYPES
@@ -48,7 +49,6 @@ from uio2_ros.robot.camera_model import CameraModel
 from uio2_ros.robot.encoded_picture import MOST_PIXELS
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.robot.time import to_ns
-from uio2_ros.settings import check, setting
 
 HELD_S = 0.5
 """A velocity is taken to be 0 when no command came for longer than this."""
@@ -59,36 +59,6 @@ CAMERA = "sensor_msgs/msg/CameraInfo"
 WORDS = "std_msgs/msg/String"
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class RecordingSettings(SampleHistory):
-    """What becomes of a recording.
-
-    Topics are chosen by name; "" is the only one of its kind, and for sound, camera and words also
-    none. instruction: where no topic tells it. Every period_s a picture becomes a sample, with
-    audio_s of sound and as many actions as the action space has in a chunk.
-    """
-
-    action_space: ActionSpace
-    instruction: str = ""
-    picture_topic: str = ""
-    action_topic: str = ""
-    audio_topic: str = ""
-    camera_topic: str = ""
-    words_topic: str = ""
-    period_s: float = setting(0.5, "seconds between samples", low=SHORTEST_S, name="period")
-    audio_s: float = setting(8.16, "seconds of sound", low=SHORTEST_S)
-
-    @property
-    def named_topics(self) -> list[str]:
-        """Those that were chosen by name."""
-        topics = (self.picture_topic, self.action_topic, self.audio_topic, self.camera_topic)
-        return [name for name in (*topics, self.words_topic) if name]
-
-    def __post_init__(self) -> None:
-        expect_continuous(self.action_space)
-        check(self)
 
 
 def import_recording(path: Path, settings: RecordingSettings) -> Iterator[Sample]:

@@ -200,7 +200,8 @@ def _files(path: str, ending: str) -> tuple[Path, ...]:
 
 
 def _lerobot(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
-    from uio2_ros.data.lerobot import ImportSettings, LeRobotShards
+    from uio2_ros.data.import_settings import ImportSettings
+    from uio2_ros.data.lerobot import LeRobotShards
     from uio2_ros.data.lerobot_files import LeRobotDataSet
 
     settings = ImportSettings(
@@ -212,7 +213,8 @@ def _lerobot(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
 
 
 def _recordings(data: DataSettings, spaces: Mapping[str, ActionSpace]) -> Source:
-    from uio2_ros.recording.to_samples import RecordingSettings, RecordingShards
+    from uio2_ros.data.import_settings import RecordingSettings
+    from uio2_ros.recording.to_samples import RecordingShards
 
     files = _files(data.path, ".mcap")
     space = _action_space(data.action_space, spaces)

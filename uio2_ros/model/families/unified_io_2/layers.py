@@ -16,8 +16,6 @@ from uio2_ros.model.families.unified_io_2.rotary import rotate
 from uio2_ros.model.products import Linear
 
 MAX_LOG_SCALE = math.log(100.0)
-MANY_KEYS = 128
-"""From so many on, two products are faster on a CPU than torch's kernel for one bfloat16 query."""
 
 
 class KeysValues(NamedTuple):
@@ -130,7 +128,7 @@ def attention(
     Gradients on a CPU are computed in float32: its bfloat16 kernel takes three times as long.
     """
     dtype = query.dtype
-    if _is_lone_query(query, keys):
+    if _is_lone_query(query):
         return _lone_attention(query, keys, values, mask)
     if query.requires_grad and query.device.type == "cpu":
         query, keys, values = query.float(), keys.float(), values.float()
@@ -138,18 +136,19 @@ def attention(
     return mixed.to(dtype)
 
 
-def _is_lone_query(query: Tensor, keys: Tensor) -> bool:
+def _is_lone_query(query: Tensor) -> bool:
     on_cpu_in_bfloat16 = query.device.type == "cpu" and query.dtype == torch.bfloat16
-    return on_cpu_in_bfloat16 and query.shape[2] == 1 and keys.shape[2] >= MANY_KEYS
+    return on_cpu_in_bfloat16 and query.shape[2] == 1 and not query.requires_grad
 
 
 def _lone_attention(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
     """`attention` of one query (B, H, 1, D): torch's kernel in bfloat16 takes three times as long
-    for one as for two."""
+    for one as for two. However many keys there are, so that padding changes nothing."""
     scores = torch.matmul(query * query.shape[-1] ** -0.5, keys.transpose(-1, -2)).float()
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
-    return torch.matmul(scores.softmax(-1).to(values.dtype), values)
+    weights = scores.softmax(-1).nan_to_num()  # where all is masked
+    return torch.matmul(weights.to(values.dtype), values)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
