@@ -49,15 +49,15 @@ def test_second_bridge_moves_nothing_and_says_why_until_it_is_alone(
     sender: Sender, start: Callable[..., AgentProcess], bridge: AgentProcess
 ) -> None:
     sender.status()
-    time.sleep(YOUNG_S)  # the first is old
-    second = start("bridge", speed__linear=0.1)
-    second.wait_until_logged("another bridge of this name is in the graph")
-    wait_until(lambda: sender.node.count_publishers("/bridge/execute/_action/status") == 1, "one")
     wait_until(
         lambda: sender.node.count_subscribers("/bridge/execute/_action/feedback") == 1,
         "the client that was killed to leave the graph, 20 s later",
         timeout_s=40.0,
     )
+    time.sleep(YOUNG_S)  # the first is old, and has seen that client leave, too
+    second = start("bridge", speed__linear=0.1)
+    second.wait_until_logged("another bridge of this name is in the graph")
+    wait_until(lambda: sender.node.count_publishers("/bridge/execute/_action/status") == 1, "one")
     sender.hear_velocities()
     assert sender.carry_out(sender.moves("forward")).error_code == ExecutePlan.Result.NONE
     assert 0.2 < max(speed(twist) for twist in sender.messages("cmd_vel")) < 0.3
