@@ -39,15 +39,15 @@ def test_a_layer_gives_what_it_gave(dtype: torch.dtype, bias: bool, shape: tuple
     torch.testing.assert_close(found, wanted, rtol=step, atol=step)
 
 
-def test_moved_cast_and_saved_it_has_its_weight() -> None:
+def test_a_layer_is_saved_and_unpacked_as_it_was_and_does_not_move() -> None:
     linear = _linear(torch.float32, bias=True)
     layer = PackedLinear(linear)
     assert torch.equal(layer.state_dict()["weight"], linear.weight)
-    x = torch.ones(2, 96)
-    torch.testing.assert_close(layer.to("cpu")(x), linear(x))
-    low = PackedLinear(_linear(torch.float32, bias=True)).to(torch.bfloat16)
-    assert low.weight is not None
-    assert torch.equal(low.weight, linear.weight.bfloat16())
+    plain = layer.plain()
+    assert torch.equal(plain.weight, linear.weight)
+    assert plain.bias is linear.bias
+    with pytest.raises(RuntimeError, match="unpack"):
+        layer.to(torch.bfloat16)
 
 
 def test_small_float32_weights_are_left_alone_where_rows_are_few() -> None:
@@ -153,5 +153,12 @@ def test_a_packed_network_is_cast_loaded_copied_and_pickled_as_before() -> None:
 
 
 def test_packed_layers_are_not_silently_left_out_of_training() -> None:
-    with pytest.raises(AssertionError, match="packed for inference"):
+    with pytest.raises(AssertionError, match="unpack"):
         add_lora(UnifiedIO.synthetic("tiny").pack(), ("encoder",), 2, 1.0)
+    assert add_lora(UnifiedIO.synthetic("tiny").pack().unpack(), ("encoder",), 2, 1.0) > 0
+
+
+def test_a_packed_network_is_quantised_as_a_plain_one_is() -> None:
+    plain, packed = (UnifiedIO.synthetic("tiny") for _ in range(2))
+    names = [name for name, _ in plain.quantize("int8").named_buffers()]
+    assert [name for name, _ in packed.pack().quantize("int8").named_buffers()] == names

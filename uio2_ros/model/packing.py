@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from uio2_ros.model.products import LARGE
+from uio2_ros.model.products import LARGE, Linear
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,45 +30,43 @@ MADV_DONTNEED = 4  # linux/mman.h
 class PackedLinear(nn.Module):
     """x (..., I) -> (..., O) as the linear layer it is made of, whose weight it takes over.
 
-    It has no gradients. Moved or cast, it goes on with a plain weight.
+    It has no gradients, and stays where it is: a network unpacks itself before it is moved or cast.
     """
-
-    weight: Tensor | None
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
         self.weight_bytes = linear.weight.nbytes
         self.bias = linear.bias
-        self.register_parameter("weight", None)
-        self._packed: Tensor | None = packed(linear.weight)
+        self._packed = packed(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._packed is None:
-            assert self.weight is not None
-            return F.linear(x, self.weight, self.bias)
         return packed_product(x, self._packed, self.bias)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        if self._packed is not None:
-            self.weight = nn.Parameter(self._packed.to_dense(), requires_grad=False)
-            self._packed = None
-        return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
+    def plain(self) -> nn.Linear:
+        """The linear layer that it was made of."""
+        weight = self._packed.to_dense()
+        outputs, inputs = weight.shape
+        with torch.device("meta"):  # nothing is made up that is replaced at once
+            linear = Linear(inputs, outputs) if self.bias is None else nn.Linear(inputs, outputs)
+        linear.weight, linear.bias = nn.Parameter(weight, requires_grad=False), self.bias
+        return linear
 
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: with the plain weight."""
-        state = self.__dict__.copy()
-        if self._packed is not None:
-            plain = nn.Parameter(self._packed.to_dense(), requires_grad=False)
-            state.update(_packed=None, _parameters={**self._parameters, "weight": plain})
-        return state
+    def _apply(self, *_: Any, **__: Any) -> Self:
+        raise RuntimeError("packed weights neither move nor change dtype: unpack() the network")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are plain."""
+        return _itself, (self.plain(),)
 
     def _save_to_state_dict(
         self, destination: dict[str, Tensor], prefix: str, keep_vars: bool
     ) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
-        if self._packed is not None:
-            destination[f"{prefix}weight"] = self._packed.to_dense()
+        destination[f"{prefix}weight"] = self._packed.to_dense()
+
+
+def _itself(linear: nn.Linear) -> nn.Linear:
+    return linear
 
 
 def packed(weight: Tensor) -> Tensor:
@@ -106,6 +103,15 @@ def pack_linears(parts: Iterable[nn.Module], *, few_rows: bool) -> None:
         owner, name, linear = found.pop()
         setattr(owner, name, PackedLinear(linear))
         _leave(mapped, linear.weight)
+
+
+def unpack_linears(module: nn.Module) -> None:
+    """Replace the packed layers inside a module by plain ones, in place."""
+    for name, child in module.named_children():
+        if isinstance(child, PackedLinear):
+            setattr(module, name, child.plain())
+        else:
+            unpack_linears(child)
 
 
 def is_worth(weight: Tensor) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from uio2_ros.model.checkpoint import CheckpointFiles
 from uio2_ros.model.config_file import CONFIG_FILE
-from uio2_ros.model.packing import is_worth, pack_linears, packed, packed_product
+from uio2_ros.model.packing import is_worth, pack_linears, packed, packed_product, unpack_linears
 from uio2_ros.model.products import product
 from uio2_ros.model.quantization import check_quantization, quantize_linears
 from uio2_ros.model.skeleton import without_weights
@@ -262,8 +262,10 @@ class PretrainedModel(nn.Module):
         return self
 
     def unpack(self) -> Self:
-        """Plain weights again."""
-        return self._apply(lambda tensor: tensor)
+        """Hold plain weights again, as whatever changes them needs."""
+        unpack_linears(self)
+        self._packed_tables.clear()
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles, which packed tables cannot be in."""
@@ -277,7 +279,7 @@ class PretrainedModel(nn.Module):
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self._packed_tables.clear()
+        self.unpack()
         return super()._apply(fn, recurse)  # type: ignore[no-any-return, no-untyped-call]
 
     # ---- dtypes ----
@@ -308,6 +310,7 @@ class PretrainedModel(nn.Module):
         check_quantization(kind)
         if self.quantization is not None:
             raise ValueError(f"the model is quantised to {self.quantization} already")
+        self.unpack()
         for part in self.quantized_parts:
             quantize_linears(self.get_submodule(part))
         self.quantization = kind

@@ -46,7 +46,7 @@ def add_lora(model: nn.Module, inside: tuple[str, ...], rank: int, alpha: float)
 def _adapt(module: nn.Module, rank: int, alpha: float) -> int:
     count = 0
     for name, child in list(module.named_children()):
-        assert not isinstance(child, PackedLinear), "packed for inference: train what is not"
+        assert not isinstance(child, PackedLinear), "packed for inference: unpack()"
         if isinstance(child, nn.Linear):
             assert set(child.state_dict()) == {"weight"}, "the transformer has no biases"
             setattr(module, name, LoraLinear(child, rank, alpha))
