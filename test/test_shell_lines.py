@@ -114,7 +114,7 @@ def check_uio2(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
     monkeypatch.setattr(argparse.ArgumentParser, "error", fail)
     try:
-        importlib.import_module(COMMANDS[name].module).main(arguments)
+        importlib.import_module(f"uio2_ros.cli.{name}").main(arguments)
         assert not arguments, f"{name} did something with {arguments}"  # alone it tells its usage
     except Parsed:
         pass

@@ -44,6 +44,18 @@ def test_fitting_makes_scores_honest_on_other_boxes() -> None:
     assert calibration_error(honest).mean < 0.04
 
 
+def test_scores_that_vary_little_are_told_apart_too() -> None:
+    """Products of probabilities of neighbouring bins: all between 0.05 and 0.12."""
+    worth = ScoreCalibration(8.0, 21.0)
+    rng = np.random.default_rng(2)
+    shown = rng.normal(0.09, 0.012, 4000).clip(0.05, 0.12)
+    found = [Confidence(one, rng.uniform() < worth.probability(one)) for one in shown]
+    fit = fitted(found[:2000])
+    honest = [Confidence(fit.probability(one.shown), one.right) for one in found[2000:]]
+    assert calibration_error(honest).mean < 0.05
+    assert fit.probability(0.06) < 0.7 < 0.9 < fit.probability(0.1)
+
+
 def test_too_few_boxes_are_refused_and_boxes_that_are_all_right_are_not() -> None:
     with pytest.raises(ValueError, match="49 are too few"):
         fitted([Confidence(0.5, True)] * 49)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
-from uio2_ros.cli.commands import COMMANDS
+from uio2_ros.cli.commands import BUILT_IN, COMMANDS, run_module
 
 
 def main(argv: Sequence[str]) -> int:
-    runnable = {name: command for name, command in COMMANDS.items() if command.module}
+    runnable = [name for name in COMMANDS if name != BUILT_IN]
     if not argv or argv[0] not in runnable:
         print(f"usage: python -m uio2_ros.cli {{{','.join(runnable)}}} ...", file=sys.stderr)
         return 2
-    module = importlib.import_module(runnable[argv[0]].module)
-    code: int = module.main(list(argv[1:]))
-    return code
+    return run_module(argv[0], argv[1:])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from uio2_ros.model.bundle import ScoreCalibration
 BINS = 10
 LEAST_TO_FIT = 50
 _PRIOR = 1e-3
-"""Weight of the squared parameters: finite where all answers are right."""
+"""Weight of the squared parameters, those of standardised logarithms: finite where all are right."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,15 +61,17 @@ def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
         raise ValueError(f"{len(found)} are too few to calibrate with; {LEAST_TO_FIT} are needed")
     shown, right = _arrays(found)
     logs = np.log(np.maximum(shown, ScoreCalibration.LEAST))
+    middle, spread = float(logs.mean()), float(logs.std()) or 1.0
+    standard = (logs - middle) / spread  # a score may vary little and yet tell much
 
     def loss(parameters: Floats) -> float:
-        logits = parameters[0] * logs + parameters[1]
+        logits = parameters[0] * standard + parameters[1]
         losses = np.logaddexp(0, logits) - right * logits
         return float(losses.mean() + _PRIOR * np.square(parameters).mean())
 
     found_at = minimize(loss, np.array([1.0, 0.0]), bounds=[(0, None), (None, None)])
     slope, offset = found_at.x.tolist()
-    return ScoreCalibration(slope, offset)
+    return ScoreCalibration(slope / spread, offset - slope * middle / spread)
 
 
 def _arrays(found: Sequence[Confidence]) -> tuple[Floats, Floats]:

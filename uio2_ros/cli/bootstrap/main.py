@@ -19,7 +19,7 @@ from uio2_ros.cli.bootstrap.python_environment import (
     ensure_environment,
 )
 from uio2_ros.cli.bootstrap.ros import WHEELS, Ros, find_ros
-from uio2_ros.cli.commands import COMMANDS
+from uio2_ros.cli.commands import BUILT_IN, COMMANDS, WITHOUT_SETUP, listed
 
 USAGE = """\
 usage: ./uio2 [--yes] COMMAND [ARGUMENT ...]
@@ -38,8 +38,7 @@ the package index it comes from.
 
 
 def usage() -> str:
-    lines = (f"  {name:8} {command.summary}" for name, command in COMMANDS.items())
-    return USAGE.format(commands="\n".join(lines))
+    return USAGE.format(commands=listed(COMMANDS))
 
 
 def main(root: Path, argv: Sequence[str]) -> int:
@@ -68,7 +67,7 @@ def main(root: Path, argv: Sequence[str]) -> int:
 
 def run_command(root: Path, command: str, arguments: Sequence[str], assume_yes: bool) -> int:
     """Set up as far as the command needs, then hand over to it."""
-    if not COMMANDS[command].needs_setup:
+    if command == WITHOUT_SETUP:
         return _become(Path(sys.executable), command, arguments, _diagnosis_environment(root))
     if command == "test" and arguments[:1] == ["--ros"]:
         if len(arguments) == 1:
@@ -78,7 +77,7 @@ def run_command(root: Path, command: str, arguments: Sequence[str], assume_yes: 
     layout = Layout(root, ros.variant)
     set_up(layout, ros, TEST_EXTRAS if command == "test" else USER_EXTRAS, assume_yes)
     env = run_environment(os.environ, layout, ros)
-    if command == "env":
+    if command == BUILT_IN:
         print(shell_exports(os.environ, env))
         return 0
     return _become(layout.python, command, arguments, env)
