@@ -6,9 +6,9 @@ picture, not of its rows, and no pixel belongs to two objects.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 GROUND = 30  # of 255: what is darker in the mean is no object
 GRAY_SPREAD = 100  # white and gray objects: the channels differ less from their mean in all
@@ -35,8 +35,8 @@ def instance_masks(painted: npt.NDArray[np.uint8]) -> tuple[Mask, ...]:
 
 
 def _without_specks(mask: Mask) -> Mask:
-    labels, count = ndimage.label(mask)
-    sizes = np.bincount(labels.reshape(-1), minlength=count + 1)
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    sizes = np.bincount(labels.reshape(-1), minlength=count)
     kept = sizes > SPECK
     kept[0] = False
     found: Mask = kept[labels]
