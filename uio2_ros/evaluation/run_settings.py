@@ -9,6 +9,7 @@ from typing import Any
 
 from uio2_ros.bringup import config_folder
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
+from uio2_ros.history.move_history import MOVES_KEPT
 from uio2_ros.robot.parameter_file import parameters_of
 from uio2_ros.robot.records import plain, structured
 from uio2_ros.settings import check, from_values, setting
@@ -39,7 +40,7 @@ class ObservationSettings:
 
     frames: FrameHistorySettings = field(default_factory=FrameHistorySettings)
     audio: AudioHistorySettings = field(default_factory=AudioHistorySettings)
-    moves: int = 16
+    moves: int = MOVES_KEPT
     picture_rate_hz: float = 15.0
     """Of the simulator's camera."""
 

@@ -15,6 +15,8 @@ from uio2_ros.robot.time import to_s
 Position = tuple[float, float, float]
 """Metres in the odometry frame (REP 103: x forward, y left, z up)."""
 
+MOVES_KEPT = 16
+"""Moves that are remembered, unless somebody chooses otherwise."""
 LOCATION_BINS = 1000
 FIRST_LOCATION = 200
 """`<extra_id_200>` is location 0 (model.md section 1)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uio2_ros.history import AudioHistorySettings, FrameHistorySettings
+from uio2_ros.history.move_history import MOVES_KEPT
 from uio2_ros.memory.settings import DepthSettings, MemorySettings
 from uio2_ros.messages.audio import PcmFormat
 from uio2_ros.remote.settings import RemoteSettings
@@ -53,7 +54,7 @@ class AgentSettings:
         "remember where each move was told, from odom, for task navigate",
         name="navigation.odometry",
     )
-    moves: int = setting(16, "moves remembered", low=1, high=1000, name="navigation.moves")
+    moves: int = setting(MOVES_KEPT, "moves remembered", low=1, high=1000, name="navigation.moves")
     depth: DepthSettings = group(DepthSettings, "depth")
     memory: MemorySettings = group(MemorySettings, "memory")
     max_age_s: float = setting(
