@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, drive_of, joints_of, slot_of
+from uio2_ros.control.axes import SLOTS, Array, Axes, Drive, indices_of, joints_of, slot_of
 from uio2_ros.control.chunks import Chunk
 from uio2_ros.control.commands import PoseCommand
 from uio2_ros.control.moves import Displacement
@@ -73,8 +73,8 @@ def asked_of_chunk(
     present = _present(space, joints, None if tip is None else _within(placed, tip))
     ways = _ways(chunk, axes, present)
     rates = ways / chunk.lengths_s[:, np.newaxis]
-    at = _indices(space, Drive.JOINT)
-    posed = bool(_indices(space, Drive.POSE))
+    at = indices_of(space, Drive.JOINT)
+    posed = bool(indices_of(space, Drive.POSE))
     slots, moved = _in_slots(space, rates), _in_slots(space, ways)
     first = moved[0, :3]
     return AskedMotion(
@@ -106,8 +106,8 @@ def asked_of_poses(steps: Sequence[Sequence[PoseCommand]], frame_id: str) -> Ask
 def _present(space: ActionSpace, joints: Array, tip: Vector3 | None) -> Array:
     """(D,) where each dimension is; NaN where nobody knows."""
     present = np.full(len(space.dimensions), np.nan)
-    present[_indices(space, Drive.JOINT)] = joints
-    for index in _indices(space, Drive.POSE):
+    present[indices_of(space, Drive.JOINT)] = joints
+    for index in indices_of(space, Drive.POSE):
         slot = slot_of(space.dimensions[index])
         if tip is not None and slot < 3:
             present[index] = tip[slot]
@@ -122,14 +122,10 @@ def _ways(chunk: Chunk, axes: Axes, present: Array) -> Array:
     return np.where(axes.is_velocity, driven, ways)
 
 
-def _indices(space: ActionSpace, *drives: Drive) -> list[int]:
-    return [index for index, item in enumerate(space.dimensions) if drive_of(item) in drives]
-
-
 def _in_slots(space: ActionSpace, values: Array) -> Array:
     """(N, 6) along and about x, y, z of the space's frame."""
     slots = np.zeros((len(values), SLOTS))
-    for index in _indices(space, Drive.TWIST, Drive.POSE):
+    for index in indices_of(space, Drive.TWIST, Drive.POSE):
         slots[:, slot_of(space.dimensions[index])] = values[:, index]
     return slots
 

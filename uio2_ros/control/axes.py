@@ -70,6 +70,11 @@ def joints_of(space: ActionSpace) -> tuple[str, ...]:
     return tuple(joint_name(item) for item in space.dimensions if drive_of(item) is Drive.JOINT)
 
 
+def indices_of(space: ActionSpace, *drives: Drive) -> list[int]:
+    """Which dimensions drive one of these."""
+    return [index for index, item in enumerate(space.dimensions) if drive_of(item) in drives]
+
+
 def expect_drivable(space: ActionSpace) -> None:
     """PlanError INVALID_PLAN if the dimensions make no command."""
     for dimension in space.dimensions:

@@ -58,7 +58,8 @@ class PlanRun:
     progress: PlanProgress
 
 
-def _nobody(outcome: Outcome) -> None:
+def tell_nobody(outcome: Outcome) -> None:
+    """Of a plan whose end nobody waits for."""
     del outcome
 
 
@@ -156,7 +157,7 @@ class PlanFollower:
         on_demand: bool = False,
         after_step: bool = False,
         timeout_s: float = 0.0,
-        on_end: Callable[[Outcome], None] = _nobody,
+        on_end: Callable[[Outcome], None] = tell_nobody,
     ) -> PlanRun:
         """Carries out a plan about the world at `stamp_s`, instead of the one under way.
 

@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from uio2_ros.control.commands import Command, Goal
-from uio2_ros.control.motion import PlanProgress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.robot.plan_errors import PlanError
 
 
-class GoalMotion:
+class GoalMotion(Motion):
     """Sends the goal once and waits for its result.
 
-    A newer goal takes over at the server, so the older is not cancelled for it.
+    A newer goal takes over at the server, so the older is neither cancelled nor finished for it.
     """
 
     goes_over: ClassVar[bool] = True
-    drives: ClassVar[bool] = False
 
     def __init__(self, goal: Goal, steps: int) -> None:
         self._goal = goal
@@ -34,10 +33,6 @@ class GoalMotion:
         self._sent = True
         return [self._goal]
 
-    def halt(self, now_s: float) -> Sequence[Command]:
-        del now_s
-        return []
-
     def progress(self, now_s: float) -> PlanProgress:
         del now_s
         if self._failure is not None:
@@ -45,11 +40,6 @@ class GoalMotion:
         fraction = 1.0 if self._done else self._fraction
         step = min(int(fraction * self._steps), self._steps - 1)
         return PlanProgress(step, self._steps, fraction, self._done)
-
-    def finish_step(self, now_s: float) -> bool:
-        """The server goes over to a newer goal by itself."""
-        del now_s
-        return False
 
     def advanced(self, fraction: float) -> None:
         self._fraction = min(max(fraction, self._fraction), 1.0)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from uio2_ros.control.commands import Command, Halt, PoseCommand
-from uio2_ros.control.motion import PlanProgress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.settings import HandOverSettings
 from uio2_ros.robot.plan_errors import Cause, PlanError
 
 
-class HandOver:
+class HandOver(Motion):
     """Publishes the poses of a step, and those of the next when the step is over."""
-
-    goes_over: ClassVar[bool] = False
-    drives: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -61,9 +57,6 @@ class HandOver:
         begun = self._step + self._told
         self._steps = self._steps[:begun] if begun else self._steps
         return begun > 0
-
-    def advanced(self, fraction: float) -> None:
-        """Poses on topics have no feedback."""
 
     def reported(self, failure: PlanError | None) -> None:
         self._reported, self._failure = True, failure

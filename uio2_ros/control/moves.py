@@ -10,10 +10,9 @@ from typing import ClassVar
 from uio2_ros.control.axes import SLOTS, slot_of
 from uio2_ros.control.commands import Command, TwistCommand, TwistRole
 from uio2_ros.control.engagement import Engagement
-from uio2_ros.control.motion import PlanProgress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.settings import SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace
-from uio2_ros.robot.plan_errors import PlanError
 from uio2_ros.robot.poses import Pose2D, Pose3D
 
 Displacement = tuple[float, ...]
@@ -74,7 +73,7 @@ class _Ramp:
         return travelled / self.distance
 
 
-class TimedMoves:
+class TimedMoves(Motion):
     """Moves as velocities that last as long as the moves take. There is no odometry in it.
 
     Each period gets its mean velocity, so that the periods add up to the move. turned: the pose
@@ -82,7 +81,7 @@ class TimedMoves:
     """
 
     goes_over: ClassVar[bool] = True
-    drives: ClassVar[bool] = True
+    drives = True
 
     def __init__(
         self,
@@ -116,10 +115,6 @@ class TimedMoves:
             begin_s += ramp.duration_s
         return [self._twist(velocity)]
 
-    def halt(self, now_s: float) -> Sequence[Command]:
-        del now_s
-        return []
-
     def progress(self, now_s: float) -> PlanProgress:
         elapsed_s = self._elapsed_s(now_s)
         step, steps = 0, len(self._ramps)
@@ -140,12 +135,6 @@ class TimedMoves:
         begun = self.progress(now_s).step + 1
         self._moves, self._ramps = self._moves[:begun], self._ramps[:begun]
         return True
-
-    def advanced(self, fraction: float) -> None:
-        """Time alone tells how far the moves are."""
-
-    def reported(self, failure: PlanError | None) -> None:
-        """No controller tells anything of velocities."""
 
     def _elapsed_s(self, now_s: float) -> float:
         """How far the moves are, in seconds of their own: fewer while they are blended in."""

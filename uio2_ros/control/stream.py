@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from uio2_ros.control.axes import (
     Axes,
     Drive,
     drive_of,
+    indices_of,
     joint_name,
     joints_of,
     slot_of,
@@ -40,7 +40,7 @@ from uio2_ros.control.engagement import Engagement
 from uio2_ros.control.gate_settings import shortened
 from uio2_ros.control.joints import JointStates
 from uio2_ros.control.limiter import Limiter
-from uio2_ros.control.motion import PlanProgress
+from uio2_ros.control.motion import Motion, PlanProgress
 from uio2_ros.control.settings import ArmInterface, BridgeSettings, GripperInterface, SpeedSettings
 from uio2_ros.robot.action_space import ActionSpace, Dimension
 from uio2_ros.robot.plan_errors import Cause, PlanError
@@ -54,10 +54,8 @@ LONGEST_PREVIEW_S = 60.0
 """Of a trajectory made for a goal: one whose speeds are far below its steps' would not end."""
 
 
-class Stream:
-    """Carries out chunks of one action space. `extend` takes the next chunk over."""
-
-    goes_over: ClassVar[bool] = False
+class Stream(Motion):
+    """Carries out chunks of one action space, which blend: `extend` takes the next chunk over."""
 
     def __init__(
         self,
@@ -153,14 +151,6 @@ class Stream:
         done = over and self._is_reached(now_s)
         return PlanProgress(min(chunk.passed(now_s), steps - 1), steps, fraction, done)
 
-    def finish_step(self, now_s: float) -> bool:
-        """Chunks blend into each other."""
-        del now_s
-        return False
-
-    def advanced(self, fraction: float) -> None:
-        """The clock tells how far the steps are."""
-
     def reported(self, failure: PlanError | None) -> None:
         self._goal_open, self._failure = False, failure
 
@@ -181,12 +171,8 @@ class Stream:
     def _sends_goals(self) -> bool:
         return self._settings.arm is ArmInterface.FOLLOW_JOINT_TRAJECTORY and bool(self.joints)
 
-    def _items(self, drive: Drive) -> Iterator[Dimension]:
-        return (item for item in self.space.dimensions if drive_of(item) is drive)
-
     def _indices(self, drive: Drive) -> list[int]:
-        items = enumerate(self.space.dimensions)
-        return [index for index, item in items if drive_of(item) is drive]
+        return indices_of(self.space, drive)
 
     def _moving(self) -> Limiter:
         if self._limiter is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -127,32 +127,21 @@ class MotionGate:
             )
 
     def _expect_speeds(self, asked: AskedMotion) -> None:
-        caps, where = self._settings.caps, Where.of(asked.frame_id, *asked.path)
-        for rates, cap, unit, name in _groups(asked, caps.linear_speed, caps.angular_speed):
-            _expect_at_most(rates, cap, Cause.SPEED_LIMIT, f"{unit}/s (gate.speed.{name})", where)
-        speeds = np.abs(asked.joint_speeds)
-        for joint, column in zip(asked.joints, speeds.T, strict=True):
-            what = f"rad/s or m/s of {joint} (gate.speed.joint)"
-            _expect_at_most(column, caps.joint_speed, Cause.SPEED_LIMIT, what, where)
+        caps = self._settings.caps
+        most = caps.linear_speed, caps.angular_speed, caps.joint_speed
+        rates = asked.linear, asked.angular, asked.joint_speeds
+        _expect_rates(asked, rates, most, Cause.SPEED_LIMIT, "s", "speed")
 
     def _expect_accelerations(self, asked: AskedMotion) -> None:
         """From step to step; the beginning and the end are ramps of ours."""
         if len(asked.lengths_s) < 2:
             return
-        caps, where = self._settings.caps, Where.of(asked.frame_id, *asked.path)
-        between_s = (asked.lengths_s[1:] + asked.lengths_s[:-1]) / 2
-        per_s = 1 / between_s[:, np.newaxis]
-        cause = Cause.ACCELERATION_LIMIT
-        for rates, cap, unit, name in (
-            (asked.linear, caps.linear_acceleration, "m", "linear"),
-            (asked.angular, caps.angular_acceleration, "rad", "angular"),
-        ):
-            changes = np.linalg.norm(np.diff(rates, axis=0) * per_s, axis=1)
-            _expect_at_most(changes, cap, cause, f"{unit}/s^2 (gate.acceleration.{name})", where)
-        changes = np.abs(np.diff(asked.joint_speeds, axis=0) * per_s)
-        for joint, column in zip(asked.joints, changes.T, strict=True):
-            what = f"rad/s^2 or m/s^2 of {joint} (gate.acceleration.joint)"
-            _expect_at_most(column, caps.joint_acceleration, cause, what, where)
+        caps = self._settings.caps
+        most = caps.linear_acceleration, caps.angular_acceleration, caps.joint_acceleration
+        between_s = (asked.lengths_s[1:] + asked.lengths_s[:-1])[:, np.newaxis] / 2
+        rates = asked.linear, asked.angular, asked.joint_speeds
+        changes = [np.diff(rate, axis=0) / between_s for rate in rates]
+        _expect_rates(asked, changes, most, Cause.ACCELERATION_LIMIT, "s^2", "acceleration")
 
     def _expect_clear(self, asked: AskedMotion, now_s: float) -> None:
         if len(asked.path):
@@ -225,12 +214,29 @@ class MotionGate:
         )
 
 
-def _groups(
-    asked: AskedMotion, linear: float, angular: float
-) -> Iterator[tuple[Array, float, str, str]]:
-    """(N,) speeds of what is moved along and about axes, with their caps."""
-    yield np.linalg.norm(asked.linear, axis=1), linear, "m", "linear"
-    yield np.linalg.norm(asked.angular, axis=1), angular, "rad", "angular"
+def _expect_rates(
+    asked: AskedMotion,
+    rates: Sequence[Array],
+    caps: Sequence[float],
+    cause: Cause,
+    per: str,
+    setting: str,
+) -> None:
+    """PlanError unless (N, 3) rates along and about axes, and (N, J) of joints, keep to the caps.
+
+    per: their unit of time; setting: the part of the caps' names that they share.
+    """
+    linear, angular, joints = rates
+    where = Where.of(asked.frame_id, *asked.path)
+    for rate, cap, unit, name in (
+        (linear, caps[0], "m", "linear"),
+        (angular, caps[1], "rad", "angular"),
+    ):
+        size = np.linalg.norm(rate, axis=1)
+        _expect_at_most(size, cap, cause, f"{unit}/{per} (gate.{setting}.{name})", where)
+    for joint, column in zip(asked.joints, np.abs(joints).T, strict=True):
+        what = f"rad/{per} or m/{per} of {joint} (gate.{setting}.joint)"
+        _expect_at_most(column, caps[2], cause, what, where)
 
 
 def _expect_at_most(
