@@ -175,6 +175,12 @@ def test_a_checkpoint_of_the_hub_may_be_cached(tmp_path: Path) -> None:
 
 def test_synthetic_weights_are_called_what_they_are() -> None:
     assert "mean nothing" in installed.check_checkpoint("synthetic", {}).detail
+    assert "mean nothing" in installed.check_checkpoint("synthetic:large", {}).detail
+
+
+@pytest.mark.parametrize("model", ["uio2-nano", "wss://server:8000"])
+def test_what_nobody_has_to_download_is_there(model: str) -> None:
+    assert installed.check_checkpoint(model, {}).status is Status.OK
 
 
 def test_a_probe_that_crashes_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

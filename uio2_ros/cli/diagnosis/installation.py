@@ -25,6 +25,7 @@ from uio2_ros.cli.bootstrap.ros import Ros
 from uio2_ros.cli.bootstrap.stamp import read_stamp
 from uio2_ros.cli.diagnosis.finding import Finding, broken, limited, ok
 
+BUNDLES = Path(__file__).resolve().parents[2] / "bundles"
 PROBE_TIMEOUT_S = 60.0
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 SET_UP_AGAIN = "run ./uio2 env to repeat the set-up; if it fails again, remove .venv and .colcon"
@@ -164,14 +165,18 @@ def check_tokenizer(installation: Installation, tokenizer: str) -> Finding:
 
 
 def check_checkpoint(model: str, environ: Mapping[str, str]) -> Finding:
-    """A directory must hold a checkpoint; a hub id is fine if cached, and a download otherwise."""
-    if model == "synthetic":
+    """A directory must hold a checkpoint, a bundle of the package is one, a server has its own; a
+    hub id is fine if cached, and a download otherwise."""
+    if model.partition(":")[0] == "synthetic":
         return limited(
             "checkpoint",
-            "synthetic: nobody trained these weights, answers mean nothing",
+            f"{model}: nobody trained these weights, answers mean nothing",
             "run with model:=<hub id or directory> tokenizer:=<file>",
         )
-    folder = Path(model).expanduser()
+    if "://" in model:
+        return ok("checkpoint", f"that of the server {model}")
+    shipped = BUNDLES / model
+    folder = shipped if (shipped / "config.json").is_file() else Path(model).expanduser()
     if folder.is_dir():
         return _check_checkpoint_folder(folder)
     cache = environ.get("HF_HUB_CACHE") or f"{environ.get('HF_HOME', '~/.cache/huggingface')}/hub"

@@ -81,12 +81,11 @@ def tokenizer(path: str) -> Answer:
 
 
 def sound() -> Answer:
-    """The microphones PortAudio offers and the default one."""
+    """The microphones PortAudio offers."""
     import sounddevice
 
     inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"]]
-    default = sounddevice.default.device[0]
-    return {"inputs": [device["name"] for device in inputs], "default": default}
+    return {"inputs": [device["name"] for device in inputs]}
 
 
 PROBES: dict[str, Callable[..., Answer]] = {
