@@ -131,7 +131,7 @@ def _soak(stage: FaultStage, hours: float, ask_every_s: float) -> Soak:
             next_ask_s = time.monotonic() + ask_every_s
             asked += 1
             told = stage.ask(**LOCALIZE)
-            failed += [f"{told.code}: {told.message}"] if told.code != "NONE" else []
+            failed += [str(told)] if told.code != "NONE" else []
         samples.append(_sample(stage, agent))
         time.sleep(SAMPLE_EVERY_S)
     sent = camera.finish()

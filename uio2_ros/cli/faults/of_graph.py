@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import Any
 
 from geometry_msgs.msg import TwistStamped
 
@@ -43,21 +45,13 @@ def _clock_jump(stage: FaultStage, name: str, jump_s: int) -> FaultReport:
     events = stage.readings(PICTURES)
     forgotten = [f"{key} {count}" for key, count in events.items() if key.startswith("event")]
     message = told.message or f"answered about a picture of the new time; {', '.join(forgotten)}"
-    told = Told(told.code, message.rstrip("; "), told.after_s)
+    told = replace(told, message=message.rstrip("; "))
     return report(name, told, BY_ITSELF, recovered_s, "NONE", "STALE_INPUT", "NO_INPUT")
 
 
 def clock_stands(stage: FaultStage) -> FaultReport:
     """Who tells /clock is killed, and the pictures end with it."""
-    stage.agent(use_sim_time=True)
-    camera = stage.camera("clock 0")
-    stage.until_answered()
-    since_s = time.monotonic()
-    camera.kill()
-    told = stage.until_refused(since_s, max_age_s=SOON_S)
-    corrected_s = time.monotonic()
-    stage.camera("clock 0")
-    recovered_s = stage.until_answered(corrected_s)
+    told, recovered_s = _camera_killed(stage, "clock 0", use_sim_time=True)
     name = "simulated clock stands"
     return report(name, told, "clock started again", recovered_s, "STALE_INPUT")
 
@@ -86,17 +80,22 @@ def qos_changes(stage: FaultStage) -> FaultReport:
 
 def camera_lost(stage: FaultStage) -> FaultReport:
     """SIGKILL of the camera."""
-    stage.agent()
-    camera = stage.camera()
+    told, recovered_s = _camera_killed(stage)
+    name = f"camera killed (`max_age` {SOON_S:g} s)"
+    return report(name, told, "camera started again", recovered_s, "STALE_INPUT")
+
+
+def _camera_killed(stage: FaultStage, *commands: str, **agent: Any) -> tuple[Told, float]:
+    """What who asks is told then, and seconds from another camera's start to an answer."""
+    stage.agent(**agent)
+    camera = stage.camera(*commands)
     stage.until_answered()
     since_s = time.monotonic()
     camera.kill()
     told = stage.until_refused(since_s, max_age_s=SOON_S)
     corrected_s = time.monotonic()
-    stage.camera()
-    recovered_s = stage.until_answered(corrected_s)
-    name = f"camera killed (`max_age` {SOON_S:g} s)"
-    return report(name, told, "camera started again", recovered_s, "STALE_INPUT")
+    stage.camera(*commands)
+    return told, stage.until_answered(corrected_s)
 
 
 def controller_gone(stage: FaultStage) -> FaultReport:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -106,18 +107,13 @@ def _bad_checkpoint(stage: FaultStage, name: str, spoil: Callable[[Path], None])
     stage.camera()
     wait_until(lambda: "cannot configure" in agent.log.read_text(), "a refusal")
     seen_s = time.monotonic() - since_s
-    told = stage.ask()
+    told = replace(stage.ask(), after_s=seen_s)
     corrected_s = time.monotonic()
     shutil.copy(stage.folder / "good", weights)
-    _configure(stage)
+    change_state(stage, Transition.TRANSITION_CONFIGURE)
+    change_state(stage, Transition.TRANSITION_ACTIVATE)
     recovered_s = stage.until_answered(corrected_s)
-    told = type(told)(told.code, told.message, seen_s)
     return report(name, told, "file replaced, configured", recovered_s, "MODEL_NOT_READY")
-
-
-def _configure(stage: FaultStage) -> None:
-    for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-        change_state(stage, transition)
 
 
 def change_state(stage: FaultStage, transition: int) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,9 @@ class Told:
     code: str
     message: str
     after_s: float
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
 
 
 class Program:
@@ -242,7 +245,7 @@ class FaultStage:
             return told[-1].code != "NONE"
 
         wait_until(is_refused, "an error")
-        return Told(told[-1].code, told[-1].message, time.monotonic() - since_s)
+        return replace(told[-1], after_s=time.monotonic() - since_s)
 
     def _last_lines(self) -> str:
         logs = sorted(self.folder.glob("*.log"))
