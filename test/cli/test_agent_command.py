@@ -6,7 +6,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from uio2_ros.cli.agent_command import Exit, run_command
+from uio2_ros.cli.agent_command import run_command
+from uio2_ros.cli.outcome import Exit
 from uio2_ros.client import AgentError, AgentUnavailableError
 from uio2_ros.robot.errors import ErrorCode, InvalidInputError
 

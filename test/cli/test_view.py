@@ -20,6 +20,7 @@ from tf2_msgs.msg import TFMessage
 from uio2_ros.msg import AgentState
 
 from uio2_ros.cli import view
+from uio2_ros.cli.outcome import Exit
 from uio2_ros.messages.answers import result_message
 from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.pictures import image_message
@@ -196,9 +197,9 @@ def test_a_recording_of_other_topics_is_refused_with_what_was_looked_for(
 ) -> None:
     assert "/tf_static" in Recording(recording).topics()  # which is nobody's
     asked = [str(recording), "--rerun", "--namespace", "other", "--save", f"{recording}.rrd"]
-    assert view.main(asked) == view.EXIT_WRONG
+    assert view.main(asked) == Exit.WRONG
     assert "none of /other/image" in capsys.readouterr().err
-    assert view.main([f"{recording}.none", "--rerun"]) == view.EXIT_WRONG
+    assert view.main([f"{recording}.none", "--rerun"]) == Exit.WRONG
     assert "No such file" in capsys.readouterr().err
 
 
@@ -215,7 +216,7 @@ def test_a_missing_rerun_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(view.importlib.util, "find_spec", lambda _: None)
-    assert view.main(["--rerun"]) == view.EXIT_FAILED
+    assert view.main(["--rerun"]) == Exit.FAILED
     assert "pip install 'rerun-sdk" in capsys.readouterr().err
     pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
     assert f'rerun = ["{view.REQUIREMENT};' in pyproject

@@ -1,30 +1,19 @@
-"""What the commands share that ask a running agent: options, exit codes, errors as a line."""
+"""What the commands share that ask a running agent: options, and how they end."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
 
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.client import AgentClient, AgentUnavailableError
 from uio2_ros.robot.errors import InstructionError
 
 WAIT_S = 20.0
 QUIET_WAIT_S = 3.0
-
-
-class Exit(IntEnum):
-    """Exit codes; argparse has that of NO_AGENT for wrong arguments."""
-
-    DONE = 0
-    FAILED = 1
-    NO_AGENT = 2
-    INTERRUPTED = 130
-    READER_GONE = 128 + signal.SIGPIPE
 
 
 def add_agent_options(parser: argparse.ArgumentParser) -> None:
@@ -68,20 +57,15 @@ def run_command(
         code = command()
         sys.stdout.flush()
     except AgentUnavailableError as error:
-        return _told(name, error, without_agent)
+        return ended(name, error, without_agent)
     except InstructionError as error:
-        return _told(name, error, Exit.FAILED)
+        return ended(name, error, Exit.FAILED)
     except failures as error:
-        return _told(name, error, Exit.FAILED)
+        return ended(name, error, Exit.FAILED)
     except KeyboardInterrupt as interruption:
-        return _told(name, str(interruption) or "cancelled", Exit.INTERRUPTED)
+        return ended(name, str(interruption) or "cancelled", Exit.INTERRUPTED)
     except BrokenPipeError:
         # what is left in the buffer would be written, and fail again, when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.READER_GONE
-    return code
-
-
-def _told(name: str, why: object, code: Exit) -> int:
-    print(f"uio2 {name}: {why}", file=sys.stderr)
     return code

@@ -13,7 +13,6 @@ import soundfile
 from uio2_ros.messages.pictures import to_millimetres
 from uio2_ros.robot.answer import Answer, Picture
 from uio2_ros.viewing.panels import SOUND_RATE_HZ, normal_colors
-from uio2_ros.viewing.pen import Pixels
 
 
 def save_answer(answer: Answer, beside: Path) -> list[Path]:
@@ -26,14 +25,28 @@ def save_answer(answer: Answer, beside: Path) -> list[Path]:
     paths = []
     for name, picture in _named_pictures(answer):
         paths.append(beside.with_name(f"{beside.stem}_{name}.png"))
-        if not cv2.imwrite(str(paths[-1]), _pixels(picture)):
-            raise OSError(f"{paths[-1]} cannot be written; is its folder there?")
+        write_picture(paths[-1], _pixels(picture))
     for number, samples in enumerate(answer.audio, start=1):
         suffix = f"_{number}" if len(answer.audio) > 1 else ""
         paths.append(beside.with_name(f"{beside.stem}{suffix}.wav"))
         with paths[-1].open("wb") as file:
             soundfile.write(file, samples, SOUND_RATE_HZ, format="WAV", subtype="FLOAT")
     return paths
+
+
+def write_picture(path: Path, pixels: np.ndarray) -> None:
+    """Writes gray (H, W) or RGB (H, W, 3) in the format that the path ends in.
+
+    OSError says why it cannot be written.
+    """
+    stored = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, ::-1])
+    try:
+        written = cv2.imwrite(str(path), stored)
+    except cv2.error as error:
+        reason = " ".join(str(error.err or error).split())
+        raise OSError(f"{path} cannot be written ({reason}); give a .png or .jpg") from error
+    if not written:
+        raise OSError(f"{path} cannot be written; is its folder there?")
 
 
 def _named_pictures(answer: Answer) -> Iterator[tuple[str, Picture]]:
@@ -47,14 +60,11 @@ def _named_pictures(answer: Answer) -> Iterator[tuple[str, Picture]]:
 
 
 def _pixels(picture: Picture) -> np.ndarray:
-    """What OpenCV writes."""
+    """What a file shows of it."""
     if picture.role == "depth":
         return to_millimetres(picture.pixels)
     if picture.role == "mask":
         return picture.pixels
-    colors: Pixels = (
-        normal_colors(picture.pixels)
-        if picture.role == "normals"
-        else np.asarray(picture.pixels, np.uint8)
-    )
-    return np.ascontiguousarray(colors[:, :, ::-1])
+    if picture.role == "normals":
+        return normal_colors(picture.pixels)
+    return np.asarray(picture.pixels, np.uint8)

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from sensor_msgs.msg import Image
 
-from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
-from uio2_ros.cli.answer_files import save_answer
+from uio2_ros.cli.agent_command import add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.answer_files import save_answer, write_picture
 from uio2_ros.cli.answer_progress import progress_line
 from uio2_ros.cli.ask_execute import execute
+from uio2_ros.cli.outcome import Exit, warn
 from uio2_ros.client import AgentAnswer, AgentClient, AgentError, AgentUnavailableError
 from uio2_ros.client.pending_answer import OnProgress
 from uio2_ros.messages.images import image_to_rgb
@@ -176,40 +175,25 @@ def _answer(
     """The answer; while the model is not ready, asks again until `end_s`."""
     told = ""
     while True:
-        outcome = _try(agent, arguments, choice, on_progress)
-        if isinstance(outcome, AgentAnswer):
-            return outcome
-        if time.monotonic() > end_s:
-            raise outcome
-        if outcome.message != told:
-            told = outcome.message
-            print(f"waiting: {told}", file=sys.stderr)
+        try:
+            return agent.ask(
+                choice.instruction,
+                task=choice.task,
+                options=arguments.options,
+                region=arguments.region,
+                action_space=arguments.action_space,
+                max_age_s=arguments.max_age,
+                timeout_s=arguments.timeout,
+                seed=arguments.seed,
+                on_progress=on_progress,
+            )
+        except AgentError as error:
+            if error.code is not ErrorCode.MODEL_NOT_READY or time.monotonic() > end_s:
+                raise
+            if error.message != told:
+                told = error.message
+                print(f"waiting: {told}", file=sys.stderr)
         time.sleep(ASK_AGAIN_PERIOD_S)
-
-
-def _try(
-    agent: AgentClient,
-    arguments: argparse.Namespace,
-    choice: Suggestion,
-    on_progress: OnProgress,
-) -> AgentAnswer | AgentError:
-    """The answer, or that the model is not ready; raises every other error."""
-    try:
-        return agent.ask(
-            choice.instruction,
-            task=choice.task,
-            options=arguments.options,
-            region=arguments.region,
-            action_space=arguments.action_space,
-            max_age_s=arguments.max_age,
-            timeout_s=arguments.timeout,
-            seed=arguments.seed,
-            on_progress=on_progress,
-        )
-    except AgentError as error:
-        if error.code is not ErrorCode.MODEL_NOT_READY:
-            raise
-        return error
 
 
 class _Drawings:
@@ -249,19 +233,12 @@ class _Drawings:
 
 def _save(drawing: Image, path: Path) -> Path | None:
     """The path, once written; None, with a message, if it cannot be."""
-    rgb = image_to_rgb(drawing)
     try:
-        written = cv2.imwrite(str(path), np.ascontiguousarray(rgb[:, :, ::-1]))
-    except cv2.error as error:
-        reason = " ".join(str(error.err or error).split())
-        print(
-            f"uio2 ask: {path} cannot be written ({reason}); give --image a .png or .jpg",
-            file=sys.stderr,
-        )
+        write_picture(path, image_to_rgb(drawing))
+    except OSError as error:
+        warn("ask", error)
         return None
-    if not written:
-        print(f"uio2 ask: {path} cannot be written; is its folder there?", file=sys.stderr)
-    return path if written else None
+    return path
 
 
 def _save_contents(result: AgentAnswer, beside: Path) -> list[Path]:
@@ -269,7 +246,7 @@ def _save_contents(result: AgentAnswer, beside: Path) -> list[Path]:
     try:
         return save_answer(result, beside)
     except OSError as error:
-        print(f"uio2 ask: {error}", file=sys.stderr)
+        warn("ask", error)
         return []
 
 
@@ -328,4 +305,4 @@ def _show_error(error: AgentError, choice: Suggestion, *, as_json: bool) -> None
         }
         print(json.dumps(answer, indent=2))
     else:
-        print(f"uio2 ask: {error}", file=sys.stderr)
+        warn("ask", error)

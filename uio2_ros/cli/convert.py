@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.model.convert import convert
 from uio2_ros.model.pretrained import SHARD_BYTES
 from uio2_ros.robot.errors import CheckpointError
@@ -38,11 +38,10 @@ def main(argv: Sequence[str]) -> int:
                 max_shard_bytes=int(asked.shard_gb * GB),
                 progress=progress,
             )
-    except (CheckpointError, FileNotFoundError, ValueError, OSError) as error:
-        print(f"uio2 convert: {error}", file=sys.stderr)
-        return 1
+    except (CheckpointError, ValueError, OSError) as error:
+        return ended("convert", error, Exit.FAILED)
     print(f"{folder} is complete: ./uio2 up model:={folder} tokenizer:=<tokenizer.model>")
-    return 0
+    return Exit.DONE
 
 
 def _parser() -> argparse.ArgumentParser:

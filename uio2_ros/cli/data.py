@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from uio2_ros.cli.commands import run_action
-from uio2_ros.cli.outcome import Exit, told
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.action_space import ActionSpaceError
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return run_action("data", ACTIONS, argv)
     except EXPLAINED as problem:
-        return told(f"data {argv[0]}", problem, Exit.FAILED)
+        return ended(f"data {argv[0]}", problem, Exit.FAILED)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it ended", file=sys.stderr)
         return Exit.INTERRUPTED

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from uio2_ros.cli.data_write import write_and_report
 from uio2_ros.cli.options import add_options, at_least_one
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.data.import_settings import ImportSettings, RecordingSettings
 from uio2_ros.data.sample import SampleHistory
 from uio2_ros.data.sample_files import Storage
@@ -40,8 +40,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         source, shards = _lerobot(asked, space) if asked.kind == "lerobot" else _files(asked, space)
     except ValueError as problem:
-        print(f"uio2 data import: {problem}", file=sys.stderr)
-        return 1
+        return ended("data import", problem, Exit.FAILED)
     storage = Storage(asked.jpeg_quality)
     is_new = not (asked.folder / DESCRIPTION).exists()
     data = DataSet.create(asked.folder, _record(asked, space, storage))

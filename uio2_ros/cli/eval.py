@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tqdm import tqdm
 
 from uio2_ros.cli import eval_data, eval_vqgan
-from uio2_ros.cli.options import add_options
+from uio2_ros.cli.options import add_options, width_and_height
+from uio2_ros.cli.outcome import Exit, ended, interrupted_by
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 from uio2_ros.settings import setting
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from uio2_ros.evaluation.run_folder import RunFolder
     from uio2_ros.evaluation.run_settings import RunSettings
 
-EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 LINE_PERIOD_S = 10.0
 """Between two lines of progress where there is no terminal."""
 DEFAULT_SCENES = 8
@@ -55,11 +55,9 @@ def main(argv: Sequence[str]) -> int:
             return _calibrate(arguments.run, arguments.bundle)
         return _evaluate(arguments, argv)
     except ModuleNotFoundError as missing:
-        print(f"uio2 eval: {missing}; pip install 'uio2_ros[sim,video]'", file=sys.stderr)
-        return EXIT_FAILED
+        return ended("eval", f"{missing}; pip install 'uio2_ros[sim,video]'", Exit.FAILED)
     except KeyboardInterrupt:
-        print("uio2 eval: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return ended("eval", "interrupted", Exit.INTERRUPTED)
 
 
 def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
@@ -70,8 +68,7 @@ def _evaluate(arguments: argparse.Namespace, argv: Sequence[str]) -> int:
         other = None if arguments.compare is None else read_results(arguments.compare)
         folder = RunFolder(arguments.output or _default_folder(), settings)
     except (ValueError, RunFolderError) as error:
-        print(f"uio2 eval: {error}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("eval", error, Exit.WRONG)
     try:
         code = _carry_on(folder, settings, arguments)
         _write(folder, settings, arguments, shlex.join(["./uio2", "eval", *argv]), other)
@@ -100,33 +97,28 @@ def _calibrate(run: Path, folder: Path) -> int:
             known[task] = fitted(shown)
             print(f"{task}: {len(shown)} boxes, error {calibration_error(shown).mean:.3f} before")
     except (ValueError, RunFolderError, CheckpointError) as error:
-        print(f"uio2 eval: {error}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("eval", error, Exit.WRONG)
     replace(bundle, calibration=known).save(folder / BUNDLE_FILE)
-    return EXIT_DONE
+    return Exit.DONE
 
 
 def _carry_on(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> int:
     from uio2_ros.evaluation.run import carry_on
 
-    before = signal.signal(signal.SIGTERM, _interrupt)
     period_s = 0.1 if sys.stderr.isatty() else LINE_PERIOD_S
     try:
-        with tqdm(unit=" episodes", mininterval=period_s, dynamic_ncols=True) as bar:
+        with (
+            interrupted_by(signal.SIGTERM),
+            tqdm(unit=" episodes", mininterval=period_s, dynamic_ncols=True) as bar,
+        ):
             work = _work(folder, settings, arguments)
             carry_on(folder, settings, work, arguments.batch, partial(_show, bar))
     except KeyboardInterrupt:
-        print(
-            f"uio2 eval: interrupted; the same command with -o {folder.path} goes on from here",
-            file=sys.stderr,
-        )
-        return EXIT_INTERRUPTED
+        how = f"interrupted; the same command with -o {folder.path} goes on from here"
+        return ended("eval", how, Exit.INTERRUPTED)
     except (CheckpointError, TokenizerError, OSError, RuntimeError) as error:
-        print(f"uio2 eval: {type(error).__name__}: {error}", file=sys.stderr)
-        return EXIT_FAILED
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return EXIT_DONE
+        return ended("eval", f"{type(error).__name__}: {error}", Exit.FAILED)
+    return Exit.DONE
 
 
 def _work(folder: RunFolder, settings: RunSettings, arguments: argparse.Namespace) -> Any:
@@ -215,10 +207,6 @@ def _show(bar: tqdm[NoReturn], progress: RunProgress) -> None:
     bar.update(progress.episodes - bar.n)
 
 
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _default_folder() -> Path:
     return Path(datetime.now().strftime("uio2_eval_%Y%m%d_%H%M%S"))
 
@@ -288,7 +276,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--policy", nargs="+", metavar="POLICY", help="model, oracle, random; default: all")
     add("--no-references", action="store_true", help="the model without oracle and random")
     add("--perception-tasks", nargs="+", metavar="TASK", help="segment, depth and normals are slow")
-    add("--size", type=_size, default=(320, 240), help="WIDTHxHEIGHT of the pictures")
+    add("--size", type=width_and_height, default=(320, 240), help="WIDTHxHEIGHT of the pictures")
     add("-o", "--output", type=Path, help="folder; one of an interrupted run is gone on with")
     add("--compare", type=Path, help="results.json of another run")
     add("--ros", action="store_true", help="a real agent over real topics")
@@ -304,10 +292,3 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("run", type=Path, help="folder of the run, or its results.json")
     calibrate.add_argument("bundle", type=Path, help="folder of the bundle")
     return parser
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 320x240")
-    return int(width), int(height)

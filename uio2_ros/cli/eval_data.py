@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from uio2_ros.bringup import BringupError, config_folder
+from uio2_ros.cli.measurement import save
 from uio2_ros.cli.options import add_options
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 from uio2_ros.settings import setting
 
 if TYPE_CHECKING:
     from uio2_ros.evaluation.benchmarks import Benchmark, Score, TaskAnswers
 
-EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 FORMAT = "uio2_ros benchmarks"
 MODEL_OPTIONS = ("model", "tokenizer", "device", "dtype")
 
@@ -59,20 +58,17 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         chosen = _benchmarks(arguments)
     except (BenchmarkError, ValueError) as error:
-        print(f"uio2 eval: {error}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("eval", error, Exit.WRONG)
     try:
         scores, errors = _measure(chosen, arguments)
     except (CheckpointError, TokenizerError, DataSetError, BenchmarkError, OSError) as error:
-        print(f"uio2 eval: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return ended("eval", error, Exit.FAILED)
     print(table(scores))
     for told in errors:
         print(told)
-    if arguments.json is not None:
-        record = {"format": FORMAT, "model": arguments.model, "scores": [asdict(s) for s in scores]}
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return EXIT_DONE
+    record = {"format": FORMAT, "model": arguments.model, "scores": [asdict(s) for s in scores]}
+    save(record, arguments.json)
+    return Exit.DONE
 
 
 def _shipped() -> dict[str, Path]:

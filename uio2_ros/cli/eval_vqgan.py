@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from uio2_ros.cli.measurement import save
 from uio2_ros.cli.options import at_least_one
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
 if TYPE_CHECKING:
     from uio2_ros.evaluation.reconstruction import VQGANScores
     from uio2_ros.model.checkpoint import CheckpointFiles
 
-EXIT_DONE, EXIT_FAILED = 0, 1
 FORMAT = "uio2_ros vqgans"
 MODALITIES = ("image", "audio")
 
@@ -47,15 +46,12 @@ def main(arguments: argparse.Namespace) -> int:
         files = locate(arguments.model)
         found = {name: _measure(files, name, arguments) for name in arguments.modality}
     except (CheckpointError, TokenizerError) as error:
-        print(f"uio2 eval: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        return ended("eval", error, Exit.FAILED)
     print("\n".join(line for scores in found.values() for line in _lines(scores)))
-    if arguments.json is not None:
-        asked = {name: getattr(arguments, name) for name in ("model", "count", "seed")}
-        scores = {name: asdict(one) for name, one in found.items()}
-        record = {"format": FORMAT, **asked, "split": "held-out", **scores}
-        arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return EXIT_DONE
+    asked = {name: getattr(arguments, name) for name in ("model", "count", "seed")}
+    scores = {name: asdict(one) for name, one in found.items()}
+    save({"format": FORMAT, **asked, "split": "held-out", **scores}, arguments.json)
+    return Exit.DONE
 
 
 def _measure(files: CheckpointFiles, modality: str, asked: argparse.Namespace) -> VQGANScores:
@@ -73,9 +69,11 @@ def _measure(files: CheckpointFiles, modality: str, asked: argparse.Namespace) -
 
 
 def _lines(found: VQGANScores) -> list[str]:
+    from uio2_ros.evaluation.report import number
+
     rows = [
-        f"{one.task:15} {one.score:22} {_interval(one.value):30} "
-        f"{_interval(one.patch_means) if 'codes' not in one.score else '':30} {one.value.count:5}"
+        f"{one.task:15} {one.score:22} {number(one.value):30} "
+        f"{number(one.patch_means) if 'codes' not in one.score else '':30} {one.value.count:5}"
         for one in found.scores
     ]
     codes = [
@@ -84,7 +82,3 @@ def _lines(found: VQGANScores) -> list[str]:
     ]
     head = f"{'':15} {'95 % confidence':22} {'drawn from codes':30} {'means of patches':30}"
     return [head.rstrip(), *rows, *codes]
-
-
-def _interval(value: Any) -> str:
-    return f"{value.mean:.3g} [{value.low:.3g}, {value.high:.3g}]"

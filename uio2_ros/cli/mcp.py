@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import rclpy
 from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
 
+from uio2_ros.cli.command_node import SPIN_S, command_node
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.client.agent_client import DISCOVERY_S
 from uio2_ros.client.spinner import spin
 from uio2_ros.client.tolerant_executor import TolerantExecutor
@@ -23,9 +22,6 @@ from uio2_ros.page.settings import PageSettings
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
-SPIN_S = 0.1
-EXIT_ENDED, EXIT_FAILED = 0, 1
-
 
 def main(argv: Sequence[str]) -> int:
     """0: the assistant has ended it; 1: MCP's library is missing."""
@@ -33,25 +29,21 @@ def main(argv: Sequence[str]) -> int:
     try:
         from uio2_ros.page import mcp_tools
     except ModuleNotFoundError as missing:
-        print(f"uio2 mcp: {missing}; pip install 'uio2_ros[page]'", file=sys.stderr)
-        return EXIT_FAILED
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node("mcp", namespace=arguments.namespace, start_parameter_services=False)
-    robot = RobotLink(node, PageSettings(compressed=arguments.compressed))
-    node.create_timer(FOLLOW_PERIOD_S, robot.follow)
-    over = threading.Event()
-    spinning = threading.Thread(target=_spin, args=(node, over), daemon=True)
-    spinning.start()
-    try:
-        _discover(robot, arguments.wait)
-        asyncio.run(_serve(mcp_tools.server(robot)))
-    finally:
-        over.set()
-        spinning.join()
-        robot.close()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return EXIT_ENDED
+        return ended("mcp", f"{missing}; pip install 'uio2_ros[page]'", Exit.FAILED)
+    with command_node("mcp", arguments.namespace) as node:
+        robot = RobotLink(node, PageSettings(compressed=arguments.compressed))
+        node.create_timer(FOLLOW_PERIOD_S, robot.follow)
+        over = threading.Event()
+        spinning = threading.Thread(target=_spin, args=(node, over), daemon=True)
+        spinning.start()
+        try:
+            _discover(robot, arguments.wait)
+            asyncio.run(_serve(mcp_tools.server(robot)))
+        finally:
+            over.set()
+            spinning.join()
+            robot.close()
+    return Exit.DONE
 
 
 def _discover(robot: RobotLink, wait_s: float) -> None:
@@ -70,7 +62,7 @@ async def _serve(server: Server[Any]) -> None:
 
 
 def _spin(node: Node, over: threading.Event) -> None:
-    executor = TolerantExecutor()
+    executor = TolerantExecutor(context=node.context)
     executor.add_node(node)
     spin(executor, node, over.is_set, SPIN_S)
     executor.shutdown(timeout_sec=0)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from uio2_ros.cli.options import at_least_one
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -38,6 +40,16 @@ def bench_parser(suite: str, description: str | None) -> argparse.ArgumentParser
     return parser
 
 
+def add_torch_options(parser: argparse.ArgumentParser) -> None:
+    """Those of benchmarks that run a network in this process."""
+    parser.add_argument("--threads", type=at_least_one, help="of torch (default: its own choice)")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count the seconds that processors worked, where others share them; for one thread",
+    )
+
+
 def conclude(measurements: Sequence[Measurement], file: Path | None, **content: Any) -> int:
     """Prints the measurements, writes them to the file with what else there is to say, and judges:
     exit code 0 if all pass."""
@@ -47,7 +59,7 @@ def conclude(measurements: Sequence[Measurement], file: Path | None, **content: 
     return int(not all(one.passes for one in measurements))
 
 
-def save(content: dict[str, Any], file: Path | None) -> None:
+def save(content: Any, file: Path | None) -> None:
     """Writes JSON, if a file was asked for."""
     if file is not None:
         file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.agent_command import add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.outcome import Exit
 from uio2_ros.client import RememberedObject
 from uio2_ros.viewing.remembered_text import remembered_json, sentence
 

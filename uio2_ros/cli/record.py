@@ -5,23 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
+from rclpy.node import Node
 from tqdm import tqdm
 
+from uio2_ros.cli.command_node import command_node, turns
+from uio2_ros.cli.outcome import Exit, ended, warn
 from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.recording.recorder import Recorder
 from uio2_ros.recording.recording_writer import COMPRESSIONS, RecordingWriter
 from uio2_ros.robot.contract import Contract, ContractError, read_contract
 
-SPIN_S = 0.1
 MIB = 2**20
 
 
@@ -32,21 +30,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         writer = RecordingWriter(arguments.output or _default_path(), arguments.compression)
     except RecordingError as error:
-        print(f"uio2 record: {error}", file=sys.stderr)
-        return 2
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        return _record(context, writer, arguments, stop)
-    finally:
-        context.try_shutdown()
+        return ended("record", error, Exit.WRONG)
+    with command_node("recorder") as node:
+        return _record(node, writer, arguments, stop)
 
 
 def _record(
-    context: rclpy.Context,
-    writer: RecordingWriter,
-    arguments: argparse.Namespace,
-    stop: threading.Event,
+    node: Node, writer: RecordingWriter, arguments: argparse.Namespace, stop: threading.Event
 ) -> int:
     failures: list[RecordingError] = []
 
@@ -54,47 +44,31 @@ def _record(
         failures.append(error)
         stop.set()
 
-    node = rclpy.create_node("recorder", context=context, start_parameter_services=False)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
     recorder = Recorder(node, writer, _topics(arguments), fail)
     print(f"recording to {writer.path}; Ctrl-C ends it", file=sys.stderr)
-    _spin(executor, writer, recorder, stop, arguments.seconds)
+    with tqdm(unit=" messages", disable=None) as bar:
+        for _ in turns(node, stop, arguments.seconds):
+            size = writer.size_bytes / MIB
+            bar.set_postfix_str(f"{len(recorder.topics)} topics, {size:.1f} MiB", refresh=False)
+            bar.update(writer.messages - bar.n)
     recorder.close()
-    node.destroy_node()
     try:
         writer.close()
     except RecordingError as error:
         failures.append(error)
     _report(writer, recorder, failures)
-    return 1 if failures else 0
-
-
-def _spin(
-    executor: SingleThreadedExecutor,
-    writer: RecordingWriter,
-    recorder: Recorder,
-    stop: threading.Event,
-    seconds: float,
-) -> None:
-    began_s = time.monotonic()
-    with tqdm(unit=" messages", disable=None) as bar:
-        while not stop.is_set() and not (seconds and time.monotonic() - began_s >= seconds):
-            executor.spin_once(timeout_sec=SPIN_S)
-            size = writer.size_bytes / MIB
-            bar.set_postfix_str(f"{len(recorder.topics)} topics, {size:.1f} MiB", refresh=False)
-            bar.update(writer.messages - bar.n)
+    return Exit.FAILED if failures else Exit.DONE
 
 
 def _report(
     writer: RecordingWriter, recorder: Recorder, failures: Sequence[RecordingError]
 ) -> None:
     for name, problem in sorted(recorder.problems.items()):
-        print(f"uio2 record: {name} was left out: {problem}", file=sys.stderr)
+        warn("record", f"{name} was left out: {problem}")
     for name in recorder.missing():
-        print(f"uio2 record: nobody published {name}", file=sys.stderr)
+        warn("record", f"nobody published {name}")
     for error in failures[:1]:  # what follows the first failure is its consequence
-        print(f"uio2 record: {error}", file=sys.stderr)
+        warn("record", error)
     size = writer.path.stat().st_size / MIB
     topics = len(recorder.topics)
     print(f"{writer.path}: {writer.messages} messages of {topics} topics, {size:.1f} MiB")

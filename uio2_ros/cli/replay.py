@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import rclpy
-from rclpy.signals import SignalHandlerOptions
-
+from uio2_ros.cli.command_node import command_node
+from uio2_ros.cli.options import rate
+from uio2_ros.cli.outcome import Exit, ended, warn
 from uio2_ros.processes.supervision import stop_on_signals
 from uio2_ros.recording.agent_notes import NOTE, spec_of
 from uio2_ros.recording.failures import RecordingError
@@ -25,7 +25,6 @@ SETTLING_S = 0.3
 DELIVERY_S = 2.0
 LOOK_PERIOD_S = 0.05
 CHOICES = ("model", "tokenizer", "device", "dtype")
-EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,31 +36,24 @@ def main(argv: Sequence[str]) -> int:
             return _verify(recording, arguments)
         return _play(recording, arguments, stop_on_signals())
     except RecordingError as error:
-        print(f"uio2 replay: {error}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("replay", error, Exit.WRONG)
 
 
 def _play(recording: Recording, arguments: argparse.Namespace, stop: threading.Event) -> int:
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node("player", context=context, start_parameter_services=False)
-    try:
+    with command_node("player") as node:
         player = Player(node, recording, arguments.topics, clock=arguments.clock)
         for warning in player.warnings:
-            print(f"uio2 replay: {warning}", file=sys.stderr)
+            warn("replay", warning)
         print(f"playing {', '.join(player.topics)}", file=sys.stderr)
         _await_listeners(player, stop)
         went_on = True
         while went_on:
             went_on = player.play(arguments.rate, stop.is_set) and arguments.loop
         player.wait_for_delivery(DELIVERY_S)
-    finally:
-        node.destroy_node()
-        context.try_shutdown()
     if not recording.is_complete and not stop.is_set():
-        print(f"uio2 replay: {recording.path} ends early: its recorder died", file=sys.stderr)
+        warn("replay", f"{recording.path} ends early: its recorder died")
     print(f"{player.published} messages of {len(player.topics)} topics")
-    return EXIT_INTERRUPTED if stop.is_set() else EXIT_DONE
+    return Exit.INTERRUPTED if stop.is_set() else Exit.DONE
 
 
 def _verify(recording: Recording, arguments: argparse.Namespace) -> int:
@@ -81,7 +73,7 @@ def _verify(recording: Recording, arguments: argparse.Namespace) -> int:
             print(f"{comparison.verdict.value}{reason}: {task}: {asked.instruction!r}")
     print(", ".join(f"{count} {verdict.value}" for verdict, count in counts.items() if count))
     failed = counts[Verdict.DIFFERENT] or not sum(counts.values()) - counts[Verdict.SKIPPED]
-    return EXIT_FAILED if failed else EXIT_DONE
+    return Exit.FAILED if failed else Exit.DONE
 
 
 def _await_listeners(player: Player, stop: threading.Event) -> None:
@@ -95,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./uio2 replay", description="Publish a recording.")
     parser.add_argument("file", type=Path)
     parser.add_argument("topics", nargs="*", help="full names; default: all that are recorded")
-    parser.add_argument("--rate", type=_rate, default=1.0, help="2: twice as fast")
+    parser.add_argument("--rate", type=rate, default=1.0, help="2: twice as fast")
     parser.add_argument("--loop", action="store_true", help="again and again, until Ctrl-C")
     parser.add_argument("--clock", action="store_true", help="publish /clock from recorded times")
     parser.add_argument(
@@ -106,13 +98,3 @@ def _parser() -> argparse.ArgumentParser:
     for name in CHOICES:
         parser.add_argument(f"--{name}", help="with --verify; default: that of the recorded agent")
     return parser
-
-
-def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate; give a number above 0")
-    return rate

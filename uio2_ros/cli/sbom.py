@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from uio2_ros.cli.outcome import Exit, ended
+
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = "cyclonedx_py"
 LICENCES = ROOT / "docs" / "licences.md"
@@ -22,11 +24,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     missing = [name for name in (TOOL, "packaging") if importlib.util.find_spec(name) is None]
     if missing:
-        print(
-            f"uio2 sbom: {' and '.join(missing)} is not installed; pip install '.[sbom]'",
-            file=sys.stderr,
-        )
-        return 2
+        names = " and ".join(missing)
+        return ended("sbom", f"{names} is not installed; pip install '.[sbom]'", Exit.WRONG)
     if options.licences:
         from uio2_ros.cli.licences import page
 

@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from uio2_ros.cli.options import add_options
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.processes.access import AccessError, read_token
 from uio2_ros.processes.process_memory import bound_arenas, settled
 from uio2_ros.remote.access import TOKEN_VARIABLE, Address, ServerAccess, server_tls
@@ -29,20 +29,6 @@ from uio2_ros.serving import (
 from uio2_ros.settings import from_values
 from uio2_ros.tasks.settings import TaskSettings
 
-MODEL_OPTIONS = ("model", "tokenizer", "device", "dtype", "quantize", "threads", "action_spaces")
-LIMIT_OPTIONS = (
-    "connections",
-    "connections_each",
-    "requests",
-    "message_megabytes",
-    "picture_pixels",
-    "history_megabytes",
-    "sound_seconds",
-)
-
-
-FLEET_OPTIONS = ("min_replicas", "max_replicas", "under_way", "cpus", "gpus")
-
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
@@ -50,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Answers robots elsewhere, and clients that speak openpi's policy protocol. "
         "Beyond this machine it takes a token and TLS.",
     )
-    add_options(parser, ModelSpec, *MODEL_OPTIONS)
+    add_options(parser, ModelSpec, "model", "tokenizer", "device", "dtype", "quantize", "threads")
+    add_options(parser, ModelSpec, "action_spaces")
     parser.add_argument(
         "--listen", default="127.0.0.1:8000", metavar="HOST:PORT", help="default: 127.0.0.1:8000"
     )
@@ -63,12 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--action-space", default="", help="of it; empty: the task's own", metavar="NAME"
     )
-    parser.add_argument(
-        "--concurrent", type=int, default=16, metavar="N", help="instructions answered at once"
-    )
-    parser.add_argument(
-        "--queue-size", type=int, default=64, metavar="N", help="that may wait for those"
-    )
+    add_options(parser, ServingSettings, "concurrent", "queue_size")
+    parser.set_defaults(concurrent=16, queue_size=64)
     parser.add_argument(
         "--processes",
         type=int,
@@ -76,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="processes with a model each, which share the instructions (default: 1)",
     )
-    add_options(parser, ServerLimits, *LIMIT_OPTIONS)
+    add_options(parser, ServerLimits)
     ray = parser.add_argument_group("Ray Serve (extra ray, docs/fleet.md)")
     ray.add_argument("--ray", action="store_true", help="serve with replicas of the model")
     ray.add_argument(
@@ -84,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="of a server with --ray that runs: replace its model by --model, and end",
     )
-    add_options(ray, FleetSettings, *FLEET_OPTIONS)
+    add_options(ray, FleetSettings)
     return parser
 
 
@@ -109,7 +92,7 @@ def serve(asked: argparse.Namespace) -> int:
         server_tls(asked.tls_certificate, asked.tls_key),
     )
     spec = replace(
-        from_values(ModelSpec, {name: given[name] for name in MODEL_OPTIONS}),
+        from_values(ModelSpec, given),
         tasks=TaskSettings(max_batch=asked.concurrent),
     )
     settings = ServingSettings(concurrent=asked.concurrent, queue_size=asked.queue_size)
@@ -182,8 +165,7 @@ async def _serve(
             print(f"listening on {replace(access.address, port=port)}", flush=True)
             await over.wait()
     except OSError as error:
-        print(f"uio2 serve: cannot listen on {access.address}: {error}", file=sys.stderr)
-        return 1
+        return ended("serve", f"cannot listen on {access.address}: {error}", Exit.FAILED)
     finally:
         await asyncio.to_thread(pool.close)
     return int(failed)

@@ -6,18 +6,18 @@ The drawing on the camera's picture, and the scene in 3D: markers, camera, frame
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.agent_command import add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.answer_files import write_picture
+from uio2_ros.cli.options import width_and_height
+from uio2_ros.cli.outcome import Exit, warn
 from uio2_ros.cli.snapshot_sources import NothingToShowError, TopicListener, recorded
 from uio2_ros.client import AgentClient
 from uio2_ros.robot.errors import InvalidInputError
@@ -33,14 +33,6 @@ SETTLING_S = 5.0
 VIEW_NAMES = ("behind", "left", "front", "top")
 
 
-@dataclass(frozen=True)
-class Angles:
-    """Degrees above the horizon and about z."""
-
-    elevation: float
-    azimuth: float
-
-
 def main(argv: Sequence[str]) -> int:
     """0: written; 1: no answer, or it cannot be shown; 2: wrong arguments; 130: interrupted."""
     failures = (InvalidInputError, NothingToShowError)
@@ -49,7 +41,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _main(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    _write(_render(_heard(arguments), arguments), arguments.output)
+    pixels = _render(_heard(arguments), arguments)
+    try:
+        write_picture(arguments.output, pixels)
+    except OSError as error:
+        raise NothingToShowError(str(error)) from error
     print(arguments.output)
     return Exit.DONE
 
@@ -80,17 +76,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT, such as 1500x700")
-    if int(width) not in SIDES or int(height) not in SIDES:
+    width, height = width_and_height(text)
+    if width not in SIDES or height not in SIDES:
         raise argparse.ArgumentTypeError(
             f"{text} is out of bounds; give {SIDES.start} to {SIDES.stop - 1} pixels a side"
         )
-    return int(width), int(height)
+    return width, height
 
 
-def _view(text: str) -> str | Angles:
+def _view(text: str) -> str | tuple[float, float]:
+    """A name, or degrees above the horizon and about z."""
     if text in VIEW_NAMES:
         return text
     try:
@@ -99,7 +94,7 @@ def _view(text: str) -> str | Angles:
         raise argparse.ArgumentTypeError(
             f"{text!r} is neither {', '.join(VIEW_NAMES)} nor ELEVATION,AZIMUTH such as 30,-150"
         ) from None
-    return Angles(elevation, azimuth)
+    return elevation, azimuth
 
 
 def _heard(arguments: argparse.Namespace) -> PublishedAnswer:
@@ -146,7 +141,7 @@ def _shown(
             "agent's parameter debug_image false?"
         )
     if listener.when(lambda heard: heard.has_camera and heard.is_connected, SETTLING_S) is None:
-        print(f"uio2 snapshot: {_missing(heard)}", file=sys.stderr)
+        warn("snapshot", _missing(heard))
     return heard
 
 
@@ -164,17 +159,5 @@ def _render(heard: PublishedAnswer, arguments: argparse.Namespace) -> npt.NDArra
             f"matplotlib is missing ({error}); install it: pip install 'matplotlib>=3.8,<4'"
         ) from error
     chosen: Any = arguments.view
-    view = VIEWS[chosen] if isinstance(chosen, str) else View(chosen.elevation, chosen.azimuth)
+    view = VIEWS[chosen] if isinstance(chosen, str) else View(*chosen)
     return render(heard.drawing(), heard.scenes(arguments.frame), arguments.size, view)
-
-
-def _write(pixels: npt.NDArray[np.uint8], path: Path) -> None:
-    try:
-        written = cv2.imwrite(str(path), np.ascontiguousarray(pixels[:, :, ::-1]))
-    except cv2.error as error:
-        reason = " ".join(str(error.err or error).split())
-        raise NothingToShowError(
-            f"{path} cannot be written ({reason}); give --output a .png or .jpg"
-        ) from error
-    if not written:
-        raise NothingToShowError(f"{path} cannot be written; is its folder there?")

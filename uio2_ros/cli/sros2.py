@@ -7,13 +7,14 @@ create_permission` makes the permissions of an enclave. Whatever is not in it is
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
+
+from uio2_ros.cli.outcome import Exit, ended
 
 ENCLAVE = "/uio2"
 NODES = (
@@ -52,8 +53,7 @@ def main(argv: Sequence[str]) -> int:
     found = observed(options.nodes)
     if not found:
         names = ", ".join(options.nodes)
-        print(f"uio2 sros2: none of {names} runs here; start them first", file=sys.stderr)
-        return 1
+        return ended("sros2", f"none of {names} runs here; start them first", Exit.FAILED)
     text = policy(found, options.enclave)
     if options.output:
         options.output.write_text(text, encoding="utf-8")
@@ -64,19 +64,13 @@ def main(argv: Sequence[str]) -> int:
 
 def observed(names: Iterable[str]) -> list[Access]:
     """The nodes of these names that run, in the order of their names."""
-    import rclpy
-    from rclpy.context import Context
+    from uio2_ros.cli.command_node import command_node
 
-    context = Context()
-    rclpy.init(context=context)
-    node = rclpy.create_node("sros2_policy", context=context, enable_rosout=False)
-    time.sleep(DISCOVERY_S)
     wanted = set(names)
-    there = sorted(set(node.get_node_names_and_namespaces()))
-    found = [_access(node, name, space) for name, space in there if name in wanted]
-    node.destroy_node()
-    context.try_shutdown()
-    return found
+    with command_node("sros2_policy") as node:
+        time.sleep(DISCOVERY_S)
+        there = sorted(set(node.get_node_names_and_namespaces()))
+        return [_access(node, name, space) for name, space in there if name in wanted]
 
 
 def policy(nodes: Iterable[Access], enclave: str = ENCLAVE) -> str:

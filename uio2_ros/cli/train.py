@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.robot.errors import CheckpointError, TokenizerError
 
 if TYPE_CHECKING:
     from uio2_ros.training.trainer import StepReport
-
-EXIT_DONE, EXIT_FAILED, EXIT_WRONG, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: Sequence[str]) -> int:
@@ -24,11 +23,11 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _train(asked)
     except ModuleNotFoundError as missing:
-        print(f"uio2 train: {missing}; pip install 'uio2_ros[train,data,sim]'", file=sys.stderr)
-        return EXIT_FAILED
+        needed = f"{missing}; pip install 'uio2_ros[train,data,sim]'"
+        return ended("train", needed, Exit.FAILED)
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return Exit.INTERRUPTED
 
 
 def _train(asked: argparse.Namespace) -> int:
@@ -38,20 +37,18 @@ def _train(asked: argparse.Namespace) -> int:
     try:
         config = read_training_config(asked.config, dict(asked.set))
     except TrainingConfigError as problem:
-        print(f"uio2 train: {problem}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("train", problem, Exit.WRONG)
     from uio2_ros.training.run import train
 
     bar = _Bar()
     try:
         folder = train(config, bar.show)
     except (CheckpointError, TokenizerError, DataSetError, ValueError) as problem:
-        print(f"uio2 train: {problem}", file=sys.stderr)
-        return EXIT_FAILED
+        return ended("train", problem, Exit.FAILED)
     finally:
         bar.close()
     print(folder)
-    return EXIT_DONE
+    return Exit.DONE
 
 
 class _Bar:

@@ -18,6 +18,7 @@ from textwrap import wrap
 import yaml
 
 from uio2_ros import bringup
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.model.bundle import local_bundle
 from uio2_ros.page.access import listening_socket
 from uio2_ros.page.settings import PageSettings
@@ -55,8 +56,7 @@ def main(argv: Sequence[str]) -> int:
         processes = bringup.processes(settings)
         programs = [_program(process) for process in processes]
     except bringup.BringupError as error:
-        print(f"uio2 up: {error}\nTry: ./uio2 up --help", file=sys.stderr)
-        return 2
+        return ended("up", f"{error}\nTry: ./uio2 up --help", Exit.WRONG)
     with tempfile.TemporaryDirectory(prefix="uio2-up-") as folder:
         commands = [
             _command(process, program, settings, Path(folder))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uio2_ros.bringup import config_folder
+from uio2_ros.cli.options import rate
+from uio2_ros.cli.outcome import Exit, ended, warn
 from uio2_ros.data.shards import DataSetError
 from uio2_ros.recording.failures import RecordingError
 from uio2_ros.robot.errors import InvalidInputError
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     from uio2_ros.recording.recorded import Topic
     from uio2_ros.recording.rerun_view import RerunView, Viewed
 
-EXIT_SHOWN, EXIT_FAILED, EXIT_WRONG = 0, 1, 2
 PICTURE_RATE_HZ = 10.0
-SPIN_S = 0.1
 REQUIREMENT = "rerun-sdk>=0.41,<0.42"
 FOXGLOVE = """\
 In Foxglove: open {what}, then import the layout
@@ -38,17 +37,15 @@ def main(argv: Sequence[str]) -> int:
         layout = config_folder() / "foxglove_layout.json"
         what = arguments.recording or BRIDGE
         print(FOXGLOVE.format(what=what, layout=layout, recording=recording))
-        return EXIT_SHOWN
+        return Exit.DONE
     if importlib.util.find_spec("rerun") is None:
-        print(f"uio2 view: Rerun is missing: pip install '{REQUIREMENT}'", file=sys.stderr)
-        return EXIT_FAILED
+        return ended("view", f"Rerun is missing: pip install '{REQUIREMENT}'", Exit.FAILED)
     try:
         if arguments.recording is not None:
             return _show_recording(arguments)
         return _show_graph(arguments)
     except (RecordingError, DataSetError, InvalidInputError) as error:
-        print(f"uio2 view: {error}", file=sys.stderr)
-        return EXIT_WRONG
+        return ended("view", error, Exit.WRONG)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="of a viewer that runs, such as rerun+http://host:9876/proxy",
     )
-    parser.add_argument("--rate", type=_rate, default=PICTURE_RATE_HZ, help="pictures a second")
+    parser.add_argument("--rate", type=rate, default=PICTURE_RATE_HZ, help="pictures a second")
     parser.add_argument("--frame", default="base_link", help="in which all is shown")
     parser.add_argument("--image", default="image", help="topic of the pictures")
     parser.add_argument("--camera-info", default="camera_info", help="topic of the intrinsics")
@@ -71,13 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="agent", help="of the agent's node")
     parser.add_argument("--seconds", type=float, default=0.0, help="stop after this long")
     return parser
-
-
-def _rate(text: str) -> float:
-    rate = float(text)
-    if not rate > 0:
-        raise argparse.ArgumentTypeError(f"{text} is no rate; expected more than 0")
-    return rate
 
 
 def _topics(arguments: argparse.Namespace) -> Mapping[str, Viewed]:
@@ -126,7 +116,7 @@ def _show_recording(arguments: argparse.Namespace) -> int:
         if view.is_due(shown, message.time_ns):
             view.take(shown, message.topic.type_name, decoded, message.time_ns)
     view.close()
-    return EXIT_SHOWN
+    return Exit.DONE
 
 
 class _GraphSink:
@@ -154,7 +144,7 @@ class _GraphSink:
             self._view.take(shown, type_name, deserialised(data, kind), received_ns)
         except InvalidInputError as error:
             if topic not in self._problems:
-                print(f"uio2 view: {topic}: {error}", file=sys.stderr)
+                warn("view", f"{topic}: {error}")
             self._problems.add(topic)
 
     def add_note(self, name: str, values: Mapping[str, str]) -> None:
@@ -165,30 +155,19 @@ class _GraphSink:
 
 
 def _show_graph(arguments: argparse.Namespace) -> int:
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.signals import SignalHandlerOptions
-
+    from uio2_ros.cli.command_node import command_node, turns
     from uio2_ros.processes.supervision import stop_on_signals
     from uio2_ros.recording.recorder import Recorder
 
     stop = stop_on_signals()
     view, topics = _view(arguments), _topics(arguments)
-    context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    node = rclpy.create_node("view", context=context, start_parameter_services=False)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    recorder = Recorder(node, _GraphSink(view, topics), tuple(topics), lambda _: stop.set())
-    print(f"showing {', '.join(topics)}; Ctrl-C ends it", file=sys.stderr)
-    if arguments.seconds:
-        threading.Timer(arguments.seconds, stop.set).start()
-    try:
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=SPIN_S)
-    finally:
-        recorder.close()
-        view.close()
-        node.destroy_node()
-        context.try_shutdown()
-    return EXIT_SHOWN
+    with command_node("view") as node:
+        recorder = Recorder(node, _GraphSink(view, topics), tuple(topics), lambda _: stop.set())
+        print(f"showing {', '.join(topics)}; Ctrl-C ends it", file=sys.stderr)
+        try:
+            for _ in turns(node, stop, arguments.seconds):
+                pass
+        finally:
+            recorder.close()
+            view.close()
+    return Exit.DONE

@@ -8,8 +8,9 @@ import math
 import time
 from collections.abc import Sequence
 
-from uio2_ros.cli.agent_command import Exit, add_agent_options, awaited_agent, run_command
+from uio2_ros.cli.agent_command import add_agent_options, awaited_agent, run_command
 from uio2_ros.cli.ask import FLAGS, choose_task
+from uio2_ros.cli.outcome import Exit
 from uio2_ros.client import AgentAnswer, Until
 from uio2_ros.robot.time import to_s
 from uio2_ros.viewing.answer_text import answer_json, findings
