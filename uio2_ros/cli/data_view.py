@@ -9,12 +9,13 @@ from pathlib import Path
 
 import cv2
 
+from uio2_ros.cli.data_import import action_space_of
 from uio2_ros.data.sample import Sample
 from uio2_ros.data.shards import DataSet, DataSetError
 from uio2_ros.inference.families.unified_io_2 import SYNTHETIC_TOKENIZER
 from uio2_ros.model.families.unified_io_2.config import ModelConfig
 from uio2_ros.processing import Processor, Tokenizer
-from uio2_ros.robot.action_space import ActionSpace, load_action_spaces, read_action_space
+from uio2_ros.robot.action_space import ActionSpace, load_action_spaces
 from uio2_ros.training.example_sheet import page, sheet
 from uio2_ros.training.examples import ExampleError, ExampleMaker, TrainingExample
 from uio2_ros.viewing.pen import Pixels
@@ -102,13 +103,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--tasks", nargs="+", default=[], help="only these, all of them")
     parser.add_argument("--variant", type=int, default=0, help="paraphrase of the prompts")
-    parser.add_argument("--action-space", type=read_action_space_file, nargs="+", default=[])
+    parser.add_argument("--action-space", type=action_space_of, nargs="+", default=[])
     parser.add_argument("--model", default="large", help="whose inputs (default: large)")
     parser.add_argument("--tokenizer", type=Path, default=SYNTHETIC_TOKENIZER)
     parser.add_argument("-o", "--output", type=Path, default=Path("uio2_data_view"), metavar="DIR")
     return parser.parse_args(list(argv))
-
-
-def read_action_space_file(path: str) -> ActionSpace:
-    """The action space of a file. Raises ActionSpaceError."""
-    return read_action_space(Path(path))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from uio2_ros.cli.options import add_options, at_least_one
+from uio2_ros.cli.outcome import Exit, ended
 from uio2_ros.data.sample_files import Storage
 from uio2_ros.data.shards import DataSet
 from uio2_ros.data.simulated import SimulatedSettings, SimulatedShards
@@ -28,25 +28,27 @@ SCENES_PER_SHARD = 50
 def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
     storage = Storage(asked.jpeg_quality)
-    if asked.scenes:
-        return _write_scenes(asked, storage)
     try:
-        settings = _settings(asked)
+        plan = _scenes(asked) if asked.scenes else _episodes(asked)
     except ValueError as problem:
-        print(f"uio2 data write: {problem}", file=sys.stderr)
-        return 2
-    data = DataSet.create(asked.folder, _record(settings, asked.episodes_per_shard, storage))
-    amount = (
-        Amount(samples=asked.samples)
-        if asked.samples
-        else Amount(shards=math.ceil(asked.episodes / asked.episodes_per_shard))
-    )
-    source = SimulatedShards(settings, asked.episodes_per_shard)
-    write_and_report(data, source, amount, asked.workers, storage)
-    return 0
+        return ended("data write", problem, Exit.WRONG)
+    record = {**plan.record, "jpeg_quality": storage.jpeg_quality or None}
+    data = DataSet.create(asked.folder, record)
+    write_and_report(data, plan.source, plan.amount, asked.workers, storage)
+    return Exit.DONE
 
 
-def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
+@dataclass(frozen=True)
+class WritingPlan:
+    """What is written, how much of it, and what `dataset.json` says: all that the content of a
+    shard depends on."""
+
+    source: ShardSource
+    amount: Amount
+    record: dict[str, Any]
+
+
+def _scenes(asked: argparse.Namespace) -> WritingPlan:
     """Tables that are only looked at."""
     settings = SceneSettings(
         Split(asked.split),
@@ -62,13 +64,31 @@ def _write_scenes(asked: argparse.Namespace, storage: Storage) -> int:
         **asdict(settings),
         "split": settings.split.value,
         "scenes_per_shard": SCENES_PER_SHARD,
-        "jpeg_quality": storage.jpeg_quality or None,
     }
-    data = DataSet.create(asked.folder, record)
     amount = Amount(shards=math.ceil(asked.scenes / SCENES_PER_SHARD))
-    source = SceneShards(settings, SCENES_PER_SHARD)
-    write_and_report(data, source, amount, asked.workers, storage)
-    return 0
+    return WritingPlan(SceneShards(settings, SCENES_PER_SHARD), amount, record)
+
+
+def _episodes(asked: argparse.Namespace) -> WritingPlan:
+    per_shard = asked.episodes_per_shard
+    settings = SimulatedSettings(
+        split=Split(asked.split),
+        tasks=tuple(asked.tasks or SIM_TASKS),
+        seed=asked.seed,
+        size=PictureSize(asked.size[0], asked.size[-1]),
+        period_s=asked.period,
+        samples_per_pixel=asked.samples_per_pixel,
+    )
+    record = {
+        "source": "simulator",
+        **asdict(settings),
+        "split": settings.split.value,
+        "tasks": list(settings.tasks),
+        "episodes_per_shard": per_shard,
+    }
+    shards = None if asked.samples else math.ceil(asked.episodes / per_shard)
+    amount = Amount(samples=asked.samples, shards=shards)
+    return WritingPlan(SimulatedShards(settings, per_shard), amount, record)
 
 
 def write_and_report(
@@ -100,29 +120,6 @@ def report(data: DataSet, written: Written) -> str:
             f"is {load:.1f} a core)"
         )
     return "\n".join(lines)
-
-
-def _settings(asked: argparse.Namespace) -> SimulatedSettings:
-    return SimulatedSettings(
-        split=Split(asked.split),
-        tasks=tuple(asked.tasks or SIM_TASKS),
-        seed=asked.seed,
-        size=PictureSize(asked.size[0], asked.size[-1]),
-        period_s=asked.period,
-        samples_per_pixel=asked.samples_per_pixel,
-    )
-
-
-def _record(settings: SimulatedSettings, per_shard: int, storage: Storage) -> dict[str, Any]:
-    """What `dataset.json` says: all that the content of a shard depends on."""
-    return {
-        "source": "simulator",
-        **asdict(settings),
-        "split": settings.split.value,
-        "tasks": list(settings.tasks),
-        "episodes_per_shard": per_shard,
-        "jpeg_quality": storage.jpeg_quality or None,
-    }
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

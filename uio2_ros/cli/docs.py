@@ -102,7 +102,7 @@ def documents() -> dict[Path, str]:
     return {ROOT / "config" / "agent.yaml": parameter_file(settings), **made}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Entry of the command."""
     parser = argparse.ArgumentParser(prog="./uio2 docs", description=__doc__)
     parser.add_argument("--api", type=Path, metavar="DIR", help="write the API reference there")
@@ -169,7 +169,3 @@ def _branch_lines(tree: Mapping[str, Any], indent: str) -> Iterable[str]:
 
 def _scalar(value: Value) -> str:
     return yaml.safe_dump(value).removesuffix("...\n").strip().replace("''", '""')
-
-
-if __name__ == "__main__":
-    sys.exit(main())
