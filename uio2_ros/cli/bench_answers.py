@@ -26,6 +26,7 @@ from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.truth import SceneTruth, observe
 
 FIRST_SEED = 500
+Question = tuple[Instruction, Observation]
 LIMITS_MS = {"next_action": 60.0, "refexp": 40.0}
 """Of `new`, on two cores."""
 LEAST_GAIN = 4.0
@@ -33,14 +34,6 @@ LEAST_GAIN = 4.0
 MOST_WAIT = 3.0
 """The longest wait of many at once, in medians."""
 TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question about a picture."""
-
-    instruction: Instruction
-    observation: Observation
 
 
 @dataclass(frozen=True)
@@ -82,22 +75,22 @@ QUESTIONS: dict[str, Callable[[SceneTruth, str], str]] = {
 """What is asked about a scene in which an order was given, by task."""
 
 
-def questions(task: str, count: int) -> list[Asked]:
+def questions(task: str, count: int) -> list[Question]:
     """One for each of so many pictures; no two tasks share one, since features are kept."""
     first = FIRST_SEED + 1000 * list(QUESTIONS).index(task)
     return [_question(task, first + number) for number in range(count)]
 
 
-def _question(task: str, seed: int) -> Asked:
+def _question(task: str, seed: int) -> Question:
     episode = sample_episode("put", seed, Split.HELD_OUT)
     with World(episode.scene) as world:
         truth = observe(world, episode.scene.cameras[0].name)
         frame = Frame(truth.colour, to_ns(world.time_s))
     text = QUESTIONS[task](truth, episode.instruction)
-    return Asked(Instruction(text, task), Observation(image=frame, camera=truth.camera.model))
+    return Instruction(text, task), Observation(image=frame, camera=truth.camera.model)
 
 
-def measure(answerer: Answerer, task: str, asked: Sequence[Asked]) -> AnswerTimes:
+def measure(answerer: Answerer, task: str, asked: Sequence[Question]) -> AnswerTimes:
     """Alone, again and all at once; RuntimeError with the message of an answer that failed.
 
     The first of an odd number warms up. Half of the rest is asked alone, twice; then half at once.
@@ -124,18 +117,17 @@ def measure(answerer: Answerer, task: str, asked: Sequence[Asked]) -> AnswerTime
     )
 
 
-def _timed(answerer: Answerer, one: Asked) -> tuple[float, int]:
+def _timed(answerer: Answerer, one: Question) -> tuple[float, int]:
     """Seconds and tokens of an answer."""
     began_s = time.perf_counter()
-    answer = answerer.submit(one.instruction, one.observation, timeout_s=TIMEOUT_S).result()
+    answer = answerer.submit(*one, timeout_s=TIMEOUT_S).result()
     spent_s = time.perf_counter() - began_s
     return spent_s, _checked(answer).timings.tokens
 
 
-def _all_at_once(answerer: Answerer, asked: Sequence[Asked]) -> list[float]:
+def _all_at_once(answerer: Answerer, asked: Sequence[Question]) -> list[float]:
     """Seconds from asking until each of them was answered."""
-    together = [(one.instruction, one.observation) for one in asked]
-    answers = answerer.submit_together(together, timeout_s=TIMEOUT_S)
+    answers = answerer.submit_together(asked, timeout_s=TIMEOUT_S)
     return [_checked(answer.result()).timings.total for answer in answers]
 
 

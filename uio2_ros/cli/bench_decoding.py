@@ -14,10 +14,12 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
+from uio2_ros.cli.bench_model import Clock
 from uio2_ros.cli.measurement import Measurement, bench_parser, conclude
 from uio2_ros.cli.options import at_least_one
 from uio2_ros.decoding import (
@@ -134,14 +136,11 @@ def step_seconds(decoder: RandomDecoder, rows: int, steps: int) -> tuple[float, 
     """Median seconds of a decoder step, and what the layers left out would add in proportion."""
     state = decoder.prepare(rows, steps + WARM_UP_STEPS)
     tokens = torch.zeros(rows, dtype=torch.int64, device=decoder.device)
-    whole, output = [], []
+    clock, whole, output = Clock(decoder.device), [], []
     for _ in range(steps + WARM_UP_STEPS):
-        started = _now(tokens.device)
-        hidden = decoder.step(state, tokens)
-        in_layers = _now(tokens.device)
-        decoder.logits(hidden)
-        whole.append(in_layers - started)
-        output.append(_now(tokens.device) - in_layers)
+        in_layers, hidden = clock.seconds(partial(decoder.step, state, tokens))
+        whole.append(in_layers)
+        output.append(clock.seconds(partial(decoder.logits, hidden))[0])
     layers = statistics.median(whole[WARM_UP_STEPS:])
     missing = (decoder.all_layers - decoder.layers) / decoder.layers
     return layers + statistics.median(output[WARM_UP_STEPS:]), layers * missing
@@ -172,24 +171,16 @@ def _write(
     constraint = ConstrainedDecoding(grammar, force_locations=0.5)
     tokens = torch.zeros(rows, 1, dtype=torch.int64, device=generator.device)
     ended = torch.zeros(rows, dtype=torch.bool, device=generator.device)
-    spent, steps = 0.0, 0
+    clock, spent, steps = Clock(generator.device), 0.0, 0
     while steps < grammar.longest and not ended.all():
         scores = 3 * torch.randn(rows, width, generator=generator, device=generator.device)
-        started = _now(generator.device)
-        masked = constraint(tokens, scores)
-        spent += _now(generator.device) - started
+        in_constraint, masked = clock.seconds(partial(constraint, tokens, scores))
+        spent += in_constraint
         steps += 1
         chosen = torch.where(ended, end, masked.argmax(-1))
         tokens = torch.cat([tokens, chosen[:, None]], dim=1)
         ended |= chosen == end
     return spent, steps
-
-
-def _now(device: torch.device) -> float:
-    """The clock, when the device has done what it was told to."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def measure(asked: argparse.Namespace) -> list[Measurement]:

@@ -72,26 +72,15 @@ def judge(held: Sequence[Holdings], seconds: float) -> list[Measurement]:
     first, last, number = held[0], held[-1], len(held) - 1
     grown_kib = (last.resident_bytes - first.resident_bytes) / 1024
     sizes = f"{first.resident_bytes / 2**20:.1f} to {last.resident_bytes / 2**20:.1f} MiB"
-    note = f"{sizes} in {number} cycles of {seconds / number:.2f} s; {_jumps(held)} grew it"
-    memory = Measurement(
-        "memory, a cycle", max(0.0, grown_kib / number), MOST_GROWTH_KIB, "KiB", note
-    )
-    counted = [
-        Measurement(
-            name, getattr(last, name) - getattr(first, name), 0, "more", f"{_of(held, name)}"
-        )
-        for name in ("threads", "descriptors", "children")
-    ]
-    return [memory, *counted]
-
-
-def _jumps(held: Sequence[Holdings]) -> int:
-    return sum(after.resident_bytes > before.resident_bytes for before, after in pairwise(held))
-
-
-def _of(held: Sequence[Holdings], name: str) -> str:
-    values = [getattr(one, name) for one in held]
-    return f"{min(values)} to {max(values)}"
+    jumps = sum(after.resident_bytes > before.resident_bytes for before, after in pairwise(held))
+    note = f"{sizes} in {number} cycles of {seconds / number:.2f} s; {jumps} grew it"
+    growth_kib = max(0.0, grown_kib / number)
+    results = [Measurement("memory, a cycle", growth_kib, MOST_GROWTH_KIB, "KiB", note)]
+    for name in ("threads", "descriptors", "children"):
+        counts = [getattr(one, name) for one in held]
+        told = f"{min(counts)} to {max(counts)}"
+        results.append(Measurement(name, counts[-1] - counts[0], 0, "more", told))
+    return results
 
 
 def _cycle(stage: FaultStage) -> None:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from uio2_ros.cli.measurement import add_torch_options, bench_parser, save
 from uio2_ros.cli.options import at_least_one
 from uio2_ros.inference import Engine
 from uio2_ros.inference.devices import ALL_BFLOAT16
@@ -129,6 +130,13 @@ class Clock:
     def _wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
+
+
+def clock_for(device: torch.device, asked: argparse.Namespace) -> Clock:
+    """As `add_torch_options` says, after torch has the threads asked for."""
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    return Clock(device, time.process_time if asked.processor_time else time.perf_counter)
 
 
 def measure_ceiling(clock: Clock) -> Ceiling:
@@ -354,7 +362,7 @@ def _compared(
 def bench(asked: argparse.Namespace) -> Report:
     """All forms of a model, one after another; float32 first, which the others are held against."""
     device = torch.device(asked.device)
-    clock = Clock(device, time.process_time if asked.processor_time else time.perf_counter)
+    clock = clock_for(device, asked)
     ceiling = measure_ceiling(clock)
     report = Report(
         _commit(), torch.__version__, _device_name(device), torch.get_num_threads(), ceiling
@@ -434,7 +442,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench model", description=__doc__)
+    parser = bench_parser("model", __doc__)
     parser.add_argument(
         "model", nargs="?", default="large", help="a size, a bundle, a checkpoint (default: large)"
     )
@@ -448,17 +456,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--repeats", type=at_least_one, default=3, help="after a first (default: 3)"
     )
-    parser.add_argument("--threads", type=at_least_one, help="of torch (default: its own choice)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument(
         "--cuda-graphs", choices=CUDA_GRAPHS, default="auto", help="on CUDA, or off (default: auto)"
     )
-    parser.add_argument(
-        "--processor-time",
-        action="store_true",
-        help="count the seconds that processors worked, where others share them; for one thread",
-    )
-    parser.add_argument("--json", type=Path, help="write the numbers there")
+    add_torch_options(parser)
     parser.add_argument(
         "--compare", nargs=2, type=Path, metavar="JSON", help="measure nothing: compare two runs"
     )
@@ -470,10 +472,7 @@ def main(argv: Sequence[str]) -> int:
     if asked.compare:
         print(compare(*(json.loads(path.read_text(encoding="utf-8")) for path in asked.compare)))
         return 0
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
     report = bench(asked)
     print(show(report))
-    if asked.json:
-        asked.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    save(asdict(report), asked.json)
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -41,17 +42,13 @@ def main(argv: Sequence[str]) -> int:
         for number in range(options.scenes)
     ]
     spec = ModelSpec(options.model, options.tokenizer, options.device, options.dtype)
-    answerer = None if options.model == "none" else InProcess.of(spec)
-    try:
+    with nullcontext() if options.model == "none" else InProcess.of(spec) as answerer:
         ways = finders(answerer)
         records = [
             record
             for task, seed in tqdm(scenes, unit=" scenes")
             for record in recalls(task, seed, PictureSize(320, 240), ways)
         ]
-    finally:
-        if answerer is not None:
-            answerer.close()
     found = summaries(records)
     print(_table(found))
     content = {

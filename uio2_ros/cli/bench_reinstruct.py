@@ -22,7 +22,8 @@ from uio2_ros.bringup import SIM_BRIDGE
 from uio2_ros.cli.faults.stage import FaultStage, call, wait_until
 from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.client import AgentError, ExecutionError
-from uio2_ros.evaluation.scores import Estimate, rate
+from uio2_ros.evaluation.report import percent
+from uio2_ros.evaluation.scores import rate
 from uio2_ros.messages.plans import plan_message
 from uio2_ros.messages.stamps import time_message
 from uio2_ros.msg import Plan
@@ -185,7 +186,7 @@ def _is_finished(state: Any, interruption: Interruption) -> bool:
 
 
 def _table(trials: Sequence[Trial]) -> str:
-    lines = [f"{'':<14}{'episodes':>9}{'done':>20}{'begun is finished':>20}{'seconds, median':>17}"]
+    lines = [f"{'':<14}{'episodes':>9}{'done':>22}{'begun is finished':>22}{'seconds, median':>17}"]
     for way in WAYS:
         of_way = [trial for trial in trials if trial.way == way]
         if not of_way:
@@ -193,13 +194,9 @@ def _table(trials: Sequence[Trial]) -> str:
         done = rate(sum(trial.done for trial in of_way), len(of_way))
         finished = rate(sum(trial.finished for trial in of_way), len(of_way))
         seconds = statistics.median(trial.seconds for trial in of_way)
-        rates = f"{_percent(done):>20}{_percent(finished):>20}"
+        rates = f"{percent(done):>22}{percent(finished):>22}"
         lines.append(f"{way:<14}{len(of_way):>9}{rates}{seconds:>17.1f}")
     return "\n".join(lines)
-
-
-def _percent(estimate: Estimate) -> str:
-    return f"{estimate.mean:.0%} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -156,14 +156,14 @@ def measure_memory(agent: ObservedAgent, minutes: float) -> Measurement:
     return growth_of(sizes, minutes)
 
 
-def growth_of(sizes: Sequence[int], minutes: float) -> Measurement:
+def growth_of(sizes: Sequence[int], minutes: float, what: str = "the agent") -> Measurement:
     """The median of the last fifth against that of the first."""
     fifth = max(1, len(sizes) // 5)
     before, after = statistics.median(sizes[:fifth]), statistics.median(sizes[-fifth:])
     percent = max(0.0, (after - before) / before * 100)
     sizes_mib = f"{before / 2**20:.1f} to {after / 2**20:.1f} MiB"
     note = f"{sizes_mib} with shared memory, in {minutes:g} min of streaming"
-    return Measurement("growth of the agent", percent, GROWTH_LIMIT_PERCENT, "%", note)
+    return Measurement(f"growth of {what}", percent, GROWTH_LIMIT_PERCENT, "%", note)
 
 
 def measure_loss(stage: FaultStage) -> Measurement:

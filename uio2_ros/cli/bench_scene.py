@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from uio2_ros.cli.measurement import bench_parser, save
 from uio2_ros.control.gate.scene import changed_share, thumbnail
 from uio2_ros.sim import Split, World, sample_episode
 from uio2_ros.sim.spec import ObjectSpec, SceneSpec
@@ -45,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
     print(_table(still, shares))
     print(f"\nlargest share where nothing changed: {100 * still.max():.2f} %")
     print(f"a picture that is kept takes {1e3 * _seconds_of_a_look():.2f} ms (640 x 480)")
+    save({"threshold": options.threshold, "nothing": still.tolist(), **shares}, options.json)
     return 0 if float((still > options.threshold).mean()) <= MOST_FALSE_ALARMS else 1
 
 
@@ -118,7 +120,7 @@ def _seconds_of_a_look(times: int = 100) -> float:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./uio2 bench scene")
+    parser = bench_parser("scene", __doc__)
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--looks", type=int, default=20, help="at each scene unchanged")
     parser.add_argument("--threshold", type=float, default=THRESHOLDS[0], help="to be judged")

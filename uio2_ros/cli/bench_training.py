@@ -9,8 +9,6 @@ of the same dtype, measured in the same run.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +18,8 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
-from uio2_ros.cli.bench_model import Clock, measure_ceiling
+from uio2_ros.cli.bench_model import Clock, clock_for, measure_ceiling
+from uio2_ros.cli.measurement import add_torch_options, bench_parser, save
 from uio2_ros.model.example import Batch, Example, PatchBatch, PatchInput
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
@@ -58,18 +57,12 @@ class TrainingSpeed:
 
 def main(argv: Sequence[str]) -> int:
     asked = _parse(argv)
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
-    clock = Clock(
-        torch.device("cpu"), time.process_time if asked.processor_time else time.perf_counter
-    )
+    clock = clock_for(torch.device("cpu"), asked)
     speeds = []
     for compiled in (False, True):
         speeds.append(measure(asked.model, asked.precision, compiled, asked.steps, clock))
         print(line(speeds[-1]), flush=True)
-    if asked.json:
-        records = [{**asdict(speed), "share": round(speed.share, 4)} for speed in speeds]
-        asked.json.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    save([{**asdict(speed), "share": round(speed.share, 4)} for speed in speeds], asked.json)
     return 0
 
 
@@ -173,13 +166,9 @@ def _attended_backward(
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="uio2 bench training", description=__doc__)
+    parser = bench_parser("training", __doc__)
     parser.add_argument("model", nargs="?", default="uio2-nano", help="a bundle or checkpoint")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     parser.add_argument("--steps", type=int, default=10, help="that are timed (default 10)")
-    parser.add_argument("--threads", type=int, help="of torch (default: all)")
-    parser.add_argument(
-        "--processor-time", action="store_true", help="seconds of this process, on a busy machine"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    add_torch_options(parser)
     return parser.parse_args(argv)

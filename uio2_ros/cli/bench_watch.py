@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -45,13 +44,11 @@ class WatchLog:
 
     answers: int = 0
     tracks: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hear(self, answer: AgentAnswer) -> None:
-        """On the client's thread."""
-        with self.lock:
-            self.answers += 1
-            self.tracks |= {found.track for found in answer.detections}
+        """On the client's thread, and on no other."""
+        self.answers += 1
+        self.tracks |= {found.track for found in answer.detections}
 
 
 @dataclass(frozen=True)
@@ -105,15 +102,15 @@ def judge(watched: WatchRun) -> list[Measurement]:
         note = f"{reached:.2f} of {watched.rate_hz:g} Hz; load average {loads:.1f}"
         title = f"rate short of asked, {WATCHED[name]['task']}"
         results.append(Measurement(title, short, MOST_SHORT_PERCENT, "%", note))
-    agent = growth_of([sample.agent_bytes for sample in watched.samples], watched.minutes)
-    model = growth_of([sample.model_bytes for sample in watched.samples], watched.minutes)
+    agents = [sample.agent_bytes for sample in watched.samples]
+    models = [sample.model_bytes for sample in watched.samples]
     alone, beside = statistics.median(watched.alone_s), statistics.median(watched.beside_s)
     note = f"{beside * 1e3:.0f} ms beside them, {alone * 1e3:.0f} ms alone"
     asked = len(watched.beside_s) + len(watched.failed)
     return [
         *results,
-        agent,
-        Measurement("growth of the model's process", model.value, model.limit, "%", model.note),
+        growth_of(agents, watched.minutes),
+        growth_of(models, watched.minutes, "the model's process"),
         Measurement("asked once, median", beside / alone, MOST_SLOWER, "times", note),
         Measurement(
             "asked once without an answer", len(watched.failed), 0, "questions", f"of {asked}"
@@ -129,10 +126,10 @@ def _watch(stage: FaultStage, options: argparse.Namespace) -> WatchRun:
     for _ in range(ALONE):
         _ask(stage, alone_s, failed)
     standing = [WatchLog() for _ in WATCHED]
-    pending = [
-        stage.client.watch_async(name, **_heard_by(one, settings, options.rate))
-        for (name, settings), one in zip(WATCHED.items(), standing, strict=True)
-    ]
+    pending = []
+    for (name, settings), log in zip(WATCHED.items(), standing, strict=True):
+        heard: WatchSettings = {**settings, "rate_hz": options.rate, "on_answer": log.hear}
+        pending.append(stage.client.watch_async(name, **heard))
     _go_on(pending, WARM_S)
     samples, beside_s = [_sample(agent, standing)], list[float]()
     end_s = time.monotonic() + 60 * options.minutes
@@ -154,16 +151,12 @@ def _watch(stage: FaultStage, options: argparse.Namespace) -> WatchRun:
     )
 
 
-def _heard_by(log: WatchLog, settings: WatchSettings, rate_hz: float) -> WatchSettings:
-    return {**settings, "rate_hz": rate_hz, "on_answer": log.hear}
-
-
 def _ask(stage: FaultStage, took_s: list[float], failed: list[str]) -> None:
     told = stage.ask(**ONCE)
     if told.code == "NONE":
         took_s.append(told.after_s)
     else:
-        failed.append(f"{told.code}: {told.message}")
+        failed.append(str(told))
 
 
 def _go_on(pending: Sequence[PendingAnswer[AgentAnswer]], seconds: float) -> None:

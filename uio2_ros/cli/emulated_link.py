@@ -12,6 +12,8 @@ SEGMENT_BYTES = 1460
 """What a TCP segment carries in an Ethernet frame."""
 IN_FLIGHT = 64
 """Segments of a direction that are under way at most; the sender waits then."""
+RESENT_DELAYS = 3
+"""After which a lost segment comes: what follows it and its repetition cross, too."""
 PATIENCE_S = 10.0
 
 
@@ -24,11 +26,6 @@ class LinkQuality:
     delay_s: float = 0.0
     bits_per_s: float = float("inf")
     loss: float = 0.0
-
-    @property
-    def resent_s(self) -> float:
-        """How much later a lost segment comes: what follows it and its repetition cross, too."""
-        return 3 * self.delay_s
 
 
 class EmulatedLink:
@@ -145,7 +142,7 @@ class EmulatedLink:
         while data := await reader.read(SEGMENT_BYTES):
             free_at = max(free_at, self._loop.time()) + 8 * len(data) / self._quality.bits_per_s
             lost = self._chance.random() < self._quality.loss
-            late_s = self._quality.delay_s + (self._quality.resent_s if lost else 0.0)
+            late_s = self._quality.delay_s * (1 + RESENT_DELAYS * lost)
             arrives = max(arrives, free_at + late_s)
             await segments.put((arrives, data))
 

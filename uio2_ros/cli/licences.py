@@ -62,7 +62,10 @@ class Licence:
 
 def page(before: str) -> str:
     """docs/licences.md of this environment. ROS's wheels stay that `before` lists and it lacks."""
-    rows = {one.package: f"| {one.licence} | {_shown(one.uses)} |" for one in licences()}
+    rows = {}
+    for one in licences():
+        uses = "all" if "" in one.uses else ", ".join(one.uses)
+        rows[one.package] = f"| {one.licence} | {uses} |"
     wheels = {row["package"]: row["rest"] for row in OF_WHEELS.finditer(before)}
     lines = [f"| {package} {rest}" for package, rest in sorted({**wheels, **rows}.items())]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -154,7 +157,3 @@ def _closure(requirements: Iterable[Requirement]) -> set[str]:
             if holds:
                 todo.append((wanted.name, frozenset(wanted.extras)))
     return {str(canonicalize_name(name)) for name, _ in seen}
-
-
-def _shown(uses: tuple[str, ...]) -> str:
-    return "all" if "" in uses else ", ".join(uses)

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from types import TracebackType
 
 from uio2_ros.remote.client import RemoteModel
 from uio2_ros.remote.settings import RemoteSettings
@@ -69,12 +68,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)  # nothing, if it has ended
         try:
             self._process.wait(10)
