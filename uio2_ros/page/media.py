@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soundfile
 
 from uio2_ros.robot.answer import Picture
-from uio2_ros.viewing.panels import SOUND_RATE_HZ, depth_colors, normal_colors
+from uio2_ros.viewing.panels import SOUND_RATE_HZ, picture_colors
 
 
 def png_of(picture: Picture) -> bytes:
@@ -19,16 +19,8 @@ def png_of(picture: Picture) -> bytes:
     if picture.role == "mask":
         pixels = np.asarray(picture.pixels, np.uint8)
     else:
-        pixels = np.ascontiguousarray(_colors(picture)[:, :, ::-1])
+        pixels = np.ascontiguousarray(picture_colors(picture)[0][:, :, ::-1])
     return cv2.imencode(".png", pixels)[1].tobytes()
-
-
-def _colors(picture: Picture) -> npt.NDArray[np.uint8]:
-    if picture.role == "depth":
-        return depth_colors(picture.pixels)[0]
-    if picture.role == "normals":
-        return normal_colors(picture.pixels)
-    return np.asarray(picture.pixels, np.uint8)
 
 
 def wav_of(samples: npt.NDArray[np.float32]) -> bytes:

@@ -23,7 +23,7 @@ SAMPLED = 8
 
 def draw_panel(panel: Pixels, picture: Picture, pen: Pen) -> None:
     """Fills a panel with a picture of `PANEL_ROLES`, as large as fits, and its name."""
-    image, legend = _image(picture)
+    image, legend = picture_colors(picture)
     height, width = panel.shape[:2]
     factor = min(height / image.shape[0], width / image.shape[1])
     size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
@@ -38,7 +38,8 @@ def draw_panel(panel: Pixels, picture: Picture, pen: Pen) -> None:
     tag(panel, legend, (left, top), PAPER, pen)
 
 
-def _image(picture: Picture) -> tuple[Pixels, str]:
+def picture_colors(picture: Picture) -> tuple[Pixels, str]:
+    """A picture of `PANEL_ROLES` as RGB (H, W, 3), and what it shows."""
     if picture.role == "depth":
         return depth_colors(picture.pixels)
     if picture.role == "normals":

@@ -61,8 +61,8 @@ class Pen:
     def spot(self, x: float, y: float) -> Spot:
         return round(x * self.scale), round(y * self.scale)
 
-    def text_width(self, text: str, shrink: float = 1.0) -> int:
-        (width, _), _ = cv2.getTextSize(text, FONT, self.font * shrink, self.weight)
+    def text_width(self, text: str) -> int:
+        (width, _), _ = cv2.getTextSize(text, FONT, self.font, self.weight)
         return int(width)
 
 

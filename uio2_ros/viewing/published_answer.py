@@ -81,8 +81,9 @@ class PublishedAnswer:
         message = self._newest.get("debug_image")
         return None if message is None else image_to_rgb(message)
 
-    def camera_model(self, size: tuple[int, int]) -> CameraModel | None:
-        """The intrinsics for a picture of so many pixels; None where they are not known."""
+    def camera_model(self, size: tuple[int, int] | None) -> CameraModel | None:
+        """The intrinsics for a picture of so many pixels, or of as many as they are told for; None
+        where they are not known."""
         info = self._newest.get("camera_info")
         with suppress(InvalidInputError):
             return None if info is None else camera_of(info, size=size)
@@ -111,14 +112,8 @@ class PublishedAnswer:
         return Eye(source.header.frame_id.lstrip("/"), self._camera())
 
     def _camera(self) -> CameraModel | None:
-        info = self._newest.get("camera_info")
-        if info is None:
-            return None
         picture = self._newest.get("debug_image")
-        size = None if picture is None else (picture.width, picture.height)
-        with suppress(InvalidInputError):
-            return camera_of(info, size=size)
-        return None
+        return self.camera_model(None if picture is None else (picture.width, picture.height))
 
     def _cloud(self) -> tuple[str, Shape] | None:
         """The depth of the picture that the markers are about, as dots."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from uio2_ros.robot.camera_model import CameraModel
 Points = npt.NDArray[np.float64]
 Pose = npt.NDArray[np.float64]  # (4, 4): from the thing's own coordinates to those of its frame
 Rgba = tuple[float, float, float, float]
+Moved = TypeVar("Moved", bound="_Placed")
 
 RED, GREEN, BLUE = (0.90, 0.22, 0.21, 1.0), (0.30, 0.75, 0.31, 1.0), (0.25, 0.50, 0.95, 1.0)
 """Of the axes x, y, z, as in RViz."""
@@ -27,50 +29,45 @@ HEAD_SIDES = 12
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line through (N, 3) points; `width` in metres."""
+class _Placed:
+    """Something at (..., 3) points."""
 
     points: Points
+
+    def moved(self: Moved, pose: Pose) -> Moved:
+        """The same elsewhere."""
+        return replace(self, points=transformed(self.points, pose))
+
+
+@dataclass(frozen=True)
+class Line(_Placed):
+    """A line through (N, 3) points; `width` in metres."""
+
     color: Rgba
     width: float = 0.005
 
-    def moved(self, pose: Pose) -> Line:
-        return replace(self, points=transformed(self.points, pose))
-
 
 @dataclass(frozen=True)
-class Faces:
-    """Flat faces, each of (K, 3) points."""
+class Faces(_Placed):
+    """(N, K, 3) points: flat faces of K corners each."""
 
-    points: Points  # (N, K, 3)
     color: Rgba
 
-    def moved(self, pose: Pose) -> Faces:
-        return replace(self, points=transformed(self.points, pose))
-
 
 @dataclass(frozen=True)
-class Dots:
+class Dots(_Placed):
     """Round dots at (N, 3) points, with a colour each; `diameter` in metres."""
 
-    points: Points
     colors: Points  # (N, 4)
     diameter: float
 
-    def moved(self, pose: Pose) -> Dots:
-        return replace(self, points=transformed(self.points, pose))
-
 
 @dataclass(frozen=True)
-class Label:
-    """Text that faces the viewer."""
+class Label(_Placed):
+    """Text at (1, 3) points that faces the viewer."""
 
-    points: Points  # (1, 3)
     text: str
     color: Rgba
-
-    def moved(self, pose: Pose) -> Label:
-        return replace(self, points=transformed(self.points, pose))
 
 
 Shape = Line | Faces | Dots | Label
