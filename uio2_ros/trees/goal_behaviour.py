@@ -10,6 +10,8 @@ from typing import Any
 from py_trees.behaviour import Behaviour
 from py_trees.common import Status
 
+from uio2_ros.client import AgentError, AgentUnavailableError
+
 SERVER_WAIT_S = 1.0
 """How long a behaviour looks for its server before it fails, as BehaviorTree.ROS2 does."""
 
@@ -38,7 +40,7 @@ class GoalBehaviour(Behaviour):
 
     @abstractmethod
     def send(self) -> Future[Any]:
-        """Sends the goal."""
+        """Sends the goal; AgentUnavailableError if it is too early, AgentError if it cannot be."""
 
     @abstractmethod
     def accept(self, outcome: Any) -> str:
@@ -69,10 +71,15 @@ class GoalBehaviour(Behaviour):
             self._goal.cancel()
 
     def _begin(self) -> Status:
-        if self.is_server_ready():
-            self._goal = self.send()
-            self.feedback_message = "sent"
-            return Status.RUNNING
+        try:
+            if self.is_server_ready():
+                self._goal = self.send()
+                self.feedback_message = "sent"
+                return Status.RUNNING
+        except AgentUnavailableError:
+            pass  # DDS discovers each of an agent's actions by itself
+        except AgentError as error:
+            return self._fail(str(error))
         if time.monotonic() - self._began_s > self._server_wait_s:
             return self._fail(f"there is no {self.server}; is it running?")
         self.feedback_message = f"looking for {self.server}"
