@@ -86,8 +86,10 @@ def test_the_oldest_files_make_room_and_no_others(tmp_path: Path) -> None:
         file.write_bytes(bytes(100))
         os.utime(file, (number, number))
     (tmp_path / "mine.mcap").write_bytes(bytes(1000))
+    (tmp_path / "uio2_kept_a_folder.mcap").mkdir()
     assert [file.name for file in make_room(tmp_path, 250)] == [
         "uio2_kept_0.mcap",
         "uio2_kept_1.mcap",
     ]
     assert (tmp_path / "mine.mcap").exists()
+    assert (tmp_path / "uio2_kept_a_folder.mcap").is_dir()

@@ -134,12 +134,13 @@ class MessageRing:
 
 def make_room(folder: Path, most_bytes: int) -> list[Path]:
     """Removes the oldest kept recordings of a folder until what is left is no more than that."""
-    files = sorted(folder.glob("uio2_kept_*.mcap"), key=lambda file: file.stat().st_mtime)
+    kept = (file for file in folder.glob("uio2_kept_*.mcap") if file.is_file())
+    files = sorted(kept, key=lambda file: file.stat().st_mtime)
     total = sum(file.stat().st_size for file in files)
     removed = []
     while files and total > most_bytes:
         oldest = files.pop(0)
         total -= oldest.stat().st_size
-        oldest.unlink()
+        oldest.unlink(missing_ok=True)
         removed.append(oldest)
     return removed

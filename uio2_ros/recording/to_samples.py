@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -285,12 +285,10 @@ class RecordedTracks:
     def sample(self, frame: Frame, history: tuple[Frame, ...]) -> Sample:
         """The sample of a picture."""
         now_ns = frame.stamp_ns
-        sound = self._sound(now_ns)
         seen = Observation(frame, history, camera=self._camera_of(frame))
+        sound = None if self.sound is None else self.sound.until(now_ns, self.settings.audio_s)
         if sound is not None and self.sound is not None:
-            seen = Observation(
-                frame, history, sound, self.sound.rate_hz, camera=self._camera_of(frame)
-            )
+            seen = replace(seen, audio=sound, audio_rate=self.sound.rate_hz)
         actions = self.actions_at(now_ns + self._offsets_ns)
         return Sample(
             key=f"{_key(self.path.stem)}_{now_ns // 1_000_000:015d}",
@@ -314,9 +312,6 @@ class RecordedTracks:
             ) from problem
         fits = camera is not None and (camera.width, camera.height) == (width, height)
         return camera if fits else None
-
-    def _sound(self, now_ns: int) -> npt.NDArray[np.float32] | None:
-        return None if self.sound is None else self.sound.until(now_ns, self.settings.audio_s)
 
     def instruction_at(self, now_ns: int) -> str:
         """What was to be done at a moment; "" before anything was said."""
