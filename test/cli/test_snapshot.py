@@ -23,7 +23,7 @@ from uio2_ros.msg import InstructionResult
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.cli.snapshot import main
-from uio2_ros.cli.snapshot_sources import _QOS
+from uio2_ros.cli.snapshot_sources import TOPICS
 from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.pictures import depth_message, image_message
 from uio2_ros.nodes.agent.debug_image import draw_answer
@@ -267,7 +267,7 @@ def test_depth_in_millimetres_is_the_same() -> None:
 def test_latched_topics_are_asked_for_as_such() -> None:
     latched = {
         topic
-        for topic, quality in _QOS.items()
+        for topic, (_, quality) in TOPICS.items()
         if quality.durability == DurabilityPolicy.TRANSIENT_LOCAL
     }
     assert latched == {"markers", "debug_image", "/tf_static"}

@@ -40,7 +40,7 @@ def profiles(text: str) -> dict[str, set[tuple[str, str, str]]]:
 
 
 def test_policy_allows_what_was_seen_and_nothing_else() -> None:
-    seen = Access("/", "agent", {"publish": {"/b", "/a"}, "subscribe": set()})
+    seen = Access("/", "agent", {"topic": {"publish": {"/b", "/a"}, "subscribe": set()}})
     text = policy([seen], "/robot")
     assert profiles(text) == {"agent": {("topics", "publish", "/a"), ("topics", "publish", "/b")}}
     assert Xml.fromstring(text).find("enclaves/enclave").get("path") == "/robot"  # type: ignore[union-attr]

@@ -8,37 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.client import AgentClient
+from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
 from uio2_ros.robot.time import to_s
 from uio2_ros.viewing.published_answer import GLOBAL_TOPICS, RELATIVE_TOPICS, PublishedAnswer
 
-TF_DEPTH = 100
-_TYPES = {
-    "debug_image": Image,
-    "markers": MarkerArray,
-    "camera_info": CameraInfo,
-    "depth": Image,
-    "/tf": TFMessage,
-    "/tf_static": TFMessage,
-}
-
-
-def _latched(depth: int) -> QoSProfile:
-    return QoSProfile(depth=depth, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-
-
-_QOS: dict[str, QoSProfile] = {
-    "debug_image": _latched(1),
-    "markers": _latched(1),
-    "camera_info": qos_profile_sensor_data,
-    "depth": QoSProfile(depth=1),
-    "/tf": QoSProfile(depth=TF_DEPTH),
-    "/tf_static": _latched(TF_DEPTH),
+TOPICS: dict[str, tuple[Any, QoSProfile]] = {
+    "debug_image": (Image, LATCHED),
+    "markers": (MarkerArray, LATCHED),
+    "camera_info": (CameraInfo, qos_profile_sensor_data),
+    "depth": (Image, QoSProfile(depth=1)),
+    "/tf": (TFMessage, QoSProfile(depth=100)),
+    "/tf_static": (TFMessage, STATIC_TRANSFORMS),
 }
 
 
@@ -53,11 +39,10 @@ class TopicListener:
         namespace = agent.agent.rpartition("/")[0]
         self._arrived = threading.Condition()  # guards what was heard
         self._heard = PublishedAnswer()
-        for topic, kind in _TYPES.items():
+        for topic, (kind, quality) in TOPICS.items():
             name = topic if topic in GLOBAL_TOPICS else f"{namespace}/{topic}"
-            agent.node.create_subscription(
-                kind, name, functools.partial(self._keep, topic), _QOS[topic]
-            )
+            keep = functools.partial(self._keep, topic)
+            agent.node.create_subscription(kind, name, keep, quality)
 
     def when(
         self, fits: Callable[[PublishedAnswer], bool], timeout_s: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -32,15 +32,13 @@ HIDDEN = "/_action/"
 DISCOVERY_S = 3.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Access:
-    """What one node does, by kind and permission: names of topics, services and actions."""
+    """What one node does: the names of topics, services and actions by kind and permission."""
 
     namespace: str
     node: str
-    topics: dict[str, set[str]] = field(default_factory=dict)
-    services: dict[str, set[str]] = field(default_factory=dict)
-    actions: dict[str, set[str]] = field(default_factory=dict)
+    allowed: dict[str, dict[str, set[str]]]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -80,12 +78,8 @@ def policy(nodes: Iterable[Access], enclave: str = ENCLAVE) -> str:
     profiles = Xml.SubElement(place, "profiles")
     for one in nodes:
         profile = Xml.SubElement(profiles, "profile", ns=one.namespace, node=one.node)
-        for kind, what in (
-            ("topic", one.topics),
-            ("service", one.services),
-            ("action", one.actions),
-        ):
-            _add(profile, kind, what)
+        for kind, permissions in one.allowed.items():
+            _add(profile, kind, permissions)
     Xml.indent(root)
     return Xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -102,22 +96,19 @@ def _access(node: Any, name: str, namespace: str) -> Access:
     from rclpy import action
 
     who = (name, namespace)
-    return Access(
-        namespace,
-        name,
-        {
-            "publish": _names(node.get_publisher_names_and_types_by_node(*who)),
-            "subscribe": _names(node.get_subscriber_names_and_types_by_node(*who)),
-        },
-        {
-            "reply": _names(node.get_service_names_and_types_by_node(*who)),
-            "request": _names(node.get_client_names_and_types_by_node(*who)),
-        },
-        {
-            "execute": _names(action.get_action_server_names_and_types_by_node(node, *who)),
-            "call": _names(action.get_action_client_names_and_types_by_node(node, *who)),
-        },
-    )
+    topics = {
+        "publish": _names(node.get_publisher_names_and_types_by_node(*who)),
+        "subscribe": _names(node.get_subscriber_names_and_types_by_node(*who)),
+    }
+    services = {
+        "reply": _names(node.get_service_names_and_types_by_node(*who)),
+        "request": _names(node.get_client_names_and_types_by_node(*who)),
+    }
+    actions = {
+        "execute": _names(action.get_action_server_names_and_types_by_node(node, *who)),
+        "call": _names(action.get_action_client_names_and_types_by_node(node, *who)),
+    }
+    return Access(namespace, name, {"topic": topics, "service": services, "action": actions})
 
 
 def _names(found: Iterable[tuple[str, Any]]) -> set[str]:
