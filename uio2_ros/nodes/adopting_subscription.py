@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
+from uio2_ros.messages.message_types import find_type
 from uio2_ros.messages.qos import Endpoint, OfferedQoS, mismatches
 
 OnMessage = Callable[[str, Any], None]
@@ -132,14 +132,3 @@ class AdoptingSubscription:
             if problem not in self.problems:
                 self._node.get_logger().warning(f"{self.topic}: {problem}")
         self.problems = problems
-
-
-def find_type(name: str) -> type[Any] | None:
-    """The message class of "package/msg/Name"; None if the package is not installed."""
-    package, _, message = name.split("/")
-    try:
-        module = importlib.import_module(f"{package}.msg")
-    except ModuleNotFoundError:
-        return None
-    found: type[Any] | None = getattr(module, message, None)
-    return found

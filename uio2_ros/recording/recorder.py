@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.subscription import Subscription
 
+from uio2_ros.messages.message_types import find_type
 from uio2_ros.messages.qos import OfferedQoS
 from uio2_ros.recording.agent_notes import ASKED, NOTE, ask_parameters
 from uio2_ros.recording.definitions import definition_of
@@ -150,10 +150,10 @@ class Recorder:
 
 def message_class(type_name: str) -> Any:
     """The class of "package/msg/Name"; RecordingError if the package is not installed."""
-    package, _, message = type_name.partition("/msg/")
-    try:
-        return getattr(importlib.import_module(f"{package}.msg"), message)
-    except (ModuleNotFoundError, AttributeError):
+    found = find_type(type_name)
+    if found is None:
+        package = type_name.partition("/")[0]
         raise RecordingError(
             f"{type_name} is not installed; build or install the package {package}"
-        ) from None
+        )
+    return found

@@ -17,12 +17,8 @@ from visualization_msgs.msg import MarkerArray
 from uio2_ros.messages.asked import asked_message
 from uio2_ros.messages.camera_info import camera_info_message
 from uio2_ros.messages.located import located_detections
-from uio2_ros.messages.pictures import (
-    depth_message,
-    image_message,
-    label_image,
-    label_info,
-)
+from uio2_ros.messages.message_types import find_type
+from uio2_ros.messages.pictures import depth_message, image_message, label_image, label_info
 from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import (
     Asked,
@@ -32,7 +28,6 @@ from uio2_ros.msg import (
     LocatedObjectArray,
     Plan,
 )
-from uio2_ros.nodes.adopting_subscription import find_type
 from uio2_ros.nodes.agent.answer_frames import answer_frames
 from uio2_ros.nodes.agent.debug_image import draw_answer
 from uio2_ros.nodes.agent.markers import marker_array
@@ -44,7 +39,6 @@ from uio2_ros.robot.observation import Frame, Observation
 DEPTH = 10
 FRAMES_DEPTH = 100
 """The usual depth of /tf."""
-"""Who comes later has the last one."""
 FIELD_TYPES: dict[str, type[Any]] = {
     "detections": Detection2DArray,
     "detections_3d": Detection3DArray,
