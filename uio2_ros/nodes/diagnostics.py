@@ -1,4 +1,4 @@
-"""Numbers for /diagnostics: rates, percentiles, and their form as messages."""
+"""What nodes tell on /diagnostics: rates, percentiles, and their form as messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.node import Node
 
 WINDOW = 512
 """Durations from which percentiles are taken."""
@@ -58,6 +59,22 @@ class Stopwatch:
             "callback p99 (ms)": f"{self.percentile_s(99) * 1e3:.3f}",
             "callback longest (ms)": f"{self._longest_s * 1e3:.3f}",
         }
+
+
+class DiagnosticsTopic:
+    """/diagnostics, on which a node tells of its parts under its own name. Any thread."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self.name: str = node.get_fully_qualified_name().lstrip("/")
+        """What the names of its statuses begin with."""
+
+    def tell(self, *statuses: DiagnosticStatus) -> None:
+        """Publishes how the parts are now."""
+        report = DiagnosticArray(status=statuses)
+        report.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(report)
 
 
 def status_message(

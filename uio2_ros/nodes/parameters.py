@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, TypeVar
 
 from rcl_interfaces.msg import (
@@ -21,7 +22,8 @@ Settings = TypeVar("Settings")
 def declare_parameters(
     node: Node, settings: type[Any], effect: Effect, *, dynamic: bool = False
 ) -> None:
-    """Declares every setting; `effect` is that of those that name none.
+    """Declares every setting; `effect` is that of those that name none. Values that are not
+    possible are refused from then on.
 
     dynamic: `source: 0` and `rate: 30` in a YAML file, which are integers, are taken for a text
     and a floating-point number.
@@ -30,6 +32,7 @@ def declare_parameters(
         descriptor = descriptor_of(known, known.effect or effect)
         descriptor.dynamic_typing = dynamic
         node.declare_parameter(name, known.default, descriptor)
+    node.add_on_set_parameters_callback(functools.partial(_judge, settings))
 
 
 def descriptor_of(known: Setting, effect: Effect) -> ParameterDescriptor:
@@ -55,8 +58,8 @@ def read_parameters(node: Node, settings: type[Settings]) -> Settings:
     )
 
 
-def judge_parameters(settings: type[Any], changed: list[Parameter[Any]]) -> SetParametersResult:
-    """Refuses, with the reason, values that are not possible; for a callback of the node."""
+def _judge(settings: type[Any], changed: list[Parameter[Any]]) -> SetParametersResult:
+    """Refuses, with the reason, values that are not possible."""
     known = settings_of(settings)
     try:
         for parameter in changed:

@@ -113,7 +113,9 @@ class RerunView:
         elif shown is Viewed.RESULT:
             self._show_answer(answer_of(message, ""))
         else:
-            self._output.log(STATE, rerun.StateChange(state=Activity(message.state).name.lower()))
+            self._output.log(
+                STATE, rerun.StateChange(state=Activity.of(message.state).name.lower())
+            )
 
     def close(self) -> None:
         """Sends what was not sent yet, and ends."""

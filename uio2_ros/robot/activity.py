@@ -14,3 +14,8 @@ class Activity(IntEnum):
     MOVING = 3
     STOPPED = 4
     FAULT = 5
+
+    @classmethod
+    def of(cls, number: int) -> Activity:
+        """The state of a message; FAULT for a number that is none, as of another version."""
+        return cls(number) if number in cls._value2member_map_ else cls.FAULT

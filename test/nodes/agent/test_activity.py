@@ -18,6 +18,11 @@ def test_the_message_has_the_same_numbers() -> None:
     }
 
 
+def test_a_state_of_another_version_is_a_fault_and_no_exception() -> None:
+    assert Activity.of(int(Activity.MOVING)) is Activity.MOVING
+    assert Activity.of(200) is Activity.FAULT
+
+
 @pytest.mark.parametrize(
     ("own", "motion", "told"),
     [

@@ -12,7 +12,7 @@ import pytest
 if importlib.util.find_spec("rclpy") is None:
     collect_ignore_glob = ["test_bridge_*.py"]  # needs the ROS environment of ./uio2
 else:
-    from nodes.agent_process import AgentProcess, private_domain
+    from nodes.agent_process import AgentProcess
     from nodes.bridge.sender import Sender
 
     BRIDGE = ("-m", "uio2_ros.nodes.bridge.node")
@@ -26,13 +26,6 @@ else:
     }
     """So that a busy machine makes nothing too old and nobody too late."""
     CONTROLLERS = (str(Path(__file__).with_name("stand_in_controllers.py")),)
-
-    @pytest.fixture(scope="module", autouse=True)
-    def domain() -> Iterator[None]:
-        """A DDS domain of this module and its processes, on this machine only."""
-        with pytest.MonkeyPatch.context() as patch:
-            private_domain(patch)
-            yield
 
     @pytest.fixture(scope="module")
     def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., AgentProcess]]:

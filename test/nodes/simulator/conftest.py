@@ -11,18 +11,11 @@ import pytest
 if importlib.util.find_spec("rclpy") is None:
     collect_ignore_glob = ["test_sim_*.py"]  # needs the ROS environment of ./uio2
 else:
-    from nodes.agent_process import AgentProcess, private_domain
+    from nodes.agent_process import AgentProcess
     from nodes.simulator.spectator import Spectator
 
     SIMULATOR = ("-m", "uio2_ros.nodes.simulator.node")
     SMALL = {"width": 96, "height": 72, "samples_per_pixel": 0}
-
-    @pytest.fixture(scope="module", autouse=True)
-    def domain() -> Iterator[None]:
-        """A DDS domain of this module and its processes, on this machine only."""
-        with pytest.MonkeyPatch.context() as patch:
-            private_domain(patch)
-            yield
 
     @pytest.fixture(scope="module")
     def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., AgentProcess]]:

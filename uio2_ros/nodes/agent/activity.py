@@ -39,23 +39,20 @@ class ActivityReport:
         node.create_subscription(AgentState, BRIDGE_STATE, self._on_motion, LATCHED)
 
     def refresh(self) -> None:
-        """Tells what is new."""
+        """Looks whether there is a bridge, and tells what is new; to be called now and then."""
         if not self._node.count_publishers(BRIDGE_STATE):
             self._motion = (Activity.IDLE, "")
-        self._tell()
+        self.tell()
 
-    def on_work(self) -> None:
-        """An instruction came or went."""
-        self._tell()
-
-    def _on_motion(self, state: AgentState) -> None:
-        self._motion = (Activity(state.state), state.reason)
-        self._tell()
-
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tells what is new: an instruction came or went."""
         activity, reason = merged(self._own(), self._motion)
         if self._topic.tell(activity, reason):
             self._marker.publish(self._marker_of(activity))
+
+    def _on_motion(self, state: AgentState) -> None:
+        self._motion = (Activity.of(state.state), state.reason)
+        self.tell()
 
     def _marker_of(self, activity: Activity) -> Marker:
         marker = Marker(ns="state", type=Marker.TEXT_VIEW_FACING, text=activity.name.lower())

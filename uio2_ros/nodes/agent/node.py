@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -54,9 +54,9 @@ from uio2_ros.nodes.agent.state_messages import (
 from uio2_ros.nodes.agent.surroundings import Surroundings
 from uio2_ros.nodes.agent.watches import Watches
 from uio2_ros.nodes.deferred import result_of
-from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.diagnostics import DiagnosticsTopic, status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
-from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.running import STOP_CHECK_PERIOD_S, run_node
 from uio2_ros.processes.process_memory import bound_arenas, settled
 from uio2_ros.robot.action_space import ActionSpaceError, load_action_spaces
@@ -121,7 +121,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         Node.__init__(self, "agent", **arguments)
         LifecycleNodeMixin.__init__(self, callback_group=ReentrantCallbackGroup())
         declare_parameters(self, AgentSettings, Effect.CONFIGURE)
-        self.add_on_set_parameters_callback(self._judge_parameters)
+        self.add_on_set_parameters_callback(self._expect_not_fixed)
         self._answerer: Answerer | None = None
         self._observations: Observations | None = None
         self._surroundings: Surroundings | None = None
@@ -205,7 +205,7 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _create_reports(self) -> None:
         self._history_state = self.create_publisher(HistoryState, "history_state", LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = DiagnosticsTopic(self)
         group = ReentrantCallbackGroup()
         period_s = self.get_parameter("diagnostics_period").value
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
@@ -237,10 +237,8 @@ class AgentNode(LifecycleNodeMixin, Node):
     @_logs_faults
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begins to listen and to answer."""
-        assert self._observations is not None
-        self._observations.open()
-        if self._surroundings is not None:
-            self._surroundings.open()
+        for each in self._listeners:
+            each.open()
         verdict = super().on_activate(state)
         self._active = verdict is TransitionCallbackReturn.SUCCESS
         if self._active:
@@ -323,10 +321,8 @@ class AgentNode(LifecycleNodeMixin, Node):
     def _deactivate(self) -> None:
         self._active = False
         self._cancel_all("the agent was deactivated")
-        if self._observations is not None:
-            self._observations.close()
-        if self._surroundings is not None:
-            self._surroundings.close()
+        for each in self._listeners:
+            each.close()
 
     def _unload(self) -> None:
         answerer, self._answerer = self._answerer, None
@@ -342,6 +338,11 @@ class AgentNode(LifecycleNodeMixin, Node):
             gc.collect()  # subscriptions and their owner hold each other, and the shared memory
 
     # Any thread.
+
+    @property
+    def _listeners(self) -> list[Observations | Surroundings]:
+        """What listens to topics while the agent is active; nothing before it is configured."""
+        return [each for each in (self._observations, self._surroundings) if each is not None]
 
     def _cancel_all(self, because: str) -> None:
         self._watches.cancel_all(because)
@@ -403,11 +404,11 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _on_work(self) -> None:
         """Instructions came or went."""
-        self._activity.on_work()
+        self._activity.tell()
         self._watches.on_work()
 
-    def _judge_parameters(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
-        """Refuses what is not possible, or has no effect before the agent is configured again."""
+    def _expect_not_fixed(self, parameters: list[RosParameter[Any]]) -> SetParametersResult:
+        """Refuses what has no effect before the agent is configured again."""
         label = state_label(self)
         fixed = [
             parameter.name
@@ -417,7 +418,7 @@ class AgentNode(LifecycleNodeMixin, Node):
         if fixed and label != "unconfigured":
             reason = f"{', '.join(fixed)} can be set while unconfigured; the agent is {label}"
             return SetParametersResult(successful=False, reason=reason)
-        return judge_parameters(AgentSettings, parameters)
+        return SetParametersResult(successful=True)
 
     def _encode_kept_picture(self) -> None:
         """Lets an idle model encode the last picture kept in the history, once."""
@@ -455,10 +456,8 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
-        if self._observations is not None:
-            self._observations.listening = request.data
-        if self._surroundings is not None:
-            self._surroundings.listening = request.data
+        for each in self._listeners:
+            each.listening = request.data
         if not request.data:
             self._cancel_all("the agent was disabled")
         response.success = True
@@ -483,10 +482,8 @@ class AgentNode(LifecycleNodeMixin, Node):
         before, self._standing = self._standing, self._name_watch.look()
         if before is Standing.ALONE and self._standing is not before:
             self.get_logger().warning(TWIN)
-        if self._observations is not None and self._active:
-            self._observations.follow()
-            if self._surroundings is not None:
-                self._surroundings.follow()
+        for each in self._listeners if self._active else ():
+            each.follow()
         self._hears = self._active and self._hears_sound()
         self._activity.refresh()
 
@@ -515,12 +512,10 @@ class AgentNode(LifecycleNodeMixin, Node):
 
     def _report(self) -> None:
         self._publish_history_state()
-        report = DiagnosticArray(status=self._statuses())
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        self._diagnostics.tell(*self._statuses())
 
     def _statuses(self) -> list[DiagnosticStatus]:
-        name = self.get_fully_qualified_name().lstrip("/")
+        name = self._diagnostics.name
         now_ns = self.get_clock().now().nanoseconds
         label = state_label(self)
         answerer = self._answerer

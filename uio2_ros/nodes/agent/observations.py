@@ -17,8 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import JumpThreshold
-from rclpy.duration import Duration
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
@@ -27,11 +25,13 @@ from uio2_ros.history.move_history import MoveHistory, Position
 from uio2_ros.messages.camera_info import camera_of, shows_rectified
 from uio2_ros.messages.compressed import compressed_to_rgb
 from uio2_ros.messages.image_header import peek_header
+from uio2_ros.messages.message_types import find_type
 from uio2_ros.messages.received_pictures import decode_picture
 from uio2_ros.messages.sound_reader import INFO_TYPE, SOUND_TYPES, SoundReader, info_topic_of
 from uio2_ros.messages.stamps import nanoseconds_of
-from uio2_ros.nodes.adopting_subscription import AdoptingSubscription, find_type
+from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.nodes.agent.parameters import SPARE_PICTURES, AgentSettings
+from uio2_ros.nodes.clock_jumps import JUMP_S, on_jump_back
 from uio2_ros.nodes.diagnostics import Stopwatch
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.camera_model import CameraModel
@@ -41,8 +41,6 @@ from uio2_ros.robot.plan import ActionKind
 from uio2_ros.robot.time import to_ns, to_s
 from uio2_ros.tasks.task import Task, Use
 
-JUMP_S = 0.1
-"""Time that goes back by less is jitter between sources of the clock."""
 SOUND_DEPTH = 20
 """Sound messages the middleware keeps: a second of short ones."""
 
@@ -86,14 +84,7 @@ class Observations:
         self.odometry_problem = ""
         """Why the newest position could not be used."""
         self._node = node
-        self._jumps = node.get_clock().create_jump_callback(
-            JumpThreshold(
-                min_forward=None,
-                min_backward=Duration(seconds=-JUMP_S),
-                on_clock_change=True,
-            ),
-            post_callback=self._time_jumped,
-        )
+        self._jumps = on_jump_back(node, self._time_jumped)
         self._settings = settings
         self._on_picture, self._on_sound = on_picture, on_sound
         self._sound_reader = SoundReader(settings.audio_format)

@@ -14,10 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.clock import JumpThreshold
-from rclpy.duration import Duration
 from rclpy.node import Node
-from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.memory.crops import crops
@@ -27,12 +24,13 @@ from uio2_ros.memory.transform_history import TransformError, TransformHistory
 from uio2_ros.memory.world_memory import Searched, Survey, WorldMemory
 from uio2_ros.messages.image_header import peek_header
 from uio2_ros.messages.images import metres_of
-from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.messages.serialised import deserialised
-from uio2_ros.messages.transforms import links_of
 from uio2_ros.nodes.adopting_subscription import AdoptingSubscription
 from uio2_ros.nodes.agent.memory_markers import memory_markers
 from uio2_ros.nodes.agent.parameters import AgentSettings
+from uio2_ros.nodes.clock_jumps import on_jump_back
+from uio2_ros.nodes.transforms import listen_to_transforms
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode, InstructionError, InvalidInputError
 from uio2_ros.robot.frames import bare
@@ -45,8 +43,6 @@ PLACES = frozenset(("detections", "detections_3d", "keypoints"))
 """Outputs of tasks that say where things are in the picture."""
 TF_WAIT_S = 0.3
 """How long the transforms of a picture's moment are waited for: they come when it is answered."""
-JUMP_S = 0.1
-FRAMES_DEPTH = 100
 
 Metres = npt.NDArray[np.float32]
 
@@ -76,12 +72,7 @@ class Surroundings:
         self.offset_s = math.nan
         """From the newest picture asked about to its depth."""
         self._node = node
-        self._jumps = node.get_clock().create_jump_callback(
-            JumpThreshold(
-                min_forward=None, min_backward=Duration(seconds=-JUMP_S), on_clock_change=True
-            ),
-            post_callback=self._time_jumped,
-        )
+        self._jumps = on_jump_back(node, self._time_jumped)
         self.subscription = self._make_subscription() if settings.depth.enabled else None
         self._transforms: list[Any] = []
         self._is_over = False
@@ -92,17 +83,9 @@ class Surroundings:
         if self.subscription is not None:
             self.subscription.open()
         if not self._transforms and (self.memory is not None or self.settings.depth.plane_frame):
-            group = MutuallyExclusiveCallbackGroup()
-            for topic, qos, static in (
-                ("/tf", FRAMES_DEPTH, False),
-                ("/tf_static", STATIC_TRANSFORMS, True),
-            ):
-                hear = functools.partial(self._hear_transforms, static=static)
-                self._transforms.append(
-                    self._node.create_subscription(
-                        TFMessage, topic, hear, qos, callback_group=group
-                    )
-                )
+            self._transforms = listen_to_transforms(
+                self._node, self.frames.hear, MutuallyExclusiveCallbackGroup()
+            )
         self._show()
 
     def close(self) -> None:
@@ -149,11 +132,6 @@ class Surroundings:
             return
         decode = functools.partial(_decode, serialised)
         self.depths.hear(DepthPicture(header.stamp_ns, header.frame_id, decode))
-
-    def _hear_transforms(self, message: TFMessage, *, static: bool) -> None:
-        warn = functools.partial(self._node.get_logger().warning, throttle_duration_sec=10.0)
-        for link in links_of(message, static=static, on_bad=warn):
-            self.frames.hear(link)
 
     def _time_jumped(self, _: object) -> None:
         self.depths.clear()

@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -23,7 +22,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
-from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from uio2_ros.control import (
@@ -37,11 +35,11 @@ from uio2_ros.control import (
     SpeedSettings,
 )
 from uio2_ros.control.commands import GripperCommand, JointPoint, TrajectoryGoal
+from uio2_ros.control.follower import tell_nobody
 from uio2_ros.control.gate.gate import MotionGate
 from uio2_ros.control.hand_over import HandOver
 from uio2_ros.messages.plans import stamped_plan_of
-from uio2_ros.messages.qos import LATCHED, STATIC_TRANSFORMS
-from uio2_ros.messages.transforms import links_of
+from uio2_ros.messages.qos import LATCHED
 from uio2_ros.msg import HistoryState, Plan
 from uio2_ros.nodes.bridge.command_router import CommandRouter
 from uio2_ros.nodes.bridge.gate_inputs import GateInputs
@@ -49,11 +47,12 @@ from uio2_ros.nodes.bridge.markers import gate_markers
 from uio2_ros.nodes.bridge.parameters import BridgeNodeSettings
 from uio2_ros.nodes.bridge.services import BridgeServices
 from uio2_ros.nodes.deferred import result_of
-from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.diagnostics import DiagnosticsTopic, status_message
 from uio2_ros.nodes.name_watch import Standing, watch_name
-from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.state_topic import StateTopic
+from uio2_ros.nodes.transforms import listen_to_transforms
 from uio2_ros.robot.action_space import load_action_spaces
 from uio2_ros.robot.activity import Activity
 from uio2_ros.robot.plan import TaskPlan
@@ -86,9 +85,6 @@ class BridgeNode(Node):
         """ValueError for parameters that do not fit, or an action that is not installed."""
         super().__init__("bridge", **arguments)
         declare_parameters(self, BridgeNodeSettings, Effect.RESTART)
-        self.add_on_set_parameters_callback(
-            lambda changed: judge_parameters(BridgeNodeSettings, changed)
-        )
         self.add_post_set_parameters_callback(self._on_parameters)
         self._node_settings = read_parameters(self, BridgeNodeSettings)
         settings = self._node_settings.control
@@ -129,7 +125,7 @@ class BridgeNode(Node):
         self._name_watch = watch_name(self)
         self._standing = Standing.ALONE
         self._offered: BridgeServices | None = self._offer_services()
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = DiagnosticsTopic(self)
         self._watch_clock(self._now_s())  # a plan may come before the first tick
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
         self.create_timer(settings.period_s, self._tick, clock=real_time)
@@ -156,10 +152,9 @@ class BridgeNode(Node):
             (HistoryState, "history_state", self._on_agent, LATCHED),
             (JointState, "joint_states", self._on_joints, qos_profile_sensor_data),
             (Bool, "step_done", self._on_step_done, 10),
-            (TFMessage, "/tf", self._on_tf, 100),
-            (TFMessage, "/tf_static", self._on_tf_static, STATIC_TRANSFORMS),
         ):
             self.create_subscription(kind, topic, callback, qos)
+        listen_to_transforms(self, self._frames.hear)
 
     # Carrying out.
 
@@ -236,9 +231,9 @@ class BridgeNode(Node):
         now_s: float,
         *,
         on_demand: bool,
-        on_end: Callable[[Outcome], None],
         after_step: bool = False,
         timeout_s: float = 0.0,
+        on_end: Callable[[Outcome], None] = tell_nobody,
     ) -> None:
         """Starts a plan in place of the one under way; PlanError, and a halt, if it cannot be."""
         try:
@@ -295,7 +290,6 @@ class BridgeNode(Node):
             self._stopped = outcome.message if outcome.cause is Cause.STOPPED else ""
             if outcome.cause not in WANTED:
                 self._show(PlanError(outcome.cause, outcome.message, outcome.where))
-            if outcome.cause not in WANTED:
                 self.get_logger().warning(f"stopped: {ending}")
             elif outcome.cause in (Cause.STOPPED, Cause.CANCELED):
                 self.get_logger().info(f"stopped: {ending}")
@@ -343,7 +337,7 @@ class BridgeNode(Node):
             self._plans_ignored += 1
             return
         try:
-            self._start(message, self._now_s(), on_demand=False, on_end=_nobody)
+            self._start(message, self._now_s(), on_demand=False)
         except PlanError as error:
             self.get_logger().warning(f"plan refused: {error}")
 
@@ -404,17 +398,6 @@ class BridgeNode(Node):
         failure = PlanError(Cause.CONTROLLER_FAILED, f"step {run.progress.step}: step_done said no")
         run.motion.reported(None if message.data else failure)
 
-    def _on_tf(self, message: TFMessage) -> None:
-        self._hear_transforms(message, static=False)
-
-    def _on_tf_static(self, message: TFMessage) -> None:
-        self._hear_transforms(message, static=True)
-
-    def _hear_transforms(self, message: TFMessage, *, static: bool) -> None:
-        warn = partial(self.get_logger().warning, throttle_duration_sec=10.0)
-        for link in links_of(message, static=static, on_bad=warn):
-            self._frames.hear(link)
-
     def _on_controller_progress(self, fraction: float) -> None:
         if self._follower.run is not None:
             self._follower.run.motion.advanced(fraction)
@@ -464,9 +447,7 @@ class BridgeNode(Node):
     def _report(self) -> None:
         self._watch_name()
         self._gate_inputs.follow()
-        report = DiagnosticArray(status=[self._status()])
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        self._diagnostics.tell(self._status())
 
     def _activity(self) -> tuple[Activity, str]:
         """What `~/state` tells."""
@@ -496,7 +477,6 @@ class BridgeNode(Node):
         fault = "; ".join(filter(None, (self._fault, self._estopped)))
         dry_run = DRY_RUN if self._gate.dry_run else ""
         problem = self._problem or self._router.loss or dry_run if follower.enabled else DISABLED
-        name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "plan": self._describe_run(),
             "joints known": str(self._joints.known(self._now_s())),
@@ -512,7 +492,9 @@ class BridgeNode(Node):
             "dry run": str(self._gate.dry_run).lower(),
             "emergency stop": self._estopped,
         }
-        return status_message(f"{name}: plans", fault or problem, readings, severe=bool(fault))
+        return status_message(
+            f"{self._diagnostics.name}: plans", fault or problem, readings, severe=bool(fault)
+        )
 
     def _describe_run(self) -> str:
         run = self._follower.run
@@ -533,10 +515,6 @@ def _expect_timeout(timeout_s: float) -> None:
             Cause.INVALID_PLAN,
             f"timeout is {timeout_s} s; give 0 (the bridge's default) or more",
         )
-
-
-def _nobody(outcome: Outcome) -> None:
-    del outcome
 
 
 def main(args: list[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
@@ -48,7 +48,7 @@ class BridgeServices:
         return self.goals.is_idle and not self._unanswered
 
     def withdraw(self) -> None:
-        """BridgeServices nothing any longer; only when idle."""
+        """Offers nothing any longer; only when idle."""
         for service in self._services:
             self._node.destroy_service(service)
         self.goals.destroy()
@@ -58,43 +58,39 @@ class BridgeServices:
     ) -> Trigger.Response:
         del request
         stopped = self._bridge.stop(Cause.STOPPED, "~/stop was called")
-        goes_on = await self._halted()
-        response.success = not goes_on
-        response.message = goes_on or ("stopped" if stopped else "nothing was moving")
-        return response
+        return await self._halted(response, "stopped" if stopped else "nothing was moving")
 
     async def _on_enable(
         self, request: SetBool.Request, response: SetBool.Response
     ) -> SetBool.Response:
         self._bridge.enable(request.data)
-        goes_on = "" if request.data else await self._halted()
-        response.success = not goes_on
-        done = "enabled" if request.data else "disabled: nothing is carried out"
-        response.message = goes_on or done
-        return response
+        if request.data:
+            return _told(response, "", "enabled")
+        return await self._halted(response, "disabled: nothing is carried out")
 
     async def _on_estop(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         del request
         self._bridge.press_estop()
-        goes_on = await self._halted()
-        response.success = not goes_on
-        response.message = goes_on or "stopped until ~/release is called"
-        return response
+        return await self._halted(response, "stopped until ~/release is called")
 
     async def _on_release(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         del request
         problem = self._bridge.release_estop()
-        response.success = not problem
-        response.message = problem or "released: plans move the robot again"
-        return response
+        return _told(response, problem, "released: plans move the robot again")
 
-    async def _halted(self) -> str:
+    async def _halted(self, response: Any, done: str) -> Any:
+        """The response once all has ended, or what goes on had its time to."""
         self._unanswered += 1
         try:
-            return await self._bridge.halted()
+            return _told(response, await self._bridge.halted(), done)
         finally:
             self._unanswered -= 1
+
+
+def _told(response: Any, problem: str, done: str) -> Any:
+    response.success, response.message = not problem, problem or done
+    return response

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import (
-    PoseStamped,
-    Transform,
-    TransformStamped,
-    Vector3,
-)
+from geometry_msgs.msg import PoseStamped, Transform, TransformStamped, Vector3
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -29,7 +23,7 @@ from uio2_ros.robot.poses import Pose2D, Pose3D
 from uio2_ros.sim import physics
 from uio2_ros.sim.arm import ActionError, ToolPose
 from uio2_ros.sim.base import DIMENSIONS
-from uio2_ros.sim.cameras import CameraView, quaternion_of, view_of
+from uio2_ros.sim.cameras import quaternion_of, view_of
 from uio2_ros.sim.model import TIMESTEP_S, TOOL_BODY, TOOL_JOINTS
 from uio2_ros.sim.policies import MOVES
 from uio2_ros.sim.simulator_thread import SimulatorThread
@@ -152,9 +146,7 @@ def transform_message(pose: physics.BodyPose, parent: Header, child: str) -> Tra
 def camera_transforms(world: World, stamp: Time) -> list[TransformStamped]:
     """Where the cameras are on the robot."""
     parent = Header(stamp=stamp, frame_id=BASE_FRAME)
-    views: Sequence[tuple[str, CameraView]] = [
-        (camera.name, view_of(camera)) for camera in world.scene.cameras
-    ]
+    views = ((camera.name, view_of(camera)) for camera in world.scene.cameras)
     return [
         transform_message(
             physics.BodyPose(view.position, view.rotation), parent, optical_frame(name)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -24,7 +24,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from uio2_ros.msg import Plan
 from uio2_ros.nodes.deferred import result_of
-from uio2_ros.nodes.diagnostics import status_message
+from uio2_ros.nodes.diagnostics import DiagnosticsTopic, status_message
 from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.simulator.messages import (
@@ -81,7 +81,7 @@ class SimNode(Node):  # type: ignore[misc]
             (GetSimulationState, "~/get_state", self._on_get_state),
         ):
             self.create_service(kind, name, callback, callback_group=waiting)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = DiagnosticsTopic(self)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(settings.diagnostics_period_s, self._report, clock=real_time)
 
@@ -115,15 +115,13 @@ class SimNode(Node):  # type: ignore[misc]
 
     def _on_place(self, message: PoseStamped) -> None:
         pick, self._pick = self._pick, None
-        if pick is None:
-            self._refuse("place_pose", "no pick_pose came before it")
-            self._step_done.publish(Bool(data=False))
-            return
         try:
+            if pick is None:
+                raise ActionError("no pick_pose came before it")
             steps = (handed_over(pick, message),)
         except ActionError as error:
             self._refuse("place_pose", str(error))
-            self._step_done.publish(Bool(data=False))
+            self._tell_step_done(False)
             return
         self._carry_out("place_pose", steps, self._tell_step_done)
 
@@ -259,9 +257,7 @@ class SimNode(Node):  # type: ignore[misc]
 
     def _publish_status(self, status: Future[DiagnosticStatus]) -> None:
         if status.exception() is None:
-            report = DiagnosticArray(status=[status.result()])
-            report.header.stamp = self.get_clock().now().to_msg()
-            self._diagnostics.publish(report)
+            self._diagnostics.tell(status.result())
 
     def _status(self, simulator: SimulatorThread) -> DiagnosticStatus:
         """On the simulator's thread."""
@@ -282,8 +278,7 @@ class SimNode(Node):  # type: ignore[misc]
             "steps": str(simulator.steps),
             "moving": str(simulator.moving).lower(),
         }
-        name = f"{self.get_fully_qualified_name().lstrip('/')}: simulation"
-        return status_message(name, problem, readings)
+        return status_message(f"{self._diagnostics.name}: simulation", problem, readings)
 
 
 def main(args: list[str] | None = None) -> int:

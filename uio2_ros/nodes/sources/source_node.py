@@ -10,16 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, TypeVar
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from uio2_ros.nodes.diagnostics import status_message
-from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.diagnostics import DiagnosticsTopic, status_message
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.running import run_node
 from uio2_ros.nodes.sources.source_error import SourceError
 from uio2_ros.settings import Effect, setting
@@ -56,15 +55,16 @@ class SourceNode(Node, Generic[Settings]):
         super().__init__(name)
         self._kind = settings
         declare_parameters(self, settings, Effect.NOW, dynamic=True)
-        self.add_on_set_parameters_callback(partial(judge_parameters, settings))
         self.failure: BaseException | None = None
         self.reopen = threading.Event()
         self.stopping = threading.Event()
         self._problem: SourceError | None = None
         self._thread = threading.Thread(target=self._work, name=f"{name} source", daemon=True)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = DiagnosticsTopic(self)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)  # also where simulated time stands
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=real_time)
+        self.create_timer(
+            DIAGNOSTICS_PERIOD_S, lambda: self._diagnostics.tell(self._status()), clock=real_time
+        )
         self.add_post_set_parameters_callback(self._on_parameters)
 
     def stream(self) -> None:
@@ -131,13 +131,8 @@ class SourceNode(Node, Generic[Settings]):
         del parameters
         self.reopen.set()
 
-    def _publish_diagnostics(self) -> None:
-        report = DiagnosticArray(status=[self._status()])
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
-
     def _status(self) -> DiagnosticStatus:
-        name = f"{self.get_fully_qualified_name().lstrip('/')}: source"
+        name = f"{self._diagnostics.name}: source"
         problem = self._problem
         if problem is not None:
             remedy = {"remedy": problem.remedy}
