@@ -92,7 +92,7 @@ def test_an_error_code_is_kept_with_its_name(kept: Path, robot: Robot) -> None:
     wait_until(lambda: any("UNKNOWN_TASK" in reason for reason in reasons(kept)), "the recording")
 
 
-def bridge_report(*, severe: bool = False, timeouts: int = 0) -> DiagnosticArray:
+def bridge_report(*, severe: bool = False, timeouts: int | str = 0) -> DiagnosticArray:
     level = DiagnosticStatus.ERROR if severe else DiagnosticStatus.OK
     counts = [KeyValue(key="ended TIMEOUT", value=str(timeouts))]
     status = DiagnosticStatus(name="bridge: plans", level=level, message="told", values=counts)
@@ -107,6 +107,18 @@ def test_what_the_bridge_reports_is_kept(kept: Path, robot: Robot) -> None:
 
     wait_until(lambda: told(bridge_report(severe=True), "FAULT told"), "the fault")
     wait_until(lambda: told(bridge_report(timeouts=1), "TIMEOUT told"), "the plan's end")
+
+
+def test_a_count_that_is_no_number_does_not_end_the_recorder(kept: Path, robot: Robot) -> None:
+    robot.publish("/diagnostics", bridge_report(timeouts="many"), 10)
+    assert keep(robot).parent == kept
+
+
+def test_recordings_of_one_second_have_files_of_their_own(robot: Robot) -> None:
+    first, second = (keep(robot) for _ in range(2))
+    assert first != second
+    assert first.is_file()
+    assert second.is_file()
 
 
 def test_an_emergency_stop_is_kept(kept: Path, robot: Robot) -> None:

@@ -25,8 +25,8 @@ from std_srvs.srv import Trigger
 
 from uio2_ros.msg import InstructionResult
 from uio2_ros.nodes.deferred import result_of
-from uio2_ros.nodes.diagnostics import status_message
-from uio2_ros.nodes.parameters import declare_parameters, judge_parameters, read_parameters
+from uio2_ros.nodes.diagnostics import DiagnosticsTopic, status_message
+from uio2_ros.nodes.parameters import declare_parameters, read_parameters
 from uio2_ros.nodes.recorder.parameters import RecorderSettings
 from uio2_ros.nodes.running import WRONG, run_node
 from uio2_ros.recording.failures import RecordingError
@@ -52,9 +52,6 @@ class RecorderNode(Node):
         """ValueError for parameters that do not fit; OSError if there can be no folder."""
         super().__init__("recorder", **arguments)
         declare_parameters(self, RecorderSettings, Effect.RESTART)
-        self.add_on_set_parameters_callback(
-            lambda changed: judge_parameters(RecorderSettings, changed)
-        )
         self._settings = settings = read_parameters(self, RecorderSettings)
         self._folder = Path(settings.directory).expanduser()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +66,7 @@ class RecorderNode(Node):
         self._files = 0
         self._problem = ""
         self._listen()
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._diagnostics = DiagnosticsTopic(self)
         real_time = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(LOOK_PERIOD_S, self._look, clock=real_time)
         self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, clock=real_time)
@@ -129,7 +126,8 @@ class RecorderNode(Node):
         """Causes of the bridge that were counted since its last report."""
         for item in status.values:
             cause = item.key.removeprefix(ENDED)
-            if cause == item.key or cause not in Cause.__members__:
+            is_count = cause != item.key and item.value.isdecimal()
+            if not is_count or cause not in Cause.__members__:
                 continue
             count, before = int(item.value), self._ends.get(cause)
             self._ends[cause] = count
@@ -144,7 +142,7 @@ class RecorderNode(Node):
             response.message = await result_of(self.keep("KEEP"), self)
             response.success = True
         except RecordingError as error:
-            response.success, response.message = False, str(error)
+            response.message = str(error)
         return response
 
     # Writing.
@@ -154,10 +152,11 @@ class RecorderNode(Node):
             return
         reason, written = "; ".join(dict.fromkeys(self._reasons)), self._written
         self._reasons = []
-        content, path = self._ring.content(), self._new_path(reason)
+        content = self._ring.content()
 
         def write() -> None:
             try:
+                path = self._new_path(reason)  # here, where what is written before has its file
                 size = content.write(path, reason)
                 make_room(self._folder, self._settings.disk_bytes)
             except Exception as error:  # whatever it is, who called ~/keep gets an answer
@@ -184,7 +183,6 @@ class RecorderNode(Node):
         self._problem = str(error)
 
     def _report(self) -> None:
-        name = self.get_fully_qualified_name().lstrip("/")
         readings = {
             "topics": str(len(self._recorder.topics)),
             "messages": str(len(self._ring)),
@@ -192,9 +190,8 @@ class RecorderNode(Node):
             "messages gone early": str(self._ring.forgotten),
             "recordings": str(self._files),
         }
-        report = DiagnosticArray(status=[status_message(f"{name}: ring", self._problem, readings)])
-        report.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(report)
+        name = f"{self._diagnostics.name}: ring"
+        self._diagnostics.tell(status_message(name, self._problem, readings))
 
 
 def main(args: list[str] | None = None) -> int:
