@@ -9,7 +9,7 @@ from uio2_ros.cli.bootstrap.failure import SetupError
 from uio2_ros.cli.bootstrap.interfaces import ensure_interfaces, stand_ins
 from uio2_ros.cli.bootstrap.layout import Layout
 from uio2_ros.cli.bootstrap.ros import Ros
-from uio2_ros.cli.bootstrap.stamp import write_stamp
+from uio2_ros.cli.bootstrap.stamp import read_stamp, write_stamp
 
 WHEELS = Ros()
 TITLE = "Building the message types"
@@ -71,6 +71,15 @@ def test_a_definition_that_is_gone_leaves_no_code_behind(built: Layout, progress
 def test_another_ros_builds_from_scratch(built: Layout, progress: Any) -> None:
     left = cached(built)
     write_stamp(built.environment_stamp, {"root": str(built.root), "ros": "jazzy /opt/ros/jazzy"})
+    ensure_interfaces(built, WHEELS, progress)
+    assert not left.exists()
+
+
+def test_other_options_build_from_scratch(built: Layout, progress: Any) -> None:
+    """A build folder belongs to one generator of CMake."""
+    left = cached(built)
+    recorded = read_stamp(built.interfaces_stamp)
+    write_stamp(built.interfaces_stamp, {**recorded, "options": "-DCMAKE_BUILD_TYPE=Release"})
     ensure_interfaces(built, WHEELS, progress)
     assert not left.exists()
 

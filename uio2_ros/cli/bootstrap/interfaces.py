@@ -24,13 +24,14 @@ DEFINITIONS = (".msg", ".srv", ".action")
 LINKED = ("scripts", "launch", "config", "behavior_trees")
 
 
-def interface_inputs(layout: Layout) -> dict[str, str]:
+def interface_inputs(layout: Layout, ros: Ros) -> dict[str, str]:
     """What the build depends on."""
     environment = read_stamp(layout.environment_stamp)
     sources = _files(layout.root, BUILD_INPUTS)
     definitions = (file.relative_to(layout.root) for file in sources if file.suffix in DEFINITIONS)
     return {
         "environment": f"{environment.get('root')} {environment.get('ros')}",
+        "options": " ".join(_build_options(ros)),
         "definitions": " ".join(sorted(map(str, definitions))),
         "sources": digest_of_files(layout.root, sources),
         "linked": digest_of_names(layout.root, _files(layout.root, LINKED)),
@@ -40,13 +41,15 @@ def interface_inputs(layout: Layout) -> dict[str, str]:
 def ensure_interfaces(layout: Layout, ros: Ros, progress: StepDisplay) -> None:
     """Build what changed since the last build.
 
-    From scratch in another environment, and where a definition is gone, whose code would stay.
+    From scratch in another environment or with other options, and where a definition is gone, whose
+    code would stay.
     """
-    recorded, wanted = read_stamp(layout.interfaces_stamp), interface_inputs(layout)
+    recorded, wanted = read_stamp(layout.interfaces_stamp), interface_inputs(layout, ros)
     if recorded == wanted and layout.install.is_dir():
         return
     gone = set(recorded.get("definitions", "all").split()) - set(wanted["definitions"].split())
-    if recorded and (recorded.get("environment") != wanted["environment"] or gone):
+    other = any(recorded.get(name) != wanted[name] for name in ("environment", "options"))
+    if recorded and (other or gone):
         shutil.rmtree(layout.build, ignore_errors=True)
         shutil.rmtree(layout.install, ignore_errors=True)
     env = build_environment(os.environ, layout, ros)
@@ -67,10 +70,20 @@ def _colcon(layout: Layout, ros: Ros, env: dict[str, str]) -> list[str | Path]:
     command += ["--build-base", layout.build, "--install-base", layout.install]
     command += ["--merge-install", "--symlink-install"]
     command += ["--event-handlers", "console_direct-", "console_cohesion+"]
-    command += ["--cmake-args", "-DBUILD_TESTING=OFF", "-DCMAKE_BUILD_TYPE=Release"]
-    if not ros.is_sourced:
-        command += ["-DPYTHON_OVER_FASTDDS_ONLY=ON"]
-    return [*command, f"-DPython3_EXECUTABLE={layout.python}"]
+    command += ["--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={layout.python}"]
+    return [*command, *_build_options(ros)]
+
+
+def _build_options(ros: Ros) -> tuple[str, ...]:
+    """With the wheels: what is soonest built. A sourced ROS is built for as any workspace is."""
+    if ros.is_sourced:
+        return ("-DCMAKE_BUILD_TYPE=Release",)
+    return (
+        "-GNinja",
+        "-DCMAKE_C_FLAGS=-O1",
+        "-DCMAKE_CXX_FLAGS=-O1",
+        "-DPYTHON_OVER_FASTDDS_ONLY=ON",
+    )
 
 
 def _files(root: Path, names: tuple[str, ...]) -> list[Path]:

@@ -89,7 +89,7 @@ def check_interfaces(installation: Installation) -> Finding:
     answer = installation.probe("interfaces")
     if "error" in answer:
         return broken("message types", answer["error"], SET_UP_AGAIN)
-    if read_stamp(layout.interfaces_stamp) != interface_inputs(layout):
+    if read_stamp(layout.interfaces_stamp) != interface_inputs(layout, installation.ros):
         return limited(
             "message types", "older than their sources", "the next ./uio2 command builds them"
         )
