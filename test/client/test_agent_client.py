@@ -193,6 +193,21 @@ def test_pending_answer_can_be_watched_and_cancelled(client: AgentClient) -> Non
     assert pending.done()
 
 
+def test_what_is_cancelled_before_it_is_sent_ends(
+    client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = client._begin
+
+    def begin_and_cancel(pending: PendingAnswer[Any], action: ActionClient) -> None:
+        begin(pending, action)
+        pending.cancel()  # as `close` does on another thread
+
+    monkeypatch.setattr(client, "_begin", begin_and_cancel)
+    error = client.ask_async(ENDLESS).exception(patient(20))
+    assert isinstance(error, AgentError)
+    assert error.code is ErrorCode.CANCELED
+
+
 def test_cancelling_at_once_is_not_too_early(client: AgentClient) -> None:
     pending = client.ask_async(ENDLESS)
     pending.cancel()

@@ -76,6 +76,7 @@ class AskSettings(TypedDict, total=False):
     timeout_s: float
     seed: int
     on_progress: OnProgress | None
+    picture: bytes
 """,
     frozenset({"ask", "ask_async"}),
 )

@@ -1,6 +1,11 @@
 """Asking a running agent, and having its plans carried out, from Python. Needs rclpy."""
 
-from uio2_ros.client.agent_client import AgentClient, WatchSettings
+from uio2_ros.client.agent_client import (
+    AgentClient,
+    InstructSettings,
+    RecallSettings,
+    WatchSettings,
+)
 from uio2_ros.client.execution import BridgeClient, Execution
 from uio2_ros.client.failures import (
     AgentError,
@@ -23,8 +28,10 @@ __all__ = [
     "BridgeClient",
     "Execution",
     "ExecutionError",
+    "InstructSettings",
     "PendingAnswer",
     "Progress",
+    "RecallSettings",
     "RememberedObject",
     "Until",
     "WatchSettings",

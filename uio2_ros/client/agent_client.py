@@ -62,6 +62,16 @@ SERVICE_S = 10.0
 """How long the agent's small services may take."""
 
 
+class InstructSettings(AskSettings, total=False):
+    """What `ask` takes beside the instruction: its task, without one free form, and what that
+    needs."""
+
+    task: str
+    options: Sequence[str]
+    region: Box | None
+    action_space: str
+
+
 class WatchSettings(TypedDict, total=False):
     """What `watch` takes beside the instruction.
 
@@ -85,6 +95,19 @@ class WatchSettings(TypedDict, total=False):
     timeout_s: float
     seed: int
     on_answer: OnAnswer | None
+
+
+class RecallSettings(TypedDict, total=False):
+    """What `recall` takes beside the question.
+
+    frame_id: in which places are told; "": that of the agent's memory. max_age_s: seconds since
+    something was seen last, most: how many things; 0: any. pictures: with a JPEG of each.
+    """
+
+    frame_id: str
+    max_age_s: float
+    most: int
+    pictures: bool
 
 
 class AgentClient(AgentMethods):
@@ -145,30 +168,12 @@ class AgentClient(AgentMethods):
         """Whether the agent is there at this moment."""
         return bool(self._client.server_is_ready())
 
-    def ask(
-        self,
-        instruction: str,
-        *,
-        task: str = "",
-        options: Sequence[str] = (),
-        region: Box | None = None,
-        action_space: str = "",
-        **settings: Unpack[AskSettings],
-    ) -> AgentAnswer:
+    def ask(self, instruction: str, **settings: Unpack[InstructSettings]) -> AgentAnswer:
         """The whole answer of any task; without one, free form. AgentError if there is none.
 
         Interrupted (KeyboardInterrupt), it cancels the instruction.
         """
-        return self.wait_for(
-            lambda: self.ask_async(
-                instruction,
-                task=task,
-                options=options,
-                region=region,
-                action_space=action_space,
-                **settings,
-            )
-        )
+        return self.wait_for(lambda: self.ask_async(instruction, **settings))
 
     def ask_async(
         self,
@@ -326,7 +331,6 @@ class AgentClient(AgentMethods):
     ) -> PendingAnswer[T]:
         """Sends a goal of one of the agent's actions; `hear` is told of each feedback."""
         pending = PendingAnswer(read, self.agent, timeout_s, lambda: self.spinner.is_here)
-        self._begin(pending, client)
 
         def on_feedback(feedback: Any) -> None:
             try:
@@ -345,30 +349,22 @@ class AgentClient(AgentMethods):
                 AgentError(ErrorCode.INVALID_REQUEST, f"{self.agent}: {why}")
             ),
         )
+        self._begin(pending, client)  # with its goal: `close` may cancel it from now on
         pending.goal.send()
         return pending
 
     def recall(
-        self,
-        query: str = "",
-        *,
-        frame_id: str = "",
-        max_age_s: float = 0.0,
-        most: int = 0,
-        pictures: bool = False,
+        self, query: str = "", **settings: Unpack[RecallSettings]
     ) -> tuple[RememberedObject, ...]:
         """Where things are that the agent has seen, the best match first; () for none like it.
 
-        "" asks for everything, in the frame of the agent's memory unless `frame_id` names another.
-        With `pictures` each has a JPEG of what was seen. AgentError INVALID_REQUEST for an agent
-        without a memory, TF_ERROR for a frame that is not known.
+        "" asks for everything. AgentError INVALID_REQUEST for an agent without a memory, TF_ERROR
+        for a frame that is not known.
         """
         self._expect_other_thread()
         if not self._recalls.wait_for_service(self._discovery_s):
             raise AgentUnavailableError(f"there is no service {self._recalls.service_name}")
-        return self.recall_async(
-            query, frame_id=frame_id, max_age_s=max_age_s, most=most, pictures=pictures
-        ).result()
+        return self.recall_async(query, **settings).result()
 
     def recall_async(
         self,

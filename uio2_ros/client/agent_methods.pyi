@@ -18,6 +18,7 @@ class AskSettings(TypedDict, total=False):
     timeout_s: float
     seed: int
     on_progress: OnProgress | None
+    picture: bytes
 
 class AgentMethods(TaskMethods):
     """Each method gives the part of the answer that matters; with `_async`, a PendingAnswer of it.

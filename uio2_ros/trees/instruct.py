@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from uio2_ros.client.agent_methods import AskSettings
+from uio2_ros.client import InstructSettings
 from uio2_ros.trees.agent_behaviour import AgentBehaviour
 from uio2_ros.trees.goal_behaviour import SERVER_WAIT_S
 from uio2_ros.trees.robot import Robot
@@ -24,21 +23,12 @@ class Instruct(AgentBehaviour):
         robot: Robot,
         instruction: str,
         *,
-        task: str = "",
-        options: Sequence[str] = (),
-        action_space: str = "",
         answer_key: str = "answer",
         server_wait_s: float = SERVER_WAIT_S,
-        **settings: Unpack[AskSettings],
+        **settings: Unpack[InstructSettings],
     ) -> None:
-        ask = functools.partial(
-            robot.agent.ask_async,
-            instruction,
-            task=task,
-            options=options,
-            action_space=action_space,
-            **settings,
-        )
+        """`settings`: those of `AgentClient.ask`."""
+        ask = functools.partial(robot.agent.ask_async, instruction, **settings)
         super().__init__(name, robot, "instruct", ask, answer_key, server_wait_s)
 
     def progress(self, goal: Any) -> str:
