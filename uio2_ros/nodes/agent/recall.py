@@ -61,7 +61,7 @@ class RecallServices:
     ) -> Trigger.Response:
         del request
         try:
-            count = await result_of(self._thread.submit(self._forget), self._node)
+            count = await result_of(self._thread.submit(lambda: self._open().forget()), self._node)
         except InstructionError as error:
             response.message = error.message
             return response
@@ -74,9 +74,6 @@ class RecallServices:
                 ErrorCode.INVALID_REQUEST, f"max_age is {request.max_age:g} s; give 0 or more"
             )
         return self._open().recall(request.query, request.frame_id, request.max_age, request.most)
-
-    def _forget(self) -> int:
-        return self._open().forget()
 
     def _open(self) -> Surroundings:
         surroundings = self._surroundings()

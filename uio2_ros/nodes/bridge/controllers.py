@@ -161,10 +161,11 @@ class Controller:
                 self._newest = self._send_now(message)
             elif now_s >= end_s:
                 self._waiting = None
-                self._fail(Cause.NO_CONTROLLER, self._nobody())
+                self._on_end(PlanError(Cause.NO_CONTROLLER, self._nobody()))
         elif self._newest is not None and not self.is_ready:
             self.cancel()  # should only the discovery have failed
-            self._fail(Cause.CONTROLLER_FAILED, f"the server of {self.name} went away")
+            failure = f"the server of {self.name} went away"
+            self._on_end(PlanError(Cause.CONTROLLER_FAILED, failure))
         for goal in tuple(self._open):
             if goal.unwanted_s is not None:
                 self._see_to(goal, now_s)
@@ -240,9 +241,6 @@ class Controller:
             self._on_end(PlanError(cause, message) if cause else None)
 
     # What the client hears.
-
-    def _fail(self, cause: Cause, message: str) -> None:
-        self._on_end(PlanError(cause, message))
 
     def _nobody(self) -> str:
         return (
