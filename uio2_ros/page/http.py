@@ -446,14 +446,7 @@ def report_invalid(request: Request, error: Any) -> JSONResponse:
 
 def _planned(robot: RobotLink, identity: str) -> Any:
     """The answer that holds the plan."""
-    if identity:
-        return _answered(robot, identity)
-    entry = robot.journal.newest_plan()
-    if entry is None:
-        raise InstructionError(
-            ErrorCode.INVALID_REQUEST, "no plan was answered yet; ask for one, or give its id"
-        )
-    return entry.answer
+    return _answered(robot, identity) if identity else robot.journal.newest_plan().answer
 
 
 def _answered(robot: RobotLink, identity: str) -> Any:

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from uio2_ros.messages.answers import AgentAnswer
+from uio2_ros.robot.errors import ErrorCode, InstructionError
 
 KEPT = 30
 
@@ -84,8 +85,9 @@ class Journal:
             None,
         )
 
-    def newest_plan(self) -> JournalEntry | None:
-        """The newest with a plan that can be carried out."""
-        return next(
-            (one for one in self.entries() if one.answer.plan and one.answer.plan.steps), None
-        )
+    def newest_plan(self) -> JournalEntry:
+        """The newest with a plan that can be carried out. InstructionError INVALID_REQUEST."""
+        for entry in self.entries():
+            if entry.answer.plan and entry.answer.plan.steps:
+                return entry
+        raise InstructionError(ErrorCode.INVALID_REQUEST, "no plan was answered yet; ask for one")

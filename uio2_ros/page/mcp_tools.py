@@ -172,8 +172,6 @@ async def _state(robot: RobotLink, given: Mapping[str, Any]) -> Contents:
 async def _execute(robot: RobotLink, given: Mapping[str, Any]) -> Contents:
     del given
     entry = robot.journal.newest_plan()
-    if entry is None:
-        raise InstructionError(ErrorCode.INVALID_REQUEST, "no plan was answered yet; ask for one")
     execution = robot.execute(entry.answer)
     try:
         steps = await asyncio.wrap_future(execution)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -28,6 +28,7 @@ from uio2_ros.client import (
     BridgeClient,
     Execution,
     PendingAnswer,
+    RecallSettings,
     RememberedObject,
 )
 from uio2_ros.messages.answers import AgentAnswer, answer_of
@@ -48,6 +49,9 @@ from uio2_ros.robot.standing_instruction import StandingInstruction
 from uio2_ros.tasks.registry import TASKS, tasks_of
 from uio2_ros.tasks.task import DEFAULT_FAMILY, Task
 from uio2_ros.viewing.published_answer import PublishedAnswer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 FOLLOW_PERIOD_S = 0.3
 """How often `follow` is to be called."""
@@ -93,7 +97,6 @@ class RobotLink:
         self._published = PublishedAnswer()
         self._statuses: dict[str, DiagnosticReading] = {}
         self._states: dict[str, Any] = {}
-        self._execution: Execution | None = None
         self._watched_s = -UNWATCHED_S
         self._on_demand: list[Any] = []
         self.safety = BridgeSafety(self.agent.node, f"{namespace.rstrip('/')}/{BRIDGE}")
@@ -250,20 +253,12 @@ class RobotLink:
         return self.watches.ask(StandingQuestion(standing), submit)
 
     def recall(
-        self,
-        query: str,
-        *,
-        frame_id: str = "",
-        max_age_s: float = 0.0,
-        most: int = 0,
-        pictures: bool = False,
+        self, query: str, **settings: Unpack[RecallSettings]
     ) -> PendingAnswer[tuple[RememberedObject, ...]]:
         """Where things are that the agent has seen, as `AgentClient.recall_async`."""
         if not self.agent.can_recall():
             raise AgentUnavailableError(f"there is no {self.agent.agent}/recall")
-        return self.agent.recall_async(
-            query, frame_id=frame_id, max_age_s=max_age_s, most=most, pictures=pictures
-        )
+        return self.agent.recall_async(query, **settings)
 
     # Moving.
 
@@ -277,16 +272,7 @@ class RobotLink:
                 Cause.NO_CONTROLLER,
                 f"there is no {self.bridge.action}; start it with ./uio2 up bridge:=true",
             )
-        execution = self.bridge.execute(answer.message.plan)
-        with self._lock:
-            self._execution = execution
-        return execution
-
-    @property
-    def execution(self) -> Execution | None:
-        """The plan that was sent last; None before any."""
-        with self._lock:
-            return self._execution
+        return self.bridge.execute(answer.message.plan)
 
     def stop(self) -> Future[str]:
         """Stops the robot: what the bridge says of it. Cancels what is asked here, whose plan might
@@ -357,4 +343,4 @@ def _expect_task(instruction: Instruction) -> None:
 
 
 def _named(number: int) -> str:
-    return Activity(number).name.lower()
+    return Activity.of(number).name.lower()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -37,8 +36,8 @@ class Simulation:
         prefix = f"{namespace.rstrip('/')}/simulator"
         self._state_client = node.create_client(GetSimulationState, f"{prefix}/get_state")
         self._reset_client = node.create_client(ResetSimulation, f"{prefix}/reset")
-        self._lock = threading.Lock()  # guards the one below
-        self._state: Any = None
+        self.state: Any = None
+        """The newest SimulationState; None before any and without a simulator."""
         self._watched_s = -UNWATCHED_S
         self._called_s = -LONGEST_CALL_S
         node.create_timer(LOOK_PERIOD_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -52,12 +51,6 @@ class Simulation:
         """Whether the robot is simulated."""
         return bool(self._state_client.service_is_ready())
 
-    @property
-    def state(self) -> Any:
-        """The newest SimulationState; None before any and without a simulator."""
-        with self._lock:
-            return self._state
-
     def newest(self) -> Any:
         """How things are now, asked for and waited for; None without a simulator."""
         if not self.is_there:
@@ -65,7 +58,7 @@ class Simulation:
         late = SimulationError("the simulator is silent")
         try:
             request = GetSimulationState.Request()
-            self._keep(ask_service(self._state_client, request, late).result().state)
+            self.state = ask_service(self._state_client, request, late).result().state
         except SimulationError:
             return None
         return self.state
@@ -85,7 +78,7 @@ class Simulation:
             except Exception as error:  # of rclpy as well, for whoever waits
                 begun.set_exception(error)
                 return
-            self._keep(response.state)
+            self.state = response.state
             begun.set_result(response.state)
 
         request = ResetSimulation.Request(task=task, seed=seed)
@@ -97,7 +90,7 @@ class Simulation:
     def _look(self) -> None:
         now_s = time.monotonic()
         if not self.is_there:
-            self._keep(None)
+            self.state = None
         elif now_s - self._watched_s < UNWATCHED_S and now_s - self._called_s > LONGEST_CALL_S:
             self._called_s = now_s
             call = self._state_client.call_async(GetSimulationState.Request())
@@ -105,8 +98,4 @@ class Simulation:
 
     def _on_state(self, answer: Any) -> None:
         self._called_s = -LONGEST_CALL_S
-        self._keep(answer.result().state)
-
-    def _keep(self, state: Any) -> None:
-        with self._lock:
-            self._state = state
+        self.state = answer.result().state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import asdict
 from html import escape
 
@@ -63,7 +64,7 @@ class AnswerCard:
         return self._question is not None
 
     def refresh(self) -> None:
-        """Brings the card up to date with its question, and the plan that is carried out."""
+        """Brings the card up to date with its question."""
         question = self._question
         if question is not None:
             if question.progress is not None:
@@ -101,7 +102,7 @@ class AnswerCard:
             for option, score in zip(answer.options, answer.scores, strict=True):
                 with ui.row().classes("w-full items-center no-wrap gap-2"):
                     ui.label(option).classes("w-40 truncate")
-                    share = 2.718281828 ** min(0.0, score)
+                    share = math.exp(min(0.0, score))
                     ui.linear_progress(share, show_value=False, size="8px").classes("grow")
                     ui.label(f"{score:.2f}").classes(QUIET)
 

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from uio2_ros.page.browser.style import QUIET, card
-from uio2_ros.page.task_fields import asked, box_of, spaces_of
+from uio2_ros.page.task_fields import asked, spaces_of
 from uio2_ros.robot.errors import ErrorCode, InstructionError
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.standing_instruction import StandingInstruction, Until
@@ -162,11 +162,4 @@ def _given(argument: Argument, field: Any) -> Any:
     value = field.value
     if argument.fills == "options":
         return [line.strip() for line in (value or "").splitlines() if line.strip()]
-    if argument.fills == "region" and value:
-        return [*_corners(value)]
     return value or ""
-
-
-def _corners(text: str) -> tuple[float, float, float, float]:
-    box = box_of(text)
-    return box.x1, box.y1, box.x2, box.y2

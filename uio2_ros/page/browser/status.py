@@ -12,24 +12,17 @@ from uio2_ros.page.browser.style import CARD, LEVEL_COLOURS, QUIET
 from uio2_ros.page.journal import JournalEntry
 from uio2_ros.page.robot import DiagnosticReading, RobotLink
 
+
+def _column(name: str, **looks: str) -> dict[str, str]:
+    return {"name": name, "label": name, "field": name, **looks}
+
+
 COLUMNS = [
-    {"name": "time", "label": "time", "field": "time", "align": "left"},
-    {"name": "task", "label": "task", "field": "task", "align": "left"},
-    {
-        "name": "asked",
-        "label": "asked",
-        "field": "asked",
-        "align": "left",
-        "classes": "max-w-40 truncate",
-    },
-    {
-        "name": "answer",
-        "label": "answer",
-        "field": "answer",
-        "align": "left",
-        "classes": "max-w-52 truncate",
-    },
-    {"name": "ms", "label": "ms", "field": "ms"},
+    _column("time", align="left"),
+    _column("task", align="left"),
+    _column("asked", align="left", classes="max-w-40 truncate"),
+    _column("answer", align="left", classes="max-w-52 truncate"),
+    _column("ms"),
 ]
 
 
