@@ -1,10 +1,9 @@
-"""How well the reference policies do and how fast the simulator is.
+"""How fast the simulator is.
 
-    python -m uio2_ros.sim.bench success --episodes 100
-    python -m uio2_ros.sim.bench speed
+    python -m uio2_ros.sim.bench
 
-Success is over held-out seeds, without pictures. Speed is per second of processor
-time, which is what one core does; LP_NUM_THREADS=0 keeps Mesa from sharing its work out.
+Per second of processor time, which is what one core does; LP_NUM_THREADS=0 keeps Mesa from sharing
+its work out.
 """
 
 from __future__ import annotations
@@ -12,52 +11,18 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from uio2_ros.sim.cameras import PictureSize
-from uio2_ros.sim.policies import Oracle, Policy, RandomPolicy, run_episode
 from uio2_ros.sim.splits import Split
-from uio2_ros.sim.tasks import SIM_TASKS, sample_episode
+from uio2_ros.sim.tasks import sample_episode
 from uio2_ros.sim.truth import observe
 from uio2_ros.sim.world import World
 
 DATA_SIZE = PictureSize(256, 256)
 ROBOT_SIZE = PictureSize(320, 240)
 ROBOT_RATE_HZ = 15.0
-
-
-def main(argv: Sequence[str]) -> int:
-    """Print one table."""
-    options = _parse(argv)
-    if options.what == "success":
-        print_success(options.tasks, options.episodes, options.seed, Split(options.split))
-    else:
-        print_speed(options.episodes)
-    return 0
-
-
-def print_success(tasks: Sequence[str], episodes: int, seed: int, split: Split) -> None:
-    """Episodes that the oracle and the random policy solve, task by task."""
-    print(f"{'task':8}  oracle  random   of {episodes} episodes, {split.value}", flush=True)
-    for task in tasks:
-        oracle = _successes(task, episodes, seed, split, lambda _: Oracle())
-        random = _successes(task, episodes, seed, split, RandomPolicy)
-        print(f"{task:8}  {len(oracle):6}  {len(random):6}", end="", flush=True)
-        failed = sorted(set(range(seed, seed + episodes)) - set(oracle))
-        print(f"   oracle failed at {failed}" if failed else "", flush=True)
-
-
-def _successes(
-    task: str, episodes: int, seed: int, split: Split, policy: Callable[[int], Policy]
-) -> list[int]:
-    """The seeds that succeeded."""
-    seeds = range(seed, seed + episodes)
-    return [
-        each
-        for each in seeds
-        if run_episode(sample_episode(task, each, split), policy(each)).success
-    ]
 
 
 def print_speed(scenes: int) -> None:
@@ -104,13 +69,9 @@ def _draw(world: World) -> None:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m uio2_ros.sim.bench", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("what", choices=("success", "speed"))
-    parser.add_argument("--episodes", type=int, default=100, help="episodes a task, or scenes")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--split", choices=[split.value for split in Split], default="held-out")
-    parser.add_argument("--tasks", nargs="+", choices=list(SIM_TASKS), default=list(SIM_TASKS))
+    parser.add_argument("--scenes", type=int, default=100, help="that are drawn")
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    print_speed(_parse(sys.argv[1:]).scenes)

@@ -133,8 +133,6 @@ class DenseScores:
     colour: float
     shape: float
     overlap: float  # IoU above 0.5 of the box by its sides
-    overlap_by_codes: float  # and by its location codes
-    place_error: float  # median, in fractions of the action space
 
 
 def dense_scores(heads: DenseHeads, tokens: Tensor, batch: DenseBatch, columns: int) -> DenseScores:
@@ -168,16 +166,12 @@ def dense_scores(heads: DenseHeads, tokens: Tensor, batch: DenseBatch, columns: 
     loss = loss + 0.5 * soft_cross_entropy(logits[known], places[known]).mean()
     with torch.no_grad():
         read = middle.repeat(1, 2) + said_sides * SIDE_SCALE / columns
-        coded_bins = logits.argmax(-1).float() / (BINS - 1)
-        off = (coded_bins - places / (BINS - 1)).abs()[:, 4:][known[:, 4:]]
         return DenseScores(
             loss,
             float(((seen > 0) == of_object)[shown].float().mean()),
             float((said_colour.argmax(-1) == colour)[told].float().mean()),
             float((said_shape.argmax(-1) == shape).float().mean()),
             float((overlaps(read, box) > 0.5).float().mean()),
-            float((overlaps(coded_bins[:, :4], box) > 0.5).float().mean()),
-            float(off.median()) if len(off) else float("nan"),
         )
 
 

@@ -38,18 +38,12 @@ class Length:
         return self.inputs + self.targets
 
 
-def length_of(
-    example: Example,
-    config: ProcessingConfig,
-    *,
-    latents_of_frame: int = LATENTS_OF_FRAME,
-    latents_of_segment: int = LATENTS_OF_SEGMENT,
-) -> Length:
+def length_of(example: Example, config: ProcessingConfig) -> Length:
     """Real tokens of an example: text, patches, latents of its histories, and targets."""
     inputs = len(example.text)
     inputs += sum(int(one.mask.sum()) for one in (example.image, example.audio) if one is not None)
-    inputs += latents_of_frame * len(example.image_history)
-    inputs += latents_of_segment * len(example.audio_history)
+    inputs += LATENTS_OF_FRAME * len(example.image_history)
+    inputs += LATENTS_OF_SEGMENT * len(example.audio_history)
     targets = 0 if example.text_target is None else len(example.text_target)
     if example.image_target is not None:
         targets += (config.image_target_size[0] // 8) * (config.image_target_size[1] // 8)
@@ -116,50 +110,11 @@ def pack_bins(items: Iterable[Sized[T]], limit: Length) -> list[list[Sized[T]]]:
     return rows
 
 
-def stream_rows(
-    items: Iterable[Sized[T]], limit: Length, *, pairs: bool = False, window: int = 64
-) -> Iterator[list[Sized[T]]]:
-    """Rows of a stream: pairs, or the fullest rows of a window of so many examples.
-
-    Of a window, rows that are not full enough yet go on into the next; none waits for ever, as the
-    largest of what is left is placed first.
-    """
-    if pairs:
-        pool: PairingPool[T] = PairingPool(limit)
-        for item in items:
-            if row := pool.add(item):
-                yield list(row)
-        yield from map(list, pool.drain())
-        return
-    held: list[Sized[T]] = []
-    for item in items:
-        held.append(item)
-        if len(held) >= window:
-            rows = pack_bins(held, limit)
-            rows.sort(key=lambda row: _fullness(_sum(row), limit), reverse=True)
-            kept = max(1, len(rows) // 2)
-            yield from rows[:kept]
-            held = [one for row in rows[kept:] for one in row]
-    yield from pack_bins(held, limit)
-
-
-def efficiency(rows: Sequence[Sequence[Sized[T]]], limit: Length) -> float:
-    """The share of the fuller of both limits that is used, over all rows."""
-    lengths = [_sum(row) for row in rows]
-    inputs = sum(one.inputs for one in lengths) / (limit.inputs * len(rows))
-    targets = sum(one.targets for one in lengths) / (limit.targets * len(rows))
-    return max(inputs, targets)
-
-
 def row_numbers(rows: Sequence[Sequence[Sized[T]]]) -> tuple[list[T], list[int]]:
     """The items of all rows one after another, and the row of each: for `Processor.collate`."""
     items = [one.item for row in rows for one in row]
     numbers = [number for number, row in enumerate(rows) for _ in row]
     return items, numbers
-
-
-def _sum(row: Sequence[Sized[T]]) -> Length:
-    return sum((one.length for one in row), Length(0, 0))
 
 
 def _fullness(length: Length, limit: Length) -> float:
