@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from fake_runner import FakeRunner, picture
 from patience import patient
 
+from uio2_ros.history.memory import HeapMemory
 from uio2_ros.remote.client import RemoteModel
 from uio2_ros.remote.fallback import Fallback
 from uio2_ros.robot.answer import Answer
@@ -19,8 +21,9 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import InProcess, ModelState
+from uio2_ros.serving.answerer import Answerer, InferenceRequest
 from uio2_ros.serving.runner import LoadedModel
-from uio2_ros.serving.status import ModelDescription
+from uio2_ros.serving.status import ModelDescription, ModelStatus
 
 WAIT_S = patient(30.0)
 NOTHING = Observation()
@@ -99,6 +102,40 @@ def test_a_cancelled_instruction_is_not_asked_again(both: Fallback) -> None:
     assert started.wait(WAIT_S)
     assert pending.cancel()
     assert pending.result(WAIT_S).error_code is ErrorCode.CANCELED
+
+
+class Reading(Answerer):
+    """READY, and gives its answer when it is told to, while it still reads the observation."""
+
+    def __init__(self) -> None:
+        self.memory = HeapMemory()
+        self.requests: list[InferenceRequest] = []
+        self.pending: Future[Answer] = Future()
+
+    def status(self) -> ModelStatus:
+        return ModelStatus(ModelState.READY)
+
+    def take(self, request: InferenceRequest) -> Future[Answer]:
+        self.requests.append(request)
+        return self.pending
+
+
+@pytest.mark.parametrize("code", [ErrorCode.CANCELED, ErrorCode.MODEL_NOT_READY])
+def test_an_observation_is_released_when_nobody_reads_it_any_more(code: ErrorCode) -> None:
+    first, second, released = Reading(), Reading(), threading.Event()
+    pending = Fallback(first, second).submit(
+        Instruction("count 1"), NOTHING, timeout_s=WAIT_S, on_released=released.set
+    )
+    first.pending.set_result(Answer.failed(code, "it ended", ""))
+    for one in second.requests:
+        second.pending.set_result(Answer())
+        assert one.on_released is not None
+        one.on_released()
+    assert pending.done()
+    assert not released.is_set(), "the first still reads"
+    assert first.requests[0].on_released is not None
+    first.requests[0].on_released()
+    assert released.is_set()
 
 
 def test_pictures_are_offered_to_who_answers(both: Fallback, server: Any) -> None:

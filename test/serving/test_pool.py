@@ -96,3 +96,13 @@ def test_a_frame_is_encoded_where_its_robot_is_answered(pool: ModelPool) -> None
 def test_a_pool_has_members() -> None:
     with pytest.raises(ValueError, match="at least one member"):
         ModelPool([])
+
+
+def test_what_is_refused_for_its_timeout_makes_no_member_busy(pool: ModelPool) -> None:
+    for _ in range(3):
+        with pytest.raises(ValueError, match="timeout of an instruction is 0"):
+            pool.submit(Instruction("count 1"), NOTHING, timeout_s=0, robot="arm")
+    before = answered(pool)
+    ask(pool, "arm")
+    ask(pool, "base")
+    assert sorted(new - old for new, old in zip(answered(pool), before, strict=True)) == [1, 1]

@@ -9,6 +9,7 @@ from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation
 from uio2_ros.serving import SharedArena
+from uio2_ros.serving.answerer import InferenceRequest
 from uio2_ros.serving.job import Job
 from uio2_ros.serving.workload import Workload
 
@@ -25,7 +26,7 @@ def workload() -> Workload:
 
 
 def put(workload: Workload) -> Job:
-    job = Job(Instruction("find the cup"), Observation(), 9.0)
+    job = Job(InferenceRequest(Instruction("find the cup"), Observation(), 9.0))
     assert workload.put(job)
     return job
 
@@ -56,7 +57,7 @@ def test_an_instruction_waits_for_a_frame_that_is_sent(workload: Workload) -> No
 def test_an_observation_of_which_a_part_has_no_room_leaves_nothing_behind() -> None:
     workload = Workload(SharedArena(2 * FRAME.pixels.nbytes), queue_size=2)
     workload.accept()
-    job = Job(Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)), 9.0)
+    job = Job(InferenceRequest(Instruction("what?"), Observation(FRAME, (FRAME2, FRAME3)), 9.0))
     assert not workload.put(job)
     assert job.result(0).error_code is ErrorCode.OUT_OF_MEMORY
     assert workload.arena.used == 0
@@ -72,7 +73,8 @@ def test_only_one_frame_is_in_hand(workload: Workload) -> None:
 
 
 def of(robot: str, task: str = "") -> Job:
-    return Job(Instruction("find the cup", task=task), Observation(), 9.0, robot=robot)
+    instruction = Instruction("find the cup", task=task)
+    return Job(InferenceRequest(instruction, Observation(), 9.0, robot=robot))
 
 
 def test_so_many_are_under_way_at_once_and_so_many_wait() -> None:

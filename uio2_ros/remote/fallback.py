@@ -11,9 +11,8 @@ from dataclasses import replace
 from uio2_ros.history.memory import PixelMemory
 from uio2_ros.robot.answer import Answer
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation, SoundSegment
-from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
+from uio2_ros.robot.observation import Frame, SoundSegment
+from uio2_ros.serving.answerer import Answerer, InferenceRequest, OnReleased
 from uio2_ros.serving.job import call
 from uio2_ros.serving.status import ModelState, ModelStatus
 
@@ -59,34 +58,11 @@ class Fallback(Answerer):
             self.second.wait_ready(LOOK_S)
             self.first.wait_ready(LOOK_S)
 
-    def submit(
-        self,
-        instruction: Instruction,
-        observation: Observation,
-        *,
-        timeout_s: float,
-        since: float | None = None,
-        robot: str = "",
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
-    ) -> Future[Answer]:
+    def take(self, request: InferenceRequest) -> Future[Answer]:
         """See `Answerer`."""
-        started = time.monotonic() if since is None else since
-
-        def ask(answerer: Answerer, released: OnReleased | None) -> Future[Answer]:
-            return answerer.submit(
-                instruction,
-                observation,
-                timeout_s=timeout_s,
-                since=started,
-                robot=robot,
-                on_progress=on_progress,
-                on_released=released,
-            )
-
         if self.first.status().state is not ModelState.READY:
-            return ask(self.second, on_released)
-        return _Handover(ask, self.first, self.second, on_released)
+            return self.second.take(request)
+        return _Handover(request, self.first, self.second)
 
     def offer_frame(
         self, frame: Frame, *, robot: str = "", on_released: OnReleased | None = None
@@ -110,20 +86,15 @@ class Fallback(Answerer):
 class _Handover(Future[Answer]):
     """An instruction that the second answerer gets if the first goes away."""
 
-    def __init__(
-        self,
-        ask: Callable[[Answerer, OnReleased | None], Future[Answer]],
-        first: Answerer,
-        second: Answerer,
-        on_released: OnReleased | None,
-    ) -> None:
+    def __init__(self, request: InferenceRequest, first: Answerer, second: Answerer) -> None:
         super().__init__()
-        self._ask, self._second = ask, second
-        self._on_released = on_released
+        self._on_released = request.on_released
+        self._request, self._second = replace(request, on_released=self._released), second
         self._lock = threading.Lock()  # guards what follows
         self._canceled = False
+        self._readers = 2  # the first, and whoever may get it after that
         self._pending: Future[Answer] | None = None
-        self._follow(ask(first, None), self._ended)
+        self._follow(first.take(self._request), self._ended)
 
     def cancel(self) -> bool:
         """See `Answerer.submit`."""
@@ -143,11 +114,18 @@ class _Handover(Future[Answer]):
     def _ended(self, done: Future[Answer]) -> None:
         answer = done.result(0)
         if answer.error_code is ErrorCode.MODEL_NOT_READY and not self._canceled:
-            self._follow(self._ask(self._second, self._on_released), self._answered)
+            self._follow(self._second.take(self._request), self._answered)
             return
-        if self._on_released is not None:
-            call(self._on_released)
+        self._released()
         self._answered(done)
+
+    def _released(self) -> None:
+        """One of those who read the observation, or might have, does so no more."""
+        with self._lock:
+            self._readers -= 1
+            last = self._readers == 0
+        if last and self._on_released is not None:
+            call(self._on_released)
 
     def _answered(self, done: Future[Answer]) -> None:
         self.set_result(done.result(0))

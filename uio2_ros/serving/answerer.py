@@ -6,8 +6,10 @@ of its own. Nodes, evaluation, replay and tests speak this interface and do not 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
 from uio2_ros.history.memory import PixelMemory
@@ -19,6 +21,25 @@ from uio2_ros.serving.status import ModelStatus
 OnProgress: TypeAlias = Callable[[Progress], None]
 OnReleased: TypeAlias = Callable[[], None]
 A = TypeVar("A", bound="Answerer")
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """What is submitted, see `Answerer.submit`. ValueError if `timeout_s` is not above 0."""
+
+    instruction: Instruction
+    observation: Observation
+    timeout_s: float
+    since: float = field(default_factory=time.monotonic)
+    robot: str = ""
+    on_progress: OnProgress | None = None
+    on_released: OnReleased | None = None
+
+    def __post_init__(self) -> None:
+        if not self.timeout_s > 0:
+            raise ValueError(
+                f"the timeout of an instruction is {self.timeout_s} s; give more than 0"
+            )
 
 
 class Answerer(Protocol):
@@ -69,6 +90,15 @@ class Answerer(Protocol):
         called once, when nothing of the answerer reads the observation's arrays any more, which may
         be later than the answer: the moment to release a `FrameSnapshot`.
         """
+        since = time.monotonic() if since is None else since
+        return self.take(
+            InferenceRequest(
+                instruction, observation, timeout_s, since, robot, on_progress, on_released
+            )
+        )
+
+    def take(self, request: InferenceRequest) -> Future[Answer]:
+        """What `submit` does, with its arguments as a record."""
 
     def submit_together(
         self, questions: Sequence[tuple[Instruction, Observation]], *, timeout_s: float

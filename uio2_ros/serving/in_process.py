@@ -16,7 +16,7 @@ from uio2_ros.robot.answer import Answer, Progress, Stage
 from uio2_ros.robot.errors import ErrorCode
 from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Frame, Observation, SoundSegment
-from uio2_ros.serving.answerer import OnReleased
+from uio2_ros.serving.answerer import InferenceRequest, OnReleased
 from uio2_ros.serving.faults import Fault, InstructionCanceled
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.runner import LoadedModel, Runner, encode_in_advance, explained, load_model
@@ -89,7 +89,7 @@ class InProcess(Scheduler):
     ) -> tuple[Future[Answer], ...]:
         """See `Answerer`."""
         asked = tuple(
-            Job(instruction, observation, timeout_s, on_cancel=self._on_cancel)
+            Job(InferenceRequest(instruction, observation, timeout_s), self._on_cancel)
             for instruction, observation in questions
         )
         self._put_together(asked)
@@ -124,8 +124,8 @@ class InProcess(Scheduler):
         self._finish(job, job.verdict())
 
     def _put_together(self, asked: tuple[Job, ...]) -> None:
-        status = self._board.read()
         with self._changed:
+            status = self._board.read()  # here, or what it ends with would miss what is put now
             refused = self._closed or status.state is not ModelState.READY
             if not refused:
                 self._waiting.append(asked)

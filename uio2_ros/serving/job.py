@@ -9,9 +9,8 @@ from concurrent.futures import Future, InvalidStateError
 
 from uio2_ros.robot.answer import Answer, Progress
 from uio2_ros.robot.errors import ErrorCode
-from uio2_ros.robot.instruction import Instruction
 from uio2_ros.robot.observation import Observation
-from uio2_ros.serving.answerer import OnProgress, OnReleased
+from uio2_ros.serving.answerer import InferenceRequest
 
 logger = logging.getLogger(__name__)
 
@@ -24,31 +23,22 @@ class Job(Future[Answer]):
 
     def __init__(
         self,
-        instruction: Instruction,
-        observation: Observation,
-        timeout_s: float,
-        *,
-        since: float | None = None,
-        robot: str = "",
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
+        request: InferenceRequest,
         on_cancel: Callable[[Job], None] | None = None,
     ) -> None:
-        """The arguments of `Answerer.submit`; `on_cancel` is told of the first cancellation."""
-        if not timeout_s > 0:
-            raise ValueError(f"the timeout of an instruction is {timeout_s} s; give more than 0")
+        """`on_cancel` is told of every cancellation."""
         super().__init__()
-        self.instruction = instruction
-        self.observation = observation
+        self.instruction = request.instruction
+        self.observation = request.observation
         """Empty once it is released."""
-        self.since = time.monotonic() if since is None else since
-        self.deadline = self.since + timeout_s
-        self.robot = robot
-        self.on_progress = on_progress
+        self.since = request.since
+        self.deadline = request.since + request.timeout_s
+        self.robot = request.robot
+        self.on_progress = request.on_progress
         self.sent: float | None = None
         """When the model got it, in time.monotonic()."""
-        self._timeout_s = timeout_s
-        self._on_released = on_released
+        self._timeout_s = request.timeout_s
+        self._on_released = request.on_released
         self._on_cancel = on_cancel
         self._cancel_requested = False
 

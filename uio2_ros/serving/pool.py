@@ -12,9 +12,8 @@ from dataclasses import replace
 
 from uio2_ros.history.memory import PixelMemory
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation, SoundSegment
-from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
+from uio2_ros.robot.observation import Frame, SoundSegment
+from uio2_ros.serving.answerer import Answerer, InferenceRequest, OnReleased
 from uio2_ros.serving.status import ModelState, ModelStatus
 
 STRAY = 2
@@ -54,30 +53,12 @@ class ModelPool(Answerer):
             member.wait_ready(max(0.0, end - time.monotonic()))
         return self.status()
 
-    def submit(
-        self,
-        instruction: Instruction,
-        observation: Observation,
-        *,
-        timeout_s: float,
-        since: float | None = None,
-        robot: str = "",
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
-    ) -> Future[Answer]:
+    def take(self, request: InferenceRequest) -> Future[Answer]:
         """See `Answerer`."""
         with self._lock:
-            number = self._member_of(robot)
+            number = self._member_of(request.robot)
             self._under_way[number] += 1
-        pending = self.members[number].submit(
-            instruction,
-            observation,
-            timeout_s=timeout_s,
-            since=since,
-            robot=robot,
-            on_progress=on_progress,
-            on_released=on_released,
-        )
+        pending = self.members[number].take(request)
         pending.add_done_callback(lambda _: self._ended(number))
         return pending
 

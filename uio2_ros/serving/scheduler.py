@@ -6,9 +6,8 @@ from abc import abstractmethod
 from concurrent.futures import Future
 
 from uio2_ros.robot.answer import Answer
-from uio2_ros.robot.instruction import Instruction
-from uio2_ros.robot.observation import Frame, Observation, SoundSegment
-from uio2_ros.serving.answerer import Answerer, OnProgress, OnReleased
+from uio2_ros.robot.observation import Frame, SoundSegment
+from uio2_ros.serving.answerer import Answerer, InferenceRequest, OnReleased
 from uio2_ros.serving.job import Job, call
 from uio2_ros.serving.status import ModelStatus
 from uio2_ros.serving.status_board import StatusBoard
@@ -24,28 +23,9 @@ class Scheduler(Answerer):
         self._board.wait_settled(timeout_s)
         return self.status()
 
-    def submit(
-        self,
-        instruction: Instruction,
-        observation: Observation,
-        *,
-        timeout_s: float,
-        since: float | None = None,
-        robot: str = "",
-        on_progress: OnProgress | None = None,
-        on_released: OnReleased | None = None,
-    ) -> Future[Answer]:
+    def take(self, request: InferenceRequest) -> Future[Answer]:
         """See `Answerer`."""
-        job = Job(
-            instruction,
-            observation,
-            timeout_s,
-            since=since,
-            robot=robot,
-            on_progress=on_progress,
-            on_released=on_released,
-            on_cancel=self._on_cancel,
-        )
+        job = Job(request, self._on_cancel)
         self._put(job)
         return job
 
