@@ -181,7 +181,7 @@ def depth_rmse(found: Floats, truth: Floats) -> float:
     return float(np.sqrt(np.mean(error**2))) if known.any() else float("nan")
 
 
-def normal_errors_deg(found: Floats, truth: Floats, seed: int = 0) -> Floats:
+def normal_errors_deg(found: Floats, truth: Floats) -> Floats:
     """Angles (K,) between normals (H, W, 3) where the true one is known and no edge is near.
 
     After the rotation of all of them, found by RANSAC, that brings most within 11.25 degrees: what
@@ -192,14 +192,14 @@ def normal_errors_deg(found: Floats, truth: Floats, seed: int = 0) -> Floats:
     given = _unit(np.nan_to_num(found[known]))
     if not len(wanted):
         return np.zeros(0)
-    turned = given @ _best_rotation(given, wanted, np.random.default_rng(seed)).T
+    turned = given @ _best_rotation(given, wanted, np.random.default_rng(0)).T
     angles: Floats = _angles_deg(turned, wanted)
     return angles
 
 
-def normals(found: Floats, truth: Floats, seed: int = 0) -> dict[str, float]:
+def normals(found: Floats, truth: Floats) -> dict[str, float]:
     """GRIT's score, the share within 11.25 degrees, and the mean, median and other shares."""
-    angles = normal_errors_deg(found, truth, seed)
+    angles = normal_errors_deg(found, truth)
     if not len(angles):
         return {f"within {RIGHT_ANGLES_DEG[0]:g} deg": 1.0}
     shares = {f"within {limit:g} deg": float(np.mean(angles < limit)) for limit in RIGHT_ANGLES_DEG}

@@ -8,15 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from scipy.stats import bootstrap
 
-from uio2_ros.evaluation.scores import CONFIDENCE, RESAMPLES, Estimate
+from uio2_ros.evaluation.scores import Estimate, bootstrapped
 from uio2_ros.model.bundle import ScoreCalibration
 
 BINS = 10
 LEAST_TO_FIT = 50
 _PRIOR = 1e-3
-"""Weight of the squared parameters, those of standardised logarithms: finite where all are right."""
+"""Weight of the squared parameters, those of standardised logarithms: finite where all are right"""
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,29 +27,13 @@ class Confidence(NamedTuple):
     right: bool
 
 
-def calibration_error(found: Sequence[Confidence], seed: int = 0) -> Estimate:
+def calibration_error(found: Sequence[Confidence]) -> Estimate:
     """Expected calibration error with its bootstrap interval; NaN of nothing.
 
     Over ten bins of equal count, the mean distance of the mean probability from the rate that was
     right (arXiv 1909.10155).
     """
-    if not found:
-        return Estimate(np.nan, np.nan, np.nan, 0)
-    shown, right = _arrays(found)
-    middle = _error(shown, right)
-    if len(found) == 1:
-        return Estimate(middle, middle, middle, 1)
-    interval = bootstrap(
-        (shown, right),
-        _error,
-        paired=True,
-        vectorized=False,
-        confidence_level=CONFIDENCE,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        random_state=np.random.default_rng(seed),
-    ).confidence_interval
-    return Estimate(middle, float(interval.low), float(interval.high), len(found))
+    return bootstrapped(_error, *_arrays(found))
 
 
 def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
@@ -75,7 +58,7 @@ def fitted(found: Sequence[Confidence]) -> ScoreCalibration:
 
 
 def _arrays(found: Sequence[Confidence]) -> tuple[Floats, Floats]:
-    columns = np.array(found, np.float64)
+    columns = np.array(found, np.float64).reshape(-1, 2)
     return columns[:, 0], columns[:, 1]
 
 

@@ -45,31 +45,36 @@ def rate(successes: int, trials: int) -> Estimate:
     return Estimate(successes / trials, float(found.low), float(found.high), trials)
 
 
-def mean(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The mean of values, with a bootstrap interval drawn from a seed."""
-    return _bootstrapped(np.mean, values, seed)
+def mean(values: Sequence[float]) -> Estimate:
+    """The mean of values, with a bootstrap interval."""
+    return bootstrapped(np.mean, values)
 
 
-def median(values: Sequence[float], seed: int = 0) -> Estimate:
-    """The median of values, with a bootstrap interval drawn from a seed."""
-    return _bootstrapped(np.median, values, seed)
+def median(values: Sequence[float]) -> Estimate:
+    """The median of values, with a bootstrap interval."""
+    return bootstrapped(np.median, values)
 
 
-def _bootstrapped(statistic: Callable[..., Any], values: Sequence[float], seed: int) -> Estimate:
-    if not len(values):
+def bootstrapped(
+    statistic: Callable[..., Any], *columns: Sequence[float] | npt.NDArray[np.float64]
+) -> Estimate:
+    """A statistic of columns of equal length, whose rows are drawn together."""
+    count = len(columns[0])
+    if not count:
         return Estimate(math.nan, math.nan, math.nan, 0)
-    middle = float(statistic(values))
-    if len(values) == 1 or np.ptp(values) == 0:
-        return Estimate(middle, middle, middle, len(values))
+    middle = float(statistic(*columns))
+    if all(np.ptp(values) == 0 for values in columns):
+        return Estimate(middle, middle, middle, count)
     found = bootstrap(
-        (np.asarray(values, np.float64),),
+        [np.asarray(values, np.float64) for values in columns],
         statistic,
+        paired=len(columns) > 1,
         confidence_level=CONFIDENCE,
         n_resamples=RESAMPLES,
         method="percentile",
-        random_state=np.random.default_rng(seed),
+        random_state=np.random.default_rng(0),  # equal values have equal intervals
     ).confidence_interval
-    return Estimate(middle, float(found.low), float(found.high), len(values))
+    return Estimate(middle, float(found.low), float(found.high), count)
 
 
 def box_overlap(one: Box, other: Box) -> float:

@@ -20,7 +20,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from uio2_ros.history.memory import HeapMemory, PixelMemory
+from uio2_ros.history.memory import HeapMemory
 from uio2_ros.processes.access import read_token
 from uio2_ros.remote import numpy_messages
 from uio2_ros.remote.access import TOKEN_VARIABLE, client_tls, expect_sealed
@@ -88,11 +88,10 @@ class RemoteModel(Scheduler):
         *,
         spaces: Mapping[str, ActionSpace] | None = None,
         on_status: OnStatus | None = None,
-        memory: PixelMemory | None = None,
     ) -> None:
         """`spaces` give openpi servers' actions their meaning. AccessError for an address, a token
         or a certificate that cannot be used."""
-        self.memory = memory or HeapMemory()
+        self.memory = HeapMemory()
         self._uri, self._settings = uri, settings or RemoteSettings()
         self._spaces = spaces or {}
         token = read_token(self._settings.token_file, TOKEN_VARIABLE)

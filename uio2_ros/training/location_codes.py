@@ -18,12 +18,12 @@ SIGMA_BINS = 4.0
 REACH_SIGMAS = 3
 
 
-def fourier_codes(count: int, width: int, seed: int = 0) -> Tensor:
+def fourier_codes(count: int, width: int) -> Tensor:
     """(count, width) of mean square 1: near values have near codes, at scales from coarse to fine.
 
     Frequencies are spread evenly over their logarithm.
     """
-    drawn = torch.Generator().manual_seed(seed)
+    drawn = torch.Generator().manual_seed(0)
     span = torch.rand(width // 2, generator=drawn) * math.log(HIGHEST_HZ / LOWEST_HZ)
     phase = torch.rand(width // 2, generator=drawn)
     turns = torch.linspace(0, 1, count)[:, None] * LOWEST_HZ * span.exp() + phase
