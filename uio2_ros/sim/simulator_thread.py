@@ -34,6 +34,7 @@ TICK_S = 0.04
 BETWEEN_SCENES_NS = 1
 LONGEST_STEP_S = 3600.0
 LONGEST_JOIN_S = 1.5
+ENDED = "the simulator has ended"
 
 T = TypeVar("T")
 
@@ -138,6 +139,7 @@ class SimulatorThread:
         self.choice, self.settings = choice, settings
         self.episode = choice.sample()
         self.failure: BaseException | None = None
+        self._ending = threading.Lock()  # what is asked for comes before the end, or is refused
         self.ended = False
         self.problem = ""
         """What went wrong last; for whoever reports."""
@@ -189,10 +191,11 @@ class SimulatorThread:
 
     def _ask(self, kind: _Kind, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
-        if self.ended:
-            future.set_exception(RefusedError("the simulator has ended"))
-            return future
-        self._jobs.put(_Job(kind, work, future))
+        with self._ending:
+            if self.ended:
+                future.set_exception(RefusedError(ENDED))
+            else:
+                self._jobs.put(_Job(kind, work, future))
         return future
 
     # The simulator's thread, and who is called on it.
@@ -242,13 +245,14 @@ class SimulatorThread:
             self._end()
 
     def _end(self) -> None:
-        self.ended = True
+        with self._ending:
+            self.ended = True
         if self._world is not None:
             self._world.close()
         while self._waiting or not self._jobs.empty():
             job = self._waiting.popleft() if self._waiting else self._jobs.get()
             if job is not None:
-                job.future.set_exception(RefusedError("the simulator has ended"))
+                job.future.set_exception(RefusedError(ENDED))
 
     def _go_on(self) -> None:
         """Carry out what waits, or let a little time pass."""
@@ -276,6 +280,9 @@ class SimulatorThread:
         except UnstableSceneError as fault:
             job.future.set_exception(RefusedError(f"{fault}; the episode begins again"))
             self._surviving(partial(self._begin_again, fault))
+        except BaseException:  # the thread ends by it
+            job.future.set_exception(RefusedError(ENDED))
+            raise
         finally:
             self._doing = _Doing.NOTHING
 
