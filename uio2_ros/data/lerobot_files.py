@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -32,7 +33,6 @@ from uio2_ros.media.pictures import decode_rgb
 from uio2_ros.robot.errors import InvalidInputError
 
 INFO = Path("meta") / "info.json"
-"""How far a picture of a film may be from the time of its row: lerobot's own."""
 _EPISODES_V2 = Path("meta") / "episodes.jsonl"
 _EPISODES_V3 = Path("meta") / "episodes"
 _CHUNK_OF_V2 = 1000  # episodes in a folder, where it is not told
@@ -256,24 +256,20 @@ def _off(shown: Shown, wanted_s: float) -> float:
     return abs(shown.time_s - wanted_s)
 
 
-class _understood:
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
     """Turns what a broken file makes of its reader into a DataSetError that names the file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, problem: BaseException | None, _trace: object) -> None:
-        if isinstance(problem, DataSetError) or not isinstance(problem, _UNREADABLE):
-            return
+    try:
+        yield
+    except DataSetError:
+        raise
+    except _UNREADABLE as problem:
         reason = f"cannot be read: {problem}"
         if isinstance(problem, KeyError):
             reason = f"lacks {problem}"
         elif isinstance(problem, FileNotFoundError):
-            reason = f"cannot be read, there is no {problem.filename or self._path}"
-        raise DataSetError(f"{self._path} {reason}{_lfs(self._path)}") from problem
+            reason = f"cannot be read, there is no {problem.filename or path}"
+        raise DataSetError(f"{path} {reason}{_lfs(path)}") from problem
 
 
 def _lfs(path: Path) -> str:
