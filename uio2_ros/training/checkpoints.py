@@ -41,8 +41,7 @@ class TrainingState:
 
 def newest(folder: Path) -> Path | None:
     """The newest whole checkpoint of a run; None for none."""
-    found = [path for path in folder.glob("step-*") if (path / RUN).is_file()]
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+    return next(reversed(_whole_ones(folder)), None)
 
 
 def save_checkpoint(
@@ -55,14 +54,14 @@ def save_checkpoint(
     """Write a checkpoint; every rank calls this with its own readers."""
     target = folder / f"step-{progress.step}"
     part = folder / f"{target.name}{PART}"
-    if _rank() == 0:
+    if own_rank() == 0:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     _barrier()
     with _quietly_alone():
         save(_state(named, optimizers, ema), checkpoint_id=part, no_dist=not dist.is_initialized())
     readers = _gathered(progress.readers)
-    if _rank() == 0:
+    if own_rank() == 0:
         record = {"step": progress.step, "readers": {str(k): v for k, v in readers.items()}}
         (part / RUN).write_text(json.dumps(record), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
@@ -128,12 +127,15 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def _whole_ones(folder: Path) -> list[Path]:
+    """The whole checkpoints of a run, the newest last."""
+    there = (path for path in folder.glob("step-*") if path.suffix != PART)
+    found = (path for path in there if (path / RUN).is_file())
+    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+
+
 def _remove_old(folder: Path) -> None:
-    steps = sorted(
-        (path for path in folder.glob("step-*") if (path / RUN).is_file()),
-        key=lambda path: int(path.name.partition("-")[2]),
-    )
-    for path in steps[:-KEPT]:
+    for path in _whole_ones(folder)[:-KEPT]:
         shutil.rmtree(path)
 
 
@@ -145,7 +147,8 @@ def _quietly_alone() -> Iterator[None]:
         yield
 
 
-def _rank() -> int:
+def own_rank() -> int:
+    """Of this process among those of torchrun; 0 where there are no others."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 

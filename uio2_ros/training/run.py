@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -30,6 +31,7 @@ from uio2_ros.model.families.unified_io_2.target_vqgan import TargetVQGAN
 from uio2_ros.model.families.unified_io_2.unified_io import UnifiedIO
 from uio2_ros.processing import Tokenizer
 from uio2_ros.training.answer_sheet import answer_sheet
+from uio2_ros.training.checkpoints import own_rank
 from uio2_ros.training.config import TrainingConfig
 from uio2_ros.training.initialization import initialize
 from uio2_ros.training.objectives import AnswerObjective, DenseObjective, Objective
@@ -49,14 +51,14 @@ def train(config: TrainingConfig, on_step: OnStep = lambda *_: None) -> Path:
         return _train(config, on_step)
 
 
-class _ranks:
+@contextmanager
+def _ranks() -> Iterator[None]:
     """Joins the other processes of torchrun, if there are some, and leaves them at the end."""
-
-    def __enter__(self) -> None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-
-    def __exit__(self, *_: object) -> None:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield
+    finally:
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -69,13 +71,13 @@ def _train(config: TrainingConfig, on_step: OnStep) -> Path:
     trainer = Trainer(objective, config)
     folder = config.output.expanduser() / CHECKPOINTS
     progress = trainer.resume(folder)
-    rank, ranks = _rank(), dist.get_world_size() if dist.is_initialized() else 1
+    rank = own_rank()
     reader = StepReader(
         config,
         reading_config(objective.model.config, config),
         tokenizer,
         rank=rank,
-        ranks=ranks,
+        ranks=trainer.ranks,
         states=None if progress is None else progress.readers,
     )
     steps = step_loader(reader, config.workers)
@@ -293,7 +295,3 @@ def _device() -> torch.device:
     if not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-
-
-def _rank() -> int:
-    return dist.get_rank() if dist.is_initialized() else 0

@@ -79,9 +79,9 @@ class Trainer:
         self.objective = objective
         self.step = 0
         self.skipped = 0
-        self._ranks = dist.get_world_size() if dist.is_initialized() else 1
-        if config.batch % self._ranks:
-            raise ValueError(f"a batch of {config.batch} cannot be shared by {self._ranks} ranks")
+        self.ranks = dist.get_world_size() if dist.is_initialized() else 1
+        if config.batch % self.ranks:
+            raise ValueError(f"a batch of {config.batch} cannot be shared by {self.ranks} ranks")
         self._module = cast(nn.Module, objective)
         if config.precision == "bfloat16" and not config.sharded:
             _cast_trained(self._module)
@@ -162,7 +162,7 @@ class Trainer:
         return torch.float32 if is_cpu and self.config.precision == "float32" else torch.bfloat16
 
     def _distributed(self) -> Callable[..., Any]:
-        if self._ranks == 1:
+        if self.ranks == 1:
             return self.objective
         if not self.config.sharded:
             return DistributedDataParallel(self._module, find_unused_parameters=True)
@@ -181,7 +181,7 @@ class Trainer:
         counted: Counter[str] = Counter()
         for batch in batches:
             counted.update(self.objective.counts(batch))
-        if self._ranks == 1:
+        if self.ranks == 1:
             return {name: float(count) for name, count in counted.items()}
         sums = torch.tensor([float(count) for count in counted.values()])
         sums = sums.to(self.objective.model.device)
@@ -190,9 +190,9 @@ class Trainer:
 
     def _summed(self, losses: Mapping[str, float]) -> dict[str, float]:
         """Losses over all ranks, some of which may lack one."""
-        if self._ranks == 1:
+        if self.ranks == 1:
             return dict(losses)
-        everybody: list[Mapping[str, float]] = [{} for _ in range(self._ranks)]
+        everybody: list[Mapping[str, float]] = [{} for _ in range(self.ranks)]
         dist.all_gather_object(everybody, dict(losses))
         total: Counter[str] = Counter()
         for one in everybody:
@@ -204,7 +204,7 @@ class Trainer:
     ) -> dict[str, float]:
         with self._syncing(last), self._autocast():
             total, report = self._wrapped(batch, counts)
-            torch.autograd.backward(total * self._ranks)  # ranks' gradients are averaged
+            torch.autograd.backward(total * self.ranks)  # ranks' gradients are averaged
         return {name: float(value) for name, value in report.items()}
 
     def _syncing(self, last: bool) -> AbstractContextManager[object]:
