@@ -113,21 +113,17 @@ def looks_of(task: str, seed: int, settings: RunSettings) -> tuple[Look, ...]:
         for one in labelled
         if one.instruction.task in settings.perception_tasks
     ]
-    if "points" in settings.perception_tasks:
-        looks += [
-            Look("points", name, instruction, seen, answer)
-            for instruction, answer in _points(truth, rng)
-        ]
-    if "absent" in settings.perception_tasks:
-        looks += [
-            Look("absent", name, instruction, seen, answer)
-            for instruction, answer in _absent(truth, episode.split, rng)
-        ]
-    if "beyond" in settings.perception_tasks:
-        looks += [
-            Look("beyond", name, instruction, seen, answer)
-            for instruction, answer in _beyond(episode.split, rng)
-        ]
+    others = {
+        "points": _points(truth, rng),
+        "absent": _absent(truth, episode.split, rng),
+        "beyond": _beyond(episode.split, rng),
+    }
+    looks += [
+        Look(kind, name, instruction, seen, answer)
+        for kind, questions in others.items()
+        if kind in settings.perception_tasks  # else they draw nothing from `rng`
+        for instruction, answer in questions
+    ]
     return tuple(looks)
 
 
