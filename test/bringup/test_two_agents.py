@@ -14,7 +14,7 @@ from bringup.running_graph import RunningGraph
 from nodes.agent_process import private_domain
 from nodes.robot import PATIENT, Robot, wait_until
 from std_srvs.srv import SetBool, Trigger
-from uio2_ros.msg import Plan
+from uio2_ros.msg import InstructionResult, Plan
 from uio2_ros.srv import Instruct
 
 pytestmark = pytest.mark.ros
@@ -43,10 +43,15 @@ def graphs(start_graph: Callable[..., RunningGraph]) -> dict[str, RunningGraph]:
     return running
 
 
-def ask(robot: Robot, namespace: str, instruction: str) -> Plan:
-    """The plan of one robot's agent for a step in its picture."""
+def answered(robot: Robot, namespace: str, instruction: str) -> InstructionResult:
+    """What one robot's agent answers about a step in its picture, which may not have come yet."""
     request = Instruct.Request(instruction=instruction, task="navigate", **PATIENT)
-    result = robot.call(Instruct, f"{namespace}/agent/instruct", request).result
+    return robot.call(Instruct, f"{namespace}/agent/instruct", request).result
+
+
+def ask(robot: Robot, namespace: str, instruction: str) -> Plan:
+    """The plan for a step in the picture."""
+    result = answered(robot, namespace, instruction)
     assert result.error_code == 0, result.error_msg
     return result.plan
 
@@ -73,7 +78,7 @@ def test_two_robots_in_one_domain_keep_to_themselves(
 
     for namespace in ROBOTS:
         topic = f"{namespace}/agent/plan"
-        robot.listen_until_heard({topic: Plan}, partial(ask, robot, namespace, GREETING))
+        robot.listen_until_heard({topic: Plan}, partial(answered, robot, namespace, GREETING))
     plan = ask(robot, "/one", "go to the door")
     assert robot.heard("/one/agent/plan").instruction == plan.instruction == "go to the door"
     ask(robot, "/two", "turn around")

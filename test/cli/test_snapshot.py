@@ -158,7 +158,7 @@ def test_a_place_that_cannot_be_written_is_said(
     assert main(["--output", str(tmp_path / "no" / "folder.png")]) == 1
     assert "is its folder there?" in capsys.readouterr().err
     assert main(["--output", str(tmp_path / "picture.nonsense")]) == 1
-    assert "give --output a .png or .jpg" in capsys.readouterr().err
+    assert "give a .png or .jpg" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

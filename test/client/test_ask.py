@@ -172,7 +172,7 @@ def test_picture_format_that_nobody_writes_is_said(agent: AgentProcess, ask: Ask
     shown = ask("the cup", "--task", "refexp", "--image", "drawing.txt")
     assert shown.returncode == 0
     assert "drawing.txt cannot be written (could not find a writer" in shown.stderr
-    assert "give --image a .png or .jpg" in shown.stderr
+    assert "give a .png or .jpg" in shown.stderr
 
 
 def test_no_agent(ask: Ask) -> None:
