@@ -68,11 +68,25 @@ def test_a_vqgan_of_other_sizes_is_refused(tmp_path: Path) -> None:
         TargetVQGAN.of(locate(tmp_path), "audio")
 
 
-def test_the_shipped_bundle_has_a_vqgan_of_sound_and_is_small() -> None:
+def test_the_shipped_bundle_has_vqgans_and_is_small() -> None:
     files = locate("uio2-nano")
-    assert files.vqgans.keys() == {"audio"}
+    assert files.vqgans.keys() == {"image", "audio"}
     spectrogram = TargetVQGAN.of(files, "audio").vqgan.decode(torch.arange(512)[None])
     assert spectrogram.shape == (1, 1, 128, 256)
     assert bool(spectrogram.isfinite().all())
     folder = files.vqgans["audio"].parent
     assert sum(path.stat().st_size for path in folder.iterdir()) < 16e6
+
+
+@pytest.mark.parametrize("color", [(0.9, 0.8, -0.9), (0.8, -0.8, -0.8)], ids=["yellow", "red"])
+def test_the_shipped_vqgan_of_pictures_draws_a_thing_in_its_colour(
+    color: tuple[float, float, float],
+) -> None:
+    shown = torch.zeros(1, 3, 256, 256)
+    shown[:, :, 100:140, 100:140] = torch.tensor(color)[:, None, None]
+    vqgan = TargetVQGAN.of(locate("uio2-nano"), "image").float().eval().vqgan
+    with torch.no_grad():
+        drawn = vqgan.decode(vqgan.encode(shown))
+    thing, table = drawn[0, :, 108:132, 108:132].mean((1, 2)), drawn[0, :, :64].mean((1, 2))
+    assert (thing - torch.tensor(color)).abs().max() < 0.5
+    assert table.abs().max() < 0.2
